@@ -1,0 +1,43 @@
+# hwq: `make` alone lists what there is to do.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+# Tests that run side by side.
+JOBS ?= 2
+
+.PHONY: help setup demo test lint sim golden bench fuzz clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## install what is missing: virtual environment, Python packages, simulators
+	@bash scripts/setup.sh
+
+demo: setup ## build the shipped digits network into build/demo: quantise, generate, verify, report
+	$(BIN)/hwq build examples/digits/model.onnx --calib examples/digits/calib.npz -o build/demo --force
+
+test: setup ## run every test and lint
+	@mkdir -p build
+	$(PYTEST) -n $(JOBS) --dist worksteal --junitxml build/test.xml
+
+lint: setup ## check style, types, import order and RTL
+	$(PYTEST) tests/lint
+
+sim: setup ## simulate all modules and networks on both simulators; results in build/sim.xml
+	@mkdir -p build
+	HWQ_DEEP=1 $(PYTEST) -n $(JOBS) --dist worksteal -m "icarus or verilator" --junitxml build/sim.xml
+
+golden: setup ## write the golden files again; look at the difference before you commit it
+	HWQ_GOLDEN=write $(PYTEST) tests/golden
+
+bench: setup ## measure accuracy, cycles and times on real models
+	$(BIN)/python benchmarks/run.py
+
+fuzz: setup ## run the random tests longer, with a new seed
+	HWQ_SEED=$$RANDOM HWQ_DEEP=1 $(PYTEST) -n $(JOBS) --hypothesis-profile=fuzz tests rtl_sim
+
+clean: ## remove what was built; .venv and the cache of simulators stay
+	rm -rf build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+	find hwq tests rtl_sim templates benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""The hand-written RTL library and the templates that instantiate it, installed as ``hwq.templates``."""
