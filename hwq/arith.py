@@ -1,0 +1,177 @@
+"""The arithmetic of hwq: every rounding, saturation and requantisation in the project is defined here.
+
+The rule numbers are those of docs/semantics.md; SystemVerilog and C++ cite the same numbers.
+All integer functions work on numpy int64 arrays and are exact while no intermediate exceeds 63 bits,
+which `Program.verify` proves for each operation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+IntArray = NDArray[np.int64]
+Floats = NDArray[np.float32] | NDArray[np.float64]
+Interval = tuple[int, int]
+"""Lowest and highest value, both included."""
+
+
+class Rounding(IntEnum):
+    """How a discarded fraction is rounded (rule R2); the value is the ROUND parameter of the hardware."""
+
+    FLOOR = 0
+    HALF_UP = 1
+    HALF_EVEN = 2
+    HALF_AWAY = 3
+
+
+def int_range(bits: int, signed: bool) -> Interval:
+    """Lowest and highest value of an integer of `bits` bits (rule T1).
+
+    Examples
+    --------
+    >>> int_range(8, True), int_range(8, False)
+    ((-128, 127), (0, 255))
+    """
+    return (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
+
+
+def signed_bits(interval: Interval) -> int:
+    """Bits of the narrowest two's complement integer that holds all of `interval`.
+
+    Examples
+    --------
+    >>> signed_bits((-128, 127)), signed_bits((0, 128)), signed_bits((0, 0))
+    (8, 9, 1)
+    """
+    low, high = interval
+    return max((low if low >= 0 else ~low).bit_length(), (high if high >= 0 else ~high).bit_length()) + 1
+
+
+def shift_round(x: IntArray, shift: int, rounding: Rounding) -> IntArray:
+    """round(x / 2**shift) to an integer, exactly (rule R2).
+
+    Parameters
+    ----------
+    x
+        int64, any shape; ``abs(x) + 2**(shift - 1)`` must be below 2**63.
+    shift
+        Bits discarded, 0 to 62.
+    rounding
+        What happens to a discarded fraction; HALF_UP sends ties toward plus infinity.
+
+    Examples
+    --------
+    >>> ties = np.array([-6, -2, 2, 6])  # -1.5 -0.5 0.5 1.5
+    >>> [shift_round(ties, 2, mode).tolist() for mode in Rounding]
+    [[-2, -1, 0, 1], [-1, 0, 1, 2], [-2, 0, 0, 2], [-2, -1, 1, 2]]
+    """
+    if shift == 0:
+        return x
+    half = 1 << (shift - 1)
+    match rounding:
+        case Rounding.FLOOR:
+            return x >> shift
+        case Rounding.HALF_UP:
+            return (x + half) >> shift
+        case Rounding.HALF_EVEN:
+            return (x + (half - 1) + ((x >> shift) & 1)) >> shift
+        case Rounding.HALF_AWAY:
+            return (x + half - (x < 0)) >> shift
+
+
+def shift_round_float(x: Floats, shift: int, rounding: Rounding) -> Floats:
+    """`shift_round` on integers held in floats, in place where it can be.
+
+    Equal to `shift_round` while ``abs(x) + 2**(shift - 1)`` is at most 2**24 (float32) or 2**53 (float64):
+    the sum, the product with a power of two and the rounding to an integer are then all exact.
+    """
+    if shift == 0:
+        return x
+    scale = x.dtype.type(2.0**-shift)
+    half = x.dtype.type(2.0 ** (shift - 1))
+    match rounding:
+        case Rounding.FLOOR:
+            x *= scale
+        case Rounding.HALF_UP:
+            x += half
+            x *= scale
+        case Rounding.HALF_EVEN:
+            x *= scale
+            np.rint(x, out=x)
+            return x
+        case Rounding.HALF_AWAY:
+            x += np.copysign(half, x)
+            x *= scale
+            np.trunc(x, out=x)
+            return x
+    np.floor(x, out=x)
+    return x
+
+
+@dataclass(frozen=True, slots=True)
+class Requant:
+    """y = clamp(round(acc * multiplier / 2**shift) + zero_point, qmin, qmax): rule R1, one rounding only.
+
+    `multiplier` has one entry, or one for each channel (the last axis); entries are 0 to 2**16 - 1.
+    A power-of-two scale is a multiplier of 1; a left shift by k is a multiplier of 2**k with shift 0.
+    """
+
+    multiplier: tuple[int, ...]
+    shift: int
+    rounding: Rounding
+    zero_point: int
+    qmin: int
+    qmax: int
+
+    def __call__(self, acc: IntArray) -> IntArray:
+        """Requantise int64 accumulators, channels on the last axis."""
+        scaled = shift_round(acc * np.array(self.multiplier, np.int64), self.shift, self.rounding)
+        return np.clip(scaled + self.zero_point, self.qmin, self.qmax)
+
+    def apply_float(self, acc: Floats) -> Floats:
+        """The same on integers held in floats; exact under the condition of `shift_round_float`."""
+        if self.multiplier != (1,):
+            acc = acc * np.array(self.multiplier, acc.dtype)
+        acc = shift_round_float(acc, self.shift, self.rounding)
+        if self.zero_point:
+            acc += acc.dtype.type(self.zero_point)
+        return np.clip(acc, self.qmin, self.qmax, out=acc)
+
+    def product_bound(self, acc_magnitude: int) -> int:
+        """Largest magnitude before the shift when no accumulator exceeds `acc_magnitude`."""
+        return acc_magnitude * max(self.multiplier) + (1 << self.shift)
+
+    @property
+    def is_shift(self) -> bool:
+        """True when the hardware needs no multiplier."""
+        return self.multiplier == (1,)
+
+    @property
+    def multiplier_bits(self) -> int:
+        """Width of the unsigned multiplier."""
+        return max(1, max(self.multiplier).bit_length())
+
+    def __str__(self) -> str:
+        factors = sorted(set(self.multiplier))
+        factor = "" if self.is_shift else f"*{factors[0]}" + (f"..{factors[-1]}" if len(factors) > 1 else "")
+        zero = f"{self.zero_point:+d}" if self.zero_point else ""
+        return f"{factor}>>{self.shift}{zero} {self.rounding.name.lower()} [{self.qmin},{self.qmax}]"
+
+
+def quantise(x: NDArray[np.float64], scale: float, zero_point: int, qmin: int, qmax: int) -> IntArray:
+    """The integers of real values (rule T2): clamp(floor(x / scale + 1/2) + zero_point, qmin, qmax).
+
+    Evaluated in float64; this is done on the host only, for the inputs of a model and for constants.
+    """
+    q = np.floor(np.asarray(x, np.float64) / scale + 0.5) + zero_point
+    clamped: IntArray = np.clip(q, qmin, qmax).astype(np.int64)
+    return clamped
+
+
+def dequantise(q: IntArray, scale: float, zero_point: int) -> NDArray[np.float64]:
+    """The real values of integers (rule T2): (q - zero_point) * scale, in float64."""
+    return (q - zero_point).astype(np.float64) * scale

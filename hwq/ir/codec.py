@@ -1,0 +1,62 @@
+"""Values to JSON and back: dataclasses by name from a closed list, arrays by reference into a table."""
+
+from __future__ import annotations
+
+import dataclasses
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+
+from hwq.arith import Requant, Rounding
+from hwq.ir.op import REGISTRY, Op
+from hwq.ir.program import Port
+from hwq.ir.types import Format, TensorType
+from hwq.ir.window import Window
+
+VALUES: dict[str, type] = {cls.__name__: cls for cls in (Requant, Window, TensorType, Format, Port)}
+
+
+def encode(value: Any, arrays: dict[str, np.ndarray], path: str) -> Any:
+    """JSON form of `value`; arrays go to `arrays` under their path."""
+    if isinstance(value, Op):
+        return {"op": value.kind, **_fields(value, arrays, path)}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {"value": type(value).__name__, **_fields(value, arrays, path)}
+    if isinstance(value, np.ndarray):
+        arrays[path] = value
+        return {"array": path}
+    if isinstance(value, IntEnum):
+        return value.name
+    if isinstance(value, tuple | list):
+        return [encode(item, arrays, f"{path}.{i}") for i, item in enumerate(value)]
+    if isinstance(value, dict):
+        return {key: encode(item, arrays, f"{path}.{key}") for key, item in value.items()}
+    return value
+
+
+def _fields(value: Any, arrays: dict[str, np.ndarray], path: str) -> dict[str, Any]:
+    return {f.name: encode(getattr(value, f.name), arrays, f"{path}.{f.name}") for f in dataclasses.fields(value)}
+
+
+def decode(value: Any, arrays: dict[str, np.ndarray]) -> Any:
+    """The inverse of `encode`; lists become tuples.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        When the text names an unknown operation, value, field or array.
+    """
+    if isinstance(value, list):
+        return tuple(decode(item, arrays) for item in value)
+    if not isinstance(value, dict):
+        return value
+    if "array" in value:
+        return arrays[value["array"]]
+    for tag, table in (("op", REGISTRY), ("value", VALUES)):
+        if tag in value:
+            fields = {key: decode(item, arrays) for key, item in value.items() if key != tag}
+            if "rounding" in fields:
+                fields["rounding"] = Rounding[fields["rounding"]]
+            return table[value[tag]](**fields)
+    return {key: decode(item, arrays) for key, item in value.items()}

@@ -1,0 +1,60 @@
+"""Op: one integer operation that evaluates itself and bounds itself; and the registry of all of them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, TypeVar
+
+from hwq.arith import IntArray, Interval
+from hwq.ir.types import TensorType
+
+REGISTRY: dict[str, type[Op]] = {}
+"""Every operation by its `kind`; registering one enrols it in the conformance tests."""
+
+OpType = TypeVar("OpType", bound="type[Op]")
+
+
+def register(cls: OpType) -> OpType:
+    """Class decorator: add an operation to `REGISTRY`."""
+    REGISTRY[cls.kind] = cls
+    return cls
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Op(ABC):
+    """One operation of a program; `name` is also the name of its only output tensor.
+
+    Tensors are int64 arrays of shape (batch, height, width, channels).
+    """
+
+    kind: ClassVar[str]
+
+    name: str
+    inputs: tuple[str, ...]
+
+    @abstractmethod
+    def result(self, *types: TensorType) -> TensorType:
+        """Type of the output for inputs of `types`.
+
+        Raises
+        ------
+        ValueError
+            When the inputs do not fit the operation; the text says what was found and expected.
+        """
+
+    @abstractmethod
+    def evaluate(self, *xs: IntArray) -> IntArray:
+        """The definition of the operation, in plain int64 numpy."""
+
+    @abstractmethod
+    def bound(self, *intervals: Interval) -> Interval:
+        """Exact lowest and highest output for inputs within `intervals`."""
+
+    def accumulator(self, *intervals: Interval) -> Interval | None:
+        """Exact lowest and highest accumulator (before requantisation), or None where there is none."""
+        return None
+
+    def magnitude(self, *intervals: Interval) -> int:
+        """Bound on every partial sum in any order of evaluation, and on the product before the shift."""
+        return max(abs(bound) for interval in intervals for bound in interval)

@@ -1,0 +1,162 @@
+"""Program: a network in integers only, straight-line, each operation named after its one output."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwq.arith import IntArray, Interval, signed_bits
+from hwq.errors import refuse_all
+from hwq.ir.op import Op
+from hwq.ir.types import Format, TensorType
+
+MAX_BITS = 62
+"""No value in a program may need more bits: the simulator computes in int64."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Port:
+    """An input or output as the user of the model knows it.
+
+    `index` has the ONNX shape (without batch) and holds, for each element, its flat position in the
+    (height, width, channels) tensor.  `host_ops` are operators of the model left to the host.
+    """
+
+    name: str
+    tensor: str
+    dtype: str
+    index: NDArray[np.int64]
+    host_ops: tuple[str, ...] = ()
+
+    def to_tensor(self, x: NDArray[Any], type_: TensorType) -> NDArray[Any]:
+        """User's array (batch, ONNX shape) as (batch, height, width, channels)."""
+        flat = np.empty((len(x), self.index.size), x.dtype)
+        flat[:, self.index.ravel()] = x.reshape(len(x), -1)
+        return flat.reshape(len(x), *type_.shape)
+
+    def from_tensor(self, x: NDArray[Any]) -> NDArray[Any]:
+        """(batch, height, width, channels) as the user's array (batch, ONNX shape)."""
+        return x.reshape(len(x), -1)[:, self.index.ravel()].reshape(len(x), *self.index.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """Operations in order, and what each tensor is.
+
+    `input_types` gives the type of each input tensor; the others follow.  `formats` maps every tensor to
+    the real values of its integers; no operation reads them.  `info` is what a report shows (calibration
+    figures, options, source); it takes no part in the digest.
+    """
+
+    name: str
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    ops: tuple[Op, ...]
+    input_types: dict[str, TensorType]
+    formats: dict[str, Format]
+    samples: dict[str, IntArray] = field(default_factory=dict, repr=False)
+    info: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def types(self) -> dict[str, TensorType]:
+        """Type of every tensor; raises `BadInput` naming the operation where shapes or types disagree."""
+        types = dict(self.input_types)
+        refusals: list[str] = []
+        for op in self.ops:
+            missing = [name for name in op.inputs if name not in types]
+            if missing:
+                refusals.append(f"{op.name} ({op.kind}): reads {', '.join(missing)}, which no earlier operation makes")
+                break
+            if op.name in types:
+                refusals.append(f"{op.name} ({op.kind}): a tensor of this name exists already")
+                break
+            try:
+                types[op.name] = op.result(*(types[name] for name in op.inputs))
+            except ValueError as error:
+                refusals.append(f"{op.name} ({op.kind}): {error}")
+                break
+        refuse_all(refusals)
+        return types
+
+    @cached_property
+    def intervals(self) -> dict[str, Interval]:
+        """Exact lowest and highest value that every tensor can hold (rule L3)."""
+        intervals = {name: type_.range for name, type_ in self.input_types.items()}
+        for op in self.ops:
+            intervals[op.name] = op.bound(*(intervals[name] for name in op.inputs))
+        return intervals
+
+    def verify(self) -> Program:
+        """Check order, shapes, types, accumulator widths and that nothing exceeds 62 bits; return self.
+
+        Raises
+        ------
+        BadInput
+            One line for each violation.
+        """
+        refusals = []
+        types = self.types
+        for op in self.ops:
+            ins = self.input_intervals(op)
+            accumulator = op.accumulator(*ins)
+            width = getattr(op, "acc_bits", None)
+            if accumulator is not None and width is not None and signed_bits(accumulator) > width:
+                refusals.append(f"{op.name} ({op.kind}): its accumulator spans {accumulator}, more than {width} bits")
+            if op.magnitude(*ins).bit_length() > MAX_BITS:
+                refusals.append(
+                    f"{op.name} ({op.kind}): an intermediate needs {op.magnitude(*ins).bit_length()} bits, "
+                    f"expected at most {MAX_BITS}. Use fewer weight or activation bits for this layer."
+                )
+        for port in (*self.inputs, *self.outputs):
+            if port.tensor not in types:
+                refusals.append(f"{port.name}: its tensor {port.tensor} does not exist")
+            elif sorted(port.index.ravel().tolist()) != list(range(int(np.prod(types[port.tensor].shape)))):
+                refusals.append(f"{port.name}: its element order is not a permutation of {types[port.tensor]}")
+        refusals += [f"{name}: has no format" for name in types if name not in self.formats]
+        refuse_all(refusals)
+        return self
+
+    def input_intervals(self, op: Op) -> tuple[Interval, ...]:
+        """Intervals of the inputs of `op`."""
+        return tuple(self.intervals[name] for name in op.inputs)
+
+    def input_types_of(self, op: Op) -> tuple[TensorType, ...]:
+        """Types of the inputs of `op`."""
+        return tuple(self.types[name] for name in op.inputs)
+
+    def consumers(self, tensor: str) -> tuple[Op, ...]:
+        """Operations that read `tensor`, in order."""
+        return tuple(op for op in self.ops if tensor in op.inputs)
+
+    def output_tensors(self) -> tuple[str, ...]:
+        """Tensors that leave the program."""
+        return tuple(port.tensor for port in self.outputs)
+
+
+def quantise_inputs(program: Program, arrays: dict[str, NDArray[Any]]) -> dict[str, IntArray]:
+    """Integers of the inputs: tensor name to int64 (batch, height, width, channels); rule T2.
+
+    Parameters
+    ----------
+    arrays
+        Input name of the model to real values (batch, ONNX shape).
+    """
+    out = {}
+    for port in program.inputs:
+        type_ = program.types[port.tensor]
+        real = port.to_tensor(np.asarray(arrays[port.name], np.float64), type_)
+        out[port.tensor] = program.formats[port.tensor].quantise(real, type_)
+    return out
+
+
+def replace_ops(program: Program, ops: Sequence[Op]) -> Program:
+    """The same interface over other operations."""
+    return Program(
+        program.name, program.inputs, program.outputs, tuple(ops),
+        program.input_types, program.formats, program.samples, program.info,
+    )  # fmt: skip

@@ -1,0 +1,60 @@
+"""The text dump of a program: one line for each operation, a golden form for tests and for `hwq inspect`."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from hwq.arith import Requant, signed_bits
+from hwq.ir.op import Op
+from hwq.ir.program import Program
+from hwq.ir.serial import digest
+from hwq.ir.window import Window
+
+_HIDDEN = {"name", "inputs", "acc_bits", "bits", "signed", "weight_bits", "channels"}
+
+
+def dump(program: Program) -> str:
+    """The whole program as text, ending in a line feed.
+
+    A line reads ``%name: type {format} = kind(%inputs, attributes, acc=width)``; arrays show their shape, the
+    bits that their values need, and four digits of their content's hash.
+    """
+    lines = [f"program {program.name} #{digest(program)[:12]}"]
+    for port in program.inputs:
+        lines.append(f"input  {port.name!r} = %{port.tensor}: {_typed(program, port.tensor)}")
+    lines += [_line(program, op) for op in program.ops]
+    for port in program.outputs:
+        host = f" then on the host: {', '.join(port.host_ops)}" if port.host_ops else ""
+        lines.append(f"output {port.name!r} = %{port.tensor}{host}")
+    return "\n".join(lines) + "\n"
+
+
+def _typed(program: Program, tensor: str) -> str:
+    return f"{program.types[tensor]} {{{program.formats[tensor]}}}"
+
+
+def _line(program: Program, op: Op) -> str:
+    shown = [f"%{name}" for name in op.inputs]
+    for field in dataclasses.fields(op):
+        if field.name not in _HIDDEN:
+            shown.append(_attribute(field.name, getattr(op, field.name)))
+    width = getattr(op, "acc_bits", None)
+    if width is not None:
+        shown.append(f"acc=s{width}")
+    return f"%{op.name}: {_typed(program, op.name)} = {op.kind}({', '.join(shown)})"
+
+
+def _attribute(name: str, value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        bits = signed_bits((int(value.min()), int(value.max())))
+        tag = hashlib.sha256(np.ascontiguousarray(value, np.int64).tobytes()).hexdigest()[:4]
+        return f"{name}=s{bits}[{','.join(map(str, value.shape))}]#{tag}"
+    if isinstance(value, Window):
+        return str(value)
+    if isinstance(value, Requant):
+        return f"q={value}"
+    return f"{name}={value}"

@@ -1,0 +1,60 @@
+"""What a tensor of a program is: a shape, an integer type, and the real values that its integers stand for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hwq.arith import IntArray, Interval, dequantise, int_range, quantise
+
+Shape = tuple[int, int, int]
+"""Height, width, channels: the order in which a stream carries them."""
+
+
+@dataclass(frozen=True, slots=True)
+class TensorType:
+    """Shape (height, width, channels) and integer type of a tensor, without the batch axis."""
+
+    shape: Shape
+    bits: int
+    signed: bool
+
+    @property
+    def range(self) -> Interval:
+        """Lowest and highest integer of the type."""
+        return int_range(self.bits, self.signed)
+
+    @property
+    def pixels(self) -> int:
+        """Height times width."""
+        return self.shape[0] * self.shape[1]
+
+    @property
+    def channels(self) -> int:
+        """Size of the last axis."""
+        return self.shape[2]
+
+    def __str__(self) -> str:
+        return f"{'s' if self.signed else 'u'}{self.bits}[{','.join(map(str, self.shape))}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """Real value of an integer q: (q - zero_point) * scale (rule T2)."""
+
+    scale: float
+    zero_point: int = 0
+
+    def quantise(self, x: np.ndarray, type_: TensorType) -> IntArray:
+        """Integers of type `type_` nearest to the real values `x`."""
+        return quantise(x, self.scale, self.zero_point, *type_.range)
+
+    def dequantise(self, q: IntArray) -> np.ndarray:
+        """Real values (float64) of the integers `q`."""
+        return dequantise(q, self.scale, self.zero_point)
+
+    def __str__(self) -> str:
+        exponent = np.log2(self.scale)
+        scale = f"2^{int(exponent)}" if exponent == int(exponent) else f"{self.scale:.6g}"
+        return scale + (f" z={self.zero_point}" if self.zero_point else "")

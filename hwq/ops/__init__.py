@@ -1,0 +1,14 @@
+"""The integer operations, one a file; importing this package registers all of them."""
+
+from hwq.ops.add import Add
+from hwq.ops.argmax import ArgMax
+from hwq.ops.avgpool import AvgPool
+from hwq.ops.conv import Conv
+from hwq.ops.dense import Dense
+from hwq.ops.depthwise import Depthwise
+from hwq.ops.linear import Linear
+from hwq.ops.maxpool import MaxPool
+from hwq.ops.pad import Pad
+from hwq.ops.rescale import Rescale
+
+__all__ = ["Add", "ArgMax", "AvgPool", "Conv", "Dense", "Depthwise", "Linear", "MaxPool", "Pad", "Rescale"]

@@ -1,0 +1,68 @@
+"""Linear: what convolution, depthwise convolution and the dense layer share."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+
+from hwq.arith import IntArray, Interval, int_range
+from hwq.ops.requantised import Requantised
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Linear(Requantised):
+    """acc[m] = sum(weight[m] * x) + bias[m] over a window (rule L1).
+
+    `weight` is int64 with the output channel first, `bias` int64 (M,) at accumulator scale with the zero
+    point of the input folded in (rule L2): acc = sum(w * q) + (b - z * sum(w)).
+    """
+
+    weight: IntArray
+    bias: IntArray
+    weight_bits: int
+
+    @property
+    def channels(self) -> int:
+        """Output channels, M."""
+        return int(self.weight.shape[0])
+
+    @property
+    def macs_per_pixel(self) -> int:
+        """Multiplications for one output pixel."""
+        return self.weight.size
+
+    @abstractmethod
+    def reach(self, interval: Interval) -> Interval:
+        """The interval of all values that meet a weight, padding included."""
+
+    def accumulator(self, *intervals: Interval) -> Interval:
+        """max(sum(w+) * xmax + sum(w-) * xmin) + bias, from the actual weights (rule L3)."""
+        low, high = self.reach(intervals[0])
+        flat = self.weight.reshape(self.channels, -1)
+        positive, negative = np.maximum(flat, 0).sum(1), np.minimum(flat, 0).sum(1)
+        top = positive * high + negative * low + self.bias
+        bottom = positive * low + negative * high + self.bias
+        return int(bottom.min()), int(top.max())
+
+    def partial_sum(self, *intervals: Interval) -> int:
+        """sum(abs(w)) * max(abs(x)) + abs(bias), the largest over the channels."""
+        reach = max(abs(v) for v in self.reach(intervals[0]))
+        sums = np.abs(self.weight).reshape(self.channels, -1).sum(1) * reach + np.abs(self.bias)
+        return int(sums.max())
+
+    def check_weights(self, shape: tuple[int, ...]) -> None:
+        """Refuse weights or a bias of another shape than `shape`, or wider than `weight_bits`."""
+        if self.weight.shape != shape:
+            raise ValueError(f"weight has shape {self.weight.shape}, expected {shape}")
+        if self.bias.shape != (shape[0],):
+            raise ValueError(f"bias has shape {self.bias.shape}, expected {(shape[0],)}")
+        low, high = int_range(self.weight_bits, True)
+        if self.weight.min() < low or self.weight.max() > high:
+            raise ValueError(f"weights exceed {self.weight_bits} bits")
+
+
+def widen(interval: Interval, value: int) -> Interval:
+    """The smallest interval that holds `interval` and `value`."""
+    return min(interval[0], value), max(interval[1], value)

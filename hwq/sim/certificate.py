@@ -1,0 +1,45 @@
+"""Certificates: which float type holds every intermediate of an operation exactly.
+
+Integers in float32 are exact up to 2**24, in float64 up to 2**53.  The bound covers every partial sum in any
+order (so a BLAS may sum as it likes) and every value before the shift.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hwq.ir.op import Op
+from hwq.ir.program import Program
+from hwq.ops.requantised import Requantised
+
+FLOAT32_EXACT = 1 << 24
+FLOAT64_EXACT = 1 << 53
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """`sums` and `product` bound the accumulation and the requantisation; the types that hold them exactly.
+
+    A type of None means that no float type does: the operation runs in plain int64.
+    """
+
+    sums: int
+    product: int
+    sum_type: type[np.float32] | type[np.float64] | None
+    product_type: type[np.float32] | type[np.float64] | None
+
+
+def certify(program: Program, op: Op) -> Certificate:
+    """The certificate of `op` within `program`."""
+    intervals = program.input_intervals(op)
+    product = op.magnitude(*intervals)
+    sums = op.partial_sum(*intervals) if isinstance(op, Requantised) else product
+    return Certificate(sums, product, _carrier(sums), _carrier(product))
+
+
+def _carrier(bound: int) -> type[np.float32] | type[np.float64] | None:
+    if bound <= FLOAT32_EXACT:
+        return np.float32
+    return np.float64 if bound <= FLOAT64_EXACT else None
