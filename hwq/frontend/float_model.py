@@ -1,0 +1,180 @@
+"""Write a `FloatGraph` as an ONNX model, so that onnxruntime can run it and show any tensor of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+import onnx
+from numpy.typing import ArrayLike
+from onnx import TensorProto, helper, numpy_helper
+
+from hwq.frontend.graph import (
+    Activation,
+    Add,
+    ArgMax,
+    AvgPool,
+    BatchNorm,
+    Clip,
+    Conv,
+    Dense,
+    FloatGraph,
+    Layer,
+    MaxPool,
+    Pad,
+    Shape,
+)
+
+OPSET = 17
+IR_VERSION = 8
+PRE = ":pre"
+"""Suffix of the tensor that a layer has before its clip."""
+
+Linear = TypeVar("Linear", Conv, Dense, Add)
+
+
+def to_onnx(graph: FloatGraph, *, all_tensors: bool = False, pre_activation: bool = False) -> onnx.ModelProto:
+    """The graph as a float32 ONNX model on (N, C, H, W) tensors with a free batch size.
+
+    Parameters
+    ----------
+    graph
+        The graph, simplified or not.
+    all_tensors
+        Make every layer's tensor an output, not only those of the model.
+    pre_activation
+        Make the value before the clip of every layer that has one an output, named ``name + ":pre"``.
+
+    Returns
+    -------
+    onnx.ModelProto
+        Operator set 17, tensors named as in `graph`; indices of an ArgMax are float32 as well.
+    """
+    writer = _Writer()
+    for layer in graph.layers:
+        writer.layer(layer)
+    names = [layer.name for layer in graph.layers if all_tensors or graph.is_output(layer.name)]
+    outputs = [_info(name, graph.shapes[name]) for name in names]
+    if pre_activation:
+        outputs += [_info(name + PRE, graph.shapes[name]) for name in writer.clipped]
+    inputs = [_info(item.tensor, graph.shapes[item.tensor]) for item in graph.inputs]
+    body = helper.make_graph(writer.nodes, graph.name, inputs, outputs, writer.constants)
+    model = helper.make_model(body, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="hwq")
+    model.ir_version = IR_VERSION
+    return model
+
+
+def _info(name: str, shape: Shape) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", *shape])
+
+
+class _Writer:
+    """Nodes and constants in the making."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[TensorProto] = []
+        self.clipped: list[str] = []
+
+    def layer(self, layer: Layer) -> None:
+        """Append the nodes of one layer."""
+        match layer:
+            case Conv():
+                self._clipped(layer, layer.clip, self._conv)
+            case Dense():
+                self._clipped(layer, layer.clip, self._dense)
+            case Add():
+                self._clipped(layer, layer.clip, self._add)
+            case BatchNorm():
+                column = (1, -1, 1, 1)
+                scale = self._constant(f"{layer.name}:scale", layer.scale.reshape(column))
+                shift = self._constant(f"{layer.name}:shift", layer.shift.reshape(column))
+                self._node("Mul", [layer.inputs[0], scale], f"{layer.name}:scaled")
+                self._node("Add", [f"{layer.name}:scaled", shift], layer.name)
+            case Activation():
+                self._clip(layer.inputs[0], layer.name, layer.clip)
+            case MaxPool():
+                self._node(
+                    "MaxPool",
+                    layer.inputs,
+                    layer.name,
+                    kernel_shape=layer.kernel,
+                    strides=layer.stride,
+                    dilations=layer.dilation,
+                    pads=layer.pads,
+                )
+            case AvgPool():
+                self._node(
+                    "AveragePool",
+                    layer.inputs,
+                    layer.name,
+                    kernel_shape=layer.kernel,
+                    strides=layer.stride,
+                    pads=layer.pads,
+                    count_include_pad=1,
+                )
+            case Pad():
+                top, left, bottom, right = layer.pads
+                pads = self._integers(f"{layer.name}:pads", [0, 0, top, left, 0, 0, bottom, right])
+                value = self._constant(f"{layer.name}:value", layer.value)
+                self._node("Pad", [layer.inputs[0], pads, value], layer.name)
+            case ArgMax():
+                self._node("ArgMax", layer.inputs, f"{layer.name}:index", axis=1, keepdims=1)
+                self._node("Cast", [f"{layer.name}:index"], layer.name, to=TensorProto.FLOAT)
+            case _:
+                raise TypeError(f"{layer.name}: no ONNX form of {type(layer).__name__}")
+
+    def _clipped(self, layer: Linear, clip: Clip, write: Callable[[Linear, str], None]) -> None:
+        """A linear layer and, where it clips, the clip as a node of its own."""
+        if clip.is_identity:
+            write(layer, layer.name)
+            return
+        write(layer, layer.name + PRE)
+        self.clipped.append(layer.name)
+        self._clip(layer.name + PRE, layer.name, clip)
+
+    def _conv(self, layer: Conv, output: str) -> None:
+        weight = self._constant(f"{layer.name}:weight", layer.weight)
+        bias = self._constant(f"{layer.name}:bias", layer.bias)
+        self._node(
+            "Conv",
+            [layer.inputs[0], weight, bias],
+            output,
+            kernel_shape=layer.weight.shape[2:],
+            strides=layer.stride,
+            dilations=layer.dilation,
+            pads=layer.pads,
+            group=layer.groups,
+        )
+
+    def _dense(self, layer: Dense, output: str) -> None:
+        weight = self._constant(f"{layer.name}:weight", layer.weight.reshape(layer.weight.shape[0], -1))
+        bias = self._constant(f"{layer.name}:bias", layer.bias)
+        self._node("Flatten", layer.inputs, f"{layer.name}:flat")
+        self._node("Gemm", [f"{layer.name}:flat", weight, bias], f"{layer.name}:vector", transB=1)
+        axes = self._integers(f"{layer.name}:axes", [2, 3])
+        self._node("Unsqueeze", [f"{layer.name}:vector", axes], output)
+
+    def _add(self, layer: Add, output: str) -> None:
+        self._node("Add", layer.inputs, output)
+
+    def _clip(self, source: str, output: str, clip: Clip) -> None:
+        if (clip.low, clip.high) == (0.0, math.inf):
+            self._node("Relu", [source], output)
+            return
+        low = "" if clip.low == -math.inf else self._constant(f"{output}:low", clip.low)
+        high = "" if clip.high == math.inf else self._constant(f"{output}:high", clip.high)
+        self._node("Clip", [source, low, high], output)
+
+    def _node(self, op: str, inputs: Sequence[str], output: str, **attributes: Any) -> None:
+        self.nodes.append(helper.make_node(op, list(inputs), [output], name=output, **attributes))
+
+    def _constant(self, name: str, values: ArrayLike) -> str:
+        self.constants.append(numpy_helper.from_array(np.asarray(values, np.float32), name))
+        return name
+
+    def _integers(self, name: str, values: Sequence[int]) -> str:
+        self.constants.append(numpy_helper.from_array(np.asarray(values, np.int64), name))
+        return name

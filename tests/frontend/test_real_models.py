@@ -1,0 +1,65 @@
+"""Trained models from elsewhere: they import and match onnxruntime, or are refused for all their reasons."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from onnx_models import check_equal
+
+from hwq import frontend
+from hwq.errors import BadInput
+from hwq.frontend.graph import Activation, BatchNorm
+
+MODELS = Path(__file__).parents[3] / "shared" / "models"
+
+pytestmark = pytest.mark.skipif(
+    not MODELS.is_dir(),
+    reason="the trained models of ../shared are not here; they are no part of the repository",
+)
+
+ACCEPTED = {
+    "ad_autoencoder_mlperf/model.onnx": 10,
+    "cifar10_resnet8/model.onnx": 14,
+    "imagenet_efficientnet_lite0/model.onnx": 60,
+    "imagenet_mobilenet_v2_deq/model.onnx": 64,
+    "kws_dscnn_mlperf/model.onnx": 11,
+    "kws_dscnn_mlperf/model_floatweights.onnx": 11,
+    "mlkws_dnn_s/model.onnx": 4,
+    "small/digits_cnn.onnx": 5,
+    "small/digits_mlp.onnx": 2,
+    "small/digits_mlp_flat.onnx": 2,
+    "small/jet_mlp.onnx": 4,
+    "small/jet_mlp_flat.onnx": 4,
+}
+
+REFUSED = {
+    "fsrcnn_x3/model.onnx": ["ConvTranspose", "PRelu"],
+    "fsrcnn_x3/model_depthtospace.onnx": ["DepthToSpace", "PRelu"],
+    "kwt1_transformer/model.onnx": ["Concat", "Gather", "LayerNormalization", "Tanh"],
+    "mlkws_gru_s/model.onnx": ["GRU"],
+    "mnist_lstm/model.onnx": ["LSTM"],
+    "unet_drive/model.onnx": ["Concat", "Resize"],
+    "import_tests/finn_tfc_w1a1_build.onnx": ["MultiThreshold of domain finn.custom_op.general", "TopK"],
+    "qonnx_tfc_1w1a/model.onnx": ["BipolarQuant of domain onnx.brevitas"],
+    "qonnx_tfc_2w2a/model.onnx": ["Quant of domain onnx.brevitas"],
+}
+
+
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_accepted(name: str) -> None:
+    graph = check_equal(MODELS / name)
+    assert len(graph.layers) == ACCEPTED[name]
+    assert not any(isinstance(layer, BatchNorm | Activation) for layer in graph.layers)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(name: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        frontend.read(MODELS / name)
+    found = [
+        line.split("operator ")[1].split(" is not supported")[0]
+        for line in str(caught.value).splitlines()
+        if "is not supported" in line
+    ]
+    assert sorted(found) == REFUSED[name]
