@@ -1,0 +1,53 @@
+"""How far the integers of each layer are from the float network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from hwq.ir.program import Program
+from hwq.sim.fast import simulate_fast
+
+
+class SignalToNoise:
+    """Streaming signal-to-quantisation-noise ratio of each tensor, in dB."""
+
+    def __init__(self) -> None:
+        self.signal: dict[str, float] = {}
+        self.noise: dict[str, float] = {}
+
+    def update(self, name: str, real: np.ndarray, got: np.ndarray) -> None:
+        """Take in float values and what the integers stand for."""
+        self.signal[name] = self.signal.get(name, 0.0) + float((real.astype(np.float64) ** 2).sum())
+        self.noise[name] = self.noise.get(name, 0.0) + float(((real - got) ** 2).sum())
+
+    def decibels(self) -> dict[str, float | None]:
+        """10 log10(signal / noise) for each tensor, None where there was no noise or no signal."""
+        return {
+            name: 10.0 * float(np.log10(self.signal[name] / self.noise[name]))
+            if self.noise[name] and self.signal[name]
+            else None
+            for name in self.signal
+        }
+
+
+def layer_errors(
+    program: Program, batches: Iterable[tuple[dict[str, np.ndarray], dict[str, np.ndarray]]]
+) -> dict[str, float | None]:
+    """SQNR in dB of every tensor.
+
+    Parameters
+    ----------
+    batches
+        Pairs: integers of the inputs (batch, height, width, channels), and the float network's tensors
+        (batch, channels, height, width).
+    """
+    ratio = SignalToNoise()
+    for integers, reals in batches:
+        values = simulate_fast(program, integers, keep_all=True)
+        for op in program.ops:
+            if op.name in reals:
+                got = program.formats[op.name].dequantise(values[op.name]).transpose(0, 3, 1, 2)
+                ratio.update(op.name, reals[op.name], got)
+    return ratio.decibels()

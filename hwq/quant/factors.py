@@ -1,0 +1,33 @@
+"""Real ratios as integer multipliers over a common power of two (rule R3)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+MULTIPLIER_BITS = 16
+MAX_SHIFT = 46
+
+
+def as_multipliers(ratios: Sequence[float]) -> tuple[tuple[int, ...], int]:
+    """Integers m and one shift s with m / 2**s next to each of `ratios`, in lowest terms.
+
+    The largest m uses all 16 bits before common factors of two are removed, so powers of two are exact as
+    long as they lie within 2**15 of one another.  A ratio above zero never becomes zero.
+
+    Examples
+    --------
+    >>> as_multipliers([0.25, 0.5])
+    ((1, 2), 2)
+    >>> as_multipliers([8.0])
+    ((8,), 0)
+    >>> as_multipliers([1 / 3])
+    ((43691,), 17)
+    """
+    shift = MULTIPLIER_BITS - math.frexp(max(ratios))[1]
+    shift = max(0, min(shift, MAX_SHIFT))
+    top = (1 << MULTIPLIER_BITS) - 1
+    multipliers = [min(top, max(1, math.floor(ratio * 2.0**shift + 0.5))) for ratio in ratios]
+    while shift > 0 and all(m % 2 == 0 for m in multipliers):
+        multipliers, shift = [m // 2 for m in multipliers], shift - 1
+    return tuple(multipliers), shift

@@ -1,0 +1,148 @@
+"""Lowering: each layer of a float graph becomes one integer operation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from hwq.arith import Interval
+from hwq.frontend import graph as fg
+from hwq.ir.op import Op
+from hwq.ir.program import Port, Program
+from hwq.ir.types import Format, TensorType
+from hwq.ir.window import Window
+from hwq.ops import Add, ArgMax, AvgPool, MaxPool, Pad, Rescale
+from hwq.quant.config import QuantConfig, ZeroPoints
+from hwq.quant.context import Context, accumulator_bits, lowest
+from hwq.quant.factors import as_multipliers
+from hwq.quant.linear import lower_linear
+from hwq.quant.observers import Observation
+from hwq.quant.ranges import activation_format
+
+
+def lower(
+    graph: fg.FloatGraph,
+    inputs: dict[str, tuple[Format, bool]],
+    seen: dict[str, Observation],
+    config: QuantConfig,
+) -> Program:
+    """The integer program of `graph`: `inputs` gives format and signedness of its inputs, `seen` decides the others."""
+    ctx = Context(graph, config, {}, {})
+    for name, (form, signed) in inputs.items():
+        ctx.formats[name], ctx.types[name] = form, ctx.type_of(name, config.act_bits, signed)
+    intervals: dict[str, Interval] = {name: type_.range for name, type_ in ctx.types.items()}
+    for layer in graph.layers:
+        _choose(ctx, layer.name, seen, layer)
+        ins = tuple(intervals[name] for name in layer.inputs)
+        op = _LOWER[type(layer)](ctx, layer, ins)
+        ctx.ops.append(op)
+        intervals[op.name] = op.bound(*ins)
+    sources = tuple(
+        Port(p.onnx_name, p.tensor, p.dtype, _stream_order(p.index, graph.shapes[p.tensor])) for p in graph.inputs
+    )
+    outputs = tuple(
+        Port(p.onnx_name, p.tensor, "float64", _stream_order(p.index, graph.shapes[p.tensor]), p.host_ops)
+        for p in graph.outputs
+    )
+    input_types = {port.tensor: ctx.types[port.tensor] for port in graph.inputs}
+    return Program(graph.name, sources, outputs, tuple(ctx.ops), input_types, ctx.formats).verify()
+
+
+def _choose(ctx: Context, name: str, seen: dict[str, Observation], layer: fg.Layer) -> None:
+    """Fix format and type of a tensor; pooling and padding keep those of their input."""
+    if isinstance(layer, fg.ArgMax):
+        index_bits = max(1, (ctx.graph.shapes[layer.inputs[0]][0] - 1).bit_length())
+        ctx.formats[name], ctx.types[name] = Format(1.0), ctx.type_of(name, index_bits, False)
+    elif isinstance(layer, fg.MaxPool | fg.Pad):
+        source = ctx.types[layer.inputs[0]]
+        ctx.formats[name] = ctx.formats[layer.inputs[0]]
+        ctx.types[name] = ctx.type_of(name, source.bits, source.signed)
+    else:
+        last = ctx.graph.is_output(name) and not ctx.graph.consumers(name)
+        bits = ctx.config.output_bits if last and ctx.config.output_bits else ctx.config.act_bits
+        ctx.formats[name], signed = activation_format(
+            seen[name], bits, ctx.config, ctx.config.zero_points is ZeroPoints.ALL
+        )
+        ctx.types[name] = ctx.type_of(name, bits, signed)
+
+
+def _stream_order(index: np.ndarray, shape: fg.Shape) -> np.ndarray:
+    """Positions in (channels, height, width) order as positions in (height, width, channels) order."""
+    channels, height, width = shape
+    where = np.arange(channels * height * width).reshape(height, width, channels).transpose(2, 0, 1).ravel()
+    order: np.ndarray = where[index].astype(np.int64)
+    return order
+
+
+def _window(layer: fg.MaxPool | fg.AvgPool) -> Window:
+    dilation = layer.dilation if isinstance(layer, fg.MaxPool) else (1, 1)
+    return Window(layer.kernel, layer.stride, dilation, layer.pads)
+
+
+def _common(ctx: Context, layer: fg.Layer) -> dict[str, Any]:
+    type_: TensorType = ctx.types[layer.name]
+    return {
+        "name": layer.name,
+        "inputs": layer.inputs,
+        "acc_bits": 2,
+        "bits": type_.bits,
+        "signed": type_.signed,
+    }
+
+
+def _add(ctx: Context, layer: fg.Add, ins: tuple[Interval, ...]) -> Op:
+    a, b = (ctx.formats[name] for name in layer.inputs)
+    factors, shift = as_multipliers([a.scale / ctx.formats[layer.name].scale, b.scale / ctx.formats[layer.name].scale])
+    bias = -(a.zero_point * factors[0] + b.zero_point * factors[1])
+    requant = ctx.clamped(layer.name, (1,), shift, layer.clip)
+    op = Add(factors=(factors[0], factors[1]), bias=bias, requant=requant, **_common(ctx, layer))
+    return replace(op, acc_bits=accumulator_bits(op.accumulator(*ins)))
+
+
+def _avgpool(ctx: Context, layer: fg.AvgPool, ins: tuple[Interval, ...]) -> Op:
+    window = _window(layer)
+    x, y = ctx.formats[layer.inputs[0]], ctx.formats[layer.name]
+    requant = ctx.requant(layer.name, [x.scale / (y.scale * window.taps)], fg.Clip())
+    op = AvgPool(
+        window=window,
+        pad_value=x.zero_point,
+        bias=-window.taps * x.zero_point,
+        requant=requant,
+        **_common(ctx, layer),
+    )
+    return replace(op, acc_bits=accumulator_bits(op.accumulator(*ins)))
+
+
+def _activation(ctx: Context, layer: fg.Activation, ins: tuple[Interval, ...]) -> Op:
+    x, y = ctx.formats[layer.inputs[0]], ctx.formats[layer.name]
+    requant = ctx.requant(layer.name, [x.scale / y.scale], layer.clip)
+    op = Rescale(bias=-x.zero_point, requant=requant, **_common(ctx, layer))
+    return replace(op, acc_bits=accumulator_bits(op.accumulator(*ins)))
+
+
+def _maxpool(ctx: Context, layer: fg.MaxPool, ins: tuple[Interval, ...]) -> Op:
+    source = ctx.types[layer.inputs[0]]
+    return MaxPool(name=layer.name, inputs=layer.inputs, window=_window(layer), pad_value=lowest(source))
+
+
+def _pad(ctx: Context, layer: fg.Pad, ins: tuple[Interval, ...]) -> Op:
+    form, source = ctx.formats[layer.inputs[0]], ctx.types[layer.inputs[0]]
+    value = int(form.quantise(np.array(layer.value), source))
+    return Pad(name=layer.name, inputs=layer.inputs, window=Window((1, 1), pads=layer.pads), pad_value=value)
+
+
+def _argmax(ctx: Context, layer: fg.ArgMax, ins: tuple[Interval, ...]) -> Op:
+    return ArgMax(name=layer.name, inputs=layer.inputs, channels=ctx.graph.shapes[layer.inputs[0]][0])
+
+
+def _linear(ctx: Context, layer: fg.Conv | fg.Dense, ins: tuple[Interval, ...]) -> Op:
+    return lower_linear(ctx, layer, ins[0])
+
+
+_LOWER: dict[type[fg.Layer], Callable[..., Op]] = {
+    fg.Conv: _linear, fg.Dense: _linear, fg.Add: _add, fg.AvgPool: _avgpool, fg.MaxPool: _maxpool,
+    fg.Pad: _pad, fg.Activation: _activation, fg.ArgMax: _argmax,
+}  # fmt: skip
