@@ -1,0 +1,91 @@
+"""What the tests of the arithmetic engines share: a reference requantiser and the run of a stream engine.
+
+The reference is written in exact fractions, on purpose in another way than `hwq.arith` and the RTL.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+import cocotb
+from cocotb.triggers import RisingEdge
+from cocotb.utils import get_sim_time
+from streams import STALLS, StreamSink, StreamSource, reset, start_clock
+
+#: Length of the clock period that `start_clock` makes.
+PERIOD_NS = 10
+
+#: Cycles after the last expected beat in which no other may come.
+QUIET_CYCLES = 40
+
+Params = Mapping[str, int]
+
+
+def rounded(value: Fraction, rounding: int) -> int:
+    """`value` rounded by code: 0 floor, 1 half up, 2 half to even, 3 half away from zero."""
+    half = Fraction(1, 2)
+    if rounding == 0:
+        return math.floor(value)
+    if rounding == 1:
+        return math.floor(value + half)
+    if rounding == 2:
+        return round(value)
+    return math.floor(value + half) if value >= 0 else math.ceil(value - half)
+
+
+def requantised(acc: int, mul: int, params: Params) -> int:
+    """Rule R on one accumulator, with SHIFT, ROUND, ZERO, QMIN and QMAX of `params`."""
+    value = rounded(Fraction(acc * mul, 1 << params["SHIFT"]), params["ROUND"]) + params["ZERO"]
+    return min(max(value, params["QMIN"]), params["QMAX"])
+
+
+def act_range(bits: int, signed: int) -> tuple[int, int]:
+    """Least and greatest value of an activation of `bits` bits."""
+    return (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
+
+
+def live_masks(channels: int, lanes: int, bits: int) -> list[int]:
+    """For each beat of a pixel, the bits of its lanes that carry a channel."""
+    counts = [min(lanes, channels - first) for first in range(0, channels, lanes)]
+    return [(1 << (bits * count)) - 1 for count in counts]
+
+
+async def check_engine(
+    dut: Any,
+    pattern: str,
+    inputs: Mapping[str, Sequence[int]],
+    expected: Sequence[int],
+    masks: Sequence[int] = (-1,),
+    cycles_per_beat: int = 1,
+) -> None:
+    """Send `inputs` (words by stream prefix) with a pattern of `STALLS`; the output has to be `expected`.
+
+    Beat i of the output is compared under `masks[i % len(masks)]`. Where nothing stalls, each input also has
+    to be taken at its full rate, a beat in `cycles_per_beat` cycles.
+    """
+    source_stall, sink_stall = STALLS[pattern]
+    start_clock(dut)
+    sources = {prefix: StreamSource(dut, prefix, source_stall, seed) for seed, prefix in enumerate(inputs, 1)}
+    sink = StreamSink(dut, "m_axis", sink_stall, seed=99)
+    await reset(dut)
+    receiving = cocotb.start_soon(sink.receive(len(expected), masks))
+    start = get_sim_time("ns")
+    sending = [cocotb.start_soon(source.send(inputs[prefix])) for prefix, source in sources.items()]
+    for prefix, task in zip(inputs, sending, strict=True):
+        await task
+        beats, cycles = len(inputs[prefix]), (get_sim_time("ns") - start) / PERIOD_NS
+        if pattern == "free":
+            assert cycles == beats * cycles_per_beat, f"{prefix}: {beats} beats took {cycles} cycles"
+    got = await receiving
+    want = [word & masks[index % len(masks)] for index, word in enumerate(expected)]
+    for index, (left, right) in enumerate(zip(got, want, strict=True)):
+        assert left == right, f"output beat {index}: got {left:#x}, want {right:#x}"
+    for _ in range(QUIET_CYCLES):
+        await RisingEdge(dut.clk)
+        assert not int(dut.m_axis_tvalid.value), "a beat more than expected"
+
+
+def factor(mul: int, case: Params) -> int:
+    """What `mul` multiplies by: itself, or two to its power."""
+    return 1 << mul if case.get("POW2") else mul

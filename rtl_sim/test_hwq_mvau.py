@@ -1,0 +1,166 @@
+"""hwq_mvau against plain integers: folds, partial folds, depthwise, held beats, all widths and roundings."""
+
+import random
+from pathlib import Path
+from typing import Any
+
+import cocotb
+from engine import act_range, check_engine, factor, live_masks, requantised
+from streams import STALLS, pack, params
+
+PIXELS = 5
+_FILES: dict[str, int | str] = {"WGT_FILE": "weights.mem", "BIAS_FILE": "biases.mem", "MUL_FILE": "muls.mem"}
+_S8: dict[str, int | str] = {"OUT_W": 8, "ZERO": 0, "QMIN": -128, "QMAX": 127}
+_U8: dict[str, int | str] = {"OUT_W": 8, "ZERO": 5, "QMIN": 5, "QMAX": 255}
+_U4: dict[str, int | str] = {"OUT_W": 4, "ZERO": 0, "QMIN": 0, "QMAX": 15}
+_S16: dict[str, int | str] = {"OUT_W": 16, "ZERO": -100, "QMIN": -32768, "QMAX": 32767}
+
+
+def _case(
+    pe: int,
+    simd: int,
+    sf: int,
+    channels: int,
+    rq: int,
+    act: str = "s8",
+    weight: int = 8,
+    rounding: int = 1,
+    m_w: int = 8,
+    out: dict[str, int | str] = _S8,
+    acc_w: int = 0,
+    **flags: int,
+) -> dict[str, int | str]:
+    """One case: ACC_W just holds the worst sum (unless given), SHIFT spreads the outputs over OUT_W."""
+    act_w = int(act[1:])
+    terms = simd * sf
+    acc_w = acc_w or act_w + weight + (terms - 1).bit_length() + 1
+    typical = act_w + weight - 3 + terms.bit_length() // 2
+    return {
+        "PE": pe, "SIMD": simd, "SF": sf, "NF": -(-channels // pe), "CHANNELS": channels, "RQ": rq,
+        "ACT_W": act_w, "ACT_SIGNED": int(act[0] == "s"), "WGT_W": weight, "ACC_W": acc_w,
+        "MUL_EN": int(m_w > 0), "M_W": max(m_w, 1), "SHIFT": max(typical + m_w - int(out["OUT_W"]), 0),
+        "ROUND": rounding, **out, **_FILES, **flags,
+    }  # fmt: skip
+
+
+CASES: list[dict[str, int | str]] = [
+    _case(4, 3, 4, 10, 1, "u8"),
+    _case(3, 4, 2, 7, 3, rounding=2, DEPTHWISE=1),
+    # dense: whole and partial folds, one lane to all, one fold, one PE
+    _case(4, 2, 4, 8, 1),
+    _case(4, 2, 2, 8, 2, rounding=3, m_w=16),
+    _case(6, 1, 3, 16, 2, "u4", 4, out=_U4),
+    _case(5, 7, 5, 5, 1, out=_U8, m_w=15),
+    _case(1, 5, 3, 3, 1, rounding=0),
+    _case(1, 1, 1, 1, 1),
+    _case(8, 2, 9, 11, 1, m_w=0, out=_U8),
+    _case(4, 2, 4, 10, 2, m_w=2, POW2=1),
+    # a dot product in one beat: free running and held
+    _case(4, 6, 1, 12, 4),
+    _case(4, 6, 1, 10, 4, "u8", HOLD=1),
+    _case(2, 3, 1, 6, 2, m_w=0, HOLD=1, rounding=2),
+    _case(3, 2, 1, 3, 3, HOLD=1),
+    # depthwise, serial and with a whole window in a beat
+    _case(4, 1, 9, 8, 1, DEPTHWISE=1),
+    _case(4, 1, 9, 6, 2, "u8", out=_U8, DEPTHWISE=1),
+    _case(4, 9, 1, 10, 4, m_w=0, DEPTHWISE=1),
+    # widths
+    _case(2, 2, 3, 4, 1, "u16", 16, out=_S16, m_w=16),
+    _case(2, 2, 3, 3, 1, "s16", 2, out=_S16, m_w=0),
+    _case(3, 3, 3, 6, 1, "u2", 2, out=_U4, m_w=0),
+    _case(2, 2, 2, 4, 1, "s2", 16, rounding=3),
+    _case(2, 2, 2, 4, 1, "s8", 8, acc_w=48, m_w=16, SHIFT=46),
+    _case(2, 2, 4, 4, 1, "s8", 8, m_w=0, SHIFT=0, out=_S16),
+]
+
+
+def rom_data(case: dict[str, Any]) -> tuple[list[list[list[int]]], list[int], list[int]]:
+    """Weights [channel][sf][s], biases and multipliers, the same for the memory files and for the check."""
+    source = random.Random(case["PE"] * 1000 + case["CHANNELS"])
+    weights = [
+        [extremes_and_others(source, case["WGT_W"], 1, case["SIMD"]) for _ in range(case["SF"])]
+        for _ in range(case["CHANNELS"])
+    ]
+    x_low, x_high = act_range(case["ACT_W"], case["ACT_SIGNED"])
+    least, most = act_range(case["ACC_W"], 1)
+    biases = []
+    for rows in weights:
+        # The bias may use what the exact bound of the products leaves of ACC_W, up to its last value.
+        ends = [(w * x_low, w * x_high) for row in rows for w in row]
+        lowest, highest = least - sum(map(min, ends)), most - sum(map(max, ends))
+        biases.append(source.choice([lowest, highest, source.randint(lowest, highest)]))
+    top = (1 << case["M_W"]) - 1
+    muls = [source.randint(0, top) if case["MUL_EN"] else 1 for _ in range(case["CHANNELS"])]
+    return weights, biases, muls
+
+
+def extremes_and_others(source: random.Random, bits: int, signed: int, count: int) -> list[int]:
+    """`count` values of a type, its least and greatest more often than the others."""
+    low, high = act_range(bits, signed)
+    return [source.choice([low, high, source.randint(low, high)]) for _ in range(count)]
+
+
+def prepare(case: dict[str, Any], folder: Path) -> None:
+    """Write the memory files; unused PEs and lanes have zeros."""
+    weights, biases, muls = rom_data(case)
+    pe, lanes, sf_n = case["PE"], case["RQ"], case["SF"]
+    pad = case["NF"] * pe - case["CHANNELS"]
+    weights += [[[0] * case["SIMD"]] * sf_n] * pad
+    biases += [0] * pad
+    muls += [0] * (-len(muls) % lanes)
+    words = [
+        pack([w for p in range(pe) for w in weights[nf * pe + p][sf]], case["WGT_W"])
+        for nf in range(case["NF"])
+        for sf in range(sf_n)
+    ]
+    tables = {
+        "WGT_FILE": words,
+        "BIAS_FILE": [pack(biases[nf * pe : nf * pe + pe], case["ACC_W"]) for nf in range(case["NF"])],
+        "MUL_FILE": [pack(muls[b : b + lanes], case["M_W"]) for b in range(0, len(muls), lanes)],
+    }
+    for key, table in tables.items():
+        (folder / case[key]).write_text("".join(f"{word:x}\n" for word in table), encoding="ascii")
+
+
+def frame(case: dict[str, Any], source: random.Random) -> tuple[list[int], list[int]]:
+    """Random input beats of PIXELS output pixels, and the output beats they have to give."""
+    weights, biases, muls = rom_data(case)
+    pe, simd, channels = case["PE"], case["SIMD"], case["CHANNELS"]
+    depthwise, hold = case.get("DEPTHWISE", 0), case.get("HOLD", 0)
+    lanes = pe * simd if depthwise else simd
+    words, results = [], []
+    for _ in range(PIXELS):
+        # Beats [nf][sf] of lanes. A dense layer has the same window in each fold; here each has another.
+        beats = [
+            [extremes_and_others(source, case["ACT_W"], case["ACT_SIGNED"], lanes) for _ in range(case["SF"])]
+            for _ in range(1 if hold else case["NF"])
+        ]
+        words += [pack(beat, case["ACT_W"]) for rows in beats for beat in rows]
+        values = []
+        for channel in range(channels):
+            fold, p = divmod(channel, pe)
+            rows = beats[0 if hold else fold]
+            acc = biases[channel]
+            for sf, beat in enumerate(rows):
+                seen = beat[p::pe] if depthwise else beat
+                acc += sum(w * x for w, x in zip(weights[channel][sf], seen, strict=True))
+            values.append(requantised(acc, factor(muls[channel], case), case))
+        results += [pack(values[b : b + case["RQ"]], case["OUT_W"]) for b in range(0, channels, case["RQ"])]
+    return words, results
+
+
+@cocotb.test()
+@cocotb.parametrize(pattern=list(STALLS))
+async def computes_each_pixel(dut: Any, pattern: str) -> None:
+    """Two frames back to back; with nothing stalled, an input beat (held: a fold) in every cycle."""
+    case: dict[str, Any] = params()
+    source = random.Random(3)
+    first, second = frame(case, source), frame(case, source)
+    await check_engine(
+        dut,
+        pattern,
+        {"s_axis": first[0] + second[0]},
+        first[1] + second[1],
+        live_masks(case["CHANNELS"], case["RQ"], case["OUT_W"]),
+        case["NF"] if case.get("HOLD") else 1,
+    )

@@ -1,0 +1,245 @@
+// Matrix-vector engine: y[n] = requantise(bias[n] + sum_k w[n][k] * x[k]) for CHANNELS outputs n of each pixel.
+//
+// PE outputs at once, SIMD products each: NF = ceil(CHANNELS / PE) folds of SF beats; the last fold may be partial.
+//   beats in    for each output pixel, for nf < NF, for sf < SF. Lane s of a dense beat feeds product s of each PE;
+//               DEPTHWISE: lane s*PE + p feeds product s of PE p. HOLD (SF = 1): a beat is kept for all NF folds.
+//   beats out   ceil(CHANNELS / RQ) a pixel, RQ lanes each, in channel order; lanes past CHANNELS are don't care
+//   WGT_FILE    word nf*SF + sf: weight of PE p, product s at [(p*SIMD + s)*WGT_W +: WGT_W]
+//   BIAS_FILE   word nf: [p*ACC_W +: ACC_W]
+//   MUL_FILE    word b, the output beat of the pixel: [l*M_W +: M_W]; exponents with POW2; not read with MUL_EN = 0
+//   folding     RQ divides PE, PE / RQ <= SF; the words of unused PEs are 0
+//   latency     LATENCY from the last beat of a fold to the output FIFO
+//   throughput  one input beat a cycle (HOLD: a fold a cycle) while the output is taken; free running, on credit
+module hwq_mvau #(
+    parameter int PE = 2,
+    parameter int SIMD = 2,
+    parameter int ACT_W = 8,
+    parameter bit ACT_SIGNED = 1,
+    parameter int WGT_W = 8,
+    parameter int ACC_W = 24,
+    parameter int SF = 4,
+    parameter int NF = 2,
+    parameter int CHANNELS = 4,
+    parameter bit DEPTHWISE = 0,
+    parameter bit HOLD = 0,
+    parameter WGT_FILE = "",
+    parameter BIAS_FILE = "",
+    parameter MUL_FILE = "",
+    parameter WGT_STYLE = "auto",
+    parameter int RQ = 1,
+    parameter bit MUL_EN = 1,
+    parameter bit POW2 = 0,
+    parameter int M_W = 16,
+    parameter int SHIFT = 15,
+    parameter int ROUND = 1,
+    parameter int OUT_W = 8,
+    parameter int ZERO = 0,
+    parameter int QMIN = -128,
+    parameter int QMAX = 127,
+    localparam int GROUP = PE / RQ,
+    localparam int SUM_STAGE = 5 + $clog2(SIMD),
+    localparam int LATENCY = SUM_STAGE + ((GROUP > 1) ? 2 : 1) + (MUL_EN ? 5 : 3),
+    parameter int FIFO_DEPTH = LATENCY + GROUP + 1,
+    localparam int IN_LANES = (DEPTHWISE ? PE : 1) * SIMD
+) (
+    input  logic                      clk,
+    input  logic                      rst,
+    input  logic                      s_axis_tvalid,
+    output logic                      s_axis_tready,
+    input  logic [IN_LANES*ACT_W-1:0] s_axis_tdata,
+    output logic                      m_axis_tvalid,
+    input  logic                      m_axis_tready,
+    output logic [RQ*OUT_W-1:0]       m_axis_tdata
+);
+  localparam int WORDS = NF * SF;
+  localparam int OUT_BEATS = (CHANNELS + RQ - 1) / RQ;
+  localparam int LAST_GROUP = OUT_BEATS - (NF - 1) * GROUP;
+  localparam int A_W = ACT_SIGNED ? ACT_W : ACT_W + 1;
+  localparam int PROD_W = A_W + WGT_W;
+  localparam int TREE_W = PROD_W + $clog2(SIMD);
+  localparam int SF_W = (SF > 1) ? $clog2(SF) : 1;
+  localparam int NF_W = (NF > 1) ? $clog2(NF) : 1;
+  localparam int WORD_W = (WORDS > 1) ? $clog2(WORDS) : 1;
+  localparam int BEAT_W = (OUT_BEATS > 1) ? $clog2(OUT_BEATS) : 1;
+  localparam int GROUP_W = $clog2(GROUP + 1);
+
+  // Fold counters. The last beat of a fold needs room for the whole fold's output.
+  logic [SF_W-1:0] sf_q;
+  logic [NF_W-1:0] nf_q;
+  logic [WORD_W-1:0] word_q;
+  logic last_sf_q;
+  wire room;
+  wire go = room || !last_sf_q;
+  wire last_nf = nf_q == NF_W'(NF - 1);
+  wire fire = s_axis_tvalid && go;
+  wire take = fire && last_sf_q;
+  assign s_axis_tready = go && (!HOLD || last_nf);
+
+  always_ff @(posedge clk)
+    if (rst) begin
+      sf_q <= '0;
+      nf_q <= '0;
+      word_q <= '0;
+      last_sf_q <= SF == 1;
+    end else if (fire) begin
+      sf_q <= last_sf_q ? '0 : sf_q + SF_W'(1);
+      last_sf_q <= (SF == 1) || (sf_q == SF_W'(SF - 2));
+      word_q <= (last_sf_q && last_nf) ? '0 : word_q + WORD_W'(1);
+      if (last_sf_q) nf_q <= last_nf ? '0 : nf_q + NF_W'(1);
+    end
+
+  // Flags of a beat k cycles after it was taken, in bit k: valid, first and last of its fold.
+  logic [SUM_STAGE:1] valid_q;
+  logic [SUM_STAGE:1] first_q;
+  logic [SUM_STAGE:1] last_q;
+  always_ff @(posedge clk) begin
+    if (rst) valid_q <= '0;
+    else valid_q <= {valid_q[SUM_STAGE-1:1], fire};
+    first_q <= {first_q[SUM_STAGE-1:1], sf_q == '0};
+    last_q <= {last_q[SUM_STAGE-1:1], last_sf_q};
+  end
+
+  // Operands: activations wait two cycles for the weight ROM.
+  logic [IN_LANES*ACT_W-1:0] act1_q;
+  logic [IN_LANES*ACT_W-1:0] act2_q;
+  wire [PE*SIMD*WGT_W-1:0] weights;
+  always_ff @(posedge clk) begin
+    act1_q <= s_axis_tdata;
+    act2_q <= act1_q;
+  end
+  hwq_rom #(.W(PE * SIMD * WGT_W), .DEPTH(WORDS), .FILE(WGT_FILE), .STYLE(WGT_STYLE)) u_weights (
+      .clk(clk), .addr(word_q), .data(weights)
+  );
+
+  // The bias of a fold comes out of its ROM together with the first sum of the fold.
+  logic [NF_W-1:0] bias_nf_q;
+  wire [PE*ACC_W-1:0] biases;
+  always_ff @(posedge clk)
+    if (rst) bias_nf_q <= '0;
+    else if (valid_q[SUM_STAGE-2] && last_q[SUM_STAGE-2])
+      bias_nf_q <= (bias_nf_q == NF_W'(NF - 1)) ? '0 : bias_nf_q + NF_W'(1);
+  hwq_rom #(.W(PE * ACC_W), .DEPTH(NF), .FILE(BIAS_FILE)) u_biases (
+      .clk(clk), .addr(bias_nf_q), .data(biases)
+  );
+
+  // Products, adder tree and accumulator of each PE.
+  wire sum_valid = valid_q[SUM_STAGE];
+  wire sum_first = first_q[SUM_STAGE];
+  logic done_q;
+  always_ff @(posedge clk) done_q <= sum_valid && last_q[SUM_STAGE] && !rst;
+
+  wire signed [ACC_W-1:0] acc[0:PE-1];
+  generate
+    for (genvar p = 0; p < PE; p = p + 1) begin : g_pe
+      wire [SIMD*PROD_W-1:0] products;
+      for (genvar s = 0; s < SIMD; s = s + 1) begin : g_simd
+        localparam int LANE = DEPTHWISE ? s * PE + p : s;
+        wire signed [A_W-1:0] act;
+        wire signed [PROD_W-1:0] product;
+        logic signed [PROD_W-1:0] product_q;
+        if (ACT_SIGNED) begin : g_signed
+          assign act = act2_q[LANE*ACT_W+:ACT_W];
+        end else begin : g_unsigned
+          assign act = {1'b0, act2_q[LANE*ACT_W+:ACT_W]};
+        end
+        hwq_mul #(.A_W(A_W), .B_W(WGT_W)) u_mul (
+            .clk(clk), .a(act), .b(weights[(p*SIMD+s)*WGT_W+:WGT_W]), .p(product)
+        );
+        always_ff @(posedge clk) product_q <= product;
+        assign products[s*PROD_W+:PROD_W] = product_q;
+      end
+      wire signed [TREE_W-1:0] sum;
+      hwq_addtree #(.N(SIMD), .IN_W(PROD_W), .OUT_W(TREE_W)) u_tree (.clk(clk), .d(products), .sum(sum));
+      wire signed [ACC_W-1:0] bias = biases[p*ACC_W+:ACC_W];
+      logic signed [ACC_W-1:0] acc_q;
+      always_ff @(posedge clk) if (sum_valid) acc_q <= (sum_first ? bias : acc_q) + ACC_W'(sum);
+      assign acc[p] = acc_q;
+`ifndef SYNTHESIS
+      logic signed [63:0] exact_q;
+      always @(posedge clk) begin
+        if (sum_valid) exact_q <= (sum_first ? 64'(bias) : exact_q) + 64'(sum);
+        if (done_q && exact_q != 64'(acc_q))
+          $fatal(1, "hwq_mvau: %m accumulator %0d does not fit ACC_W=%0d", exact_q, ACC_W);
+      end
+`endif
+    end
+  endgenerate
+
+  // Beats of a fold leave RQ lanes at a time. Their sequence is known two cycles before their data, which is when
+  // the multiplier ROM wants its address.
+  wire issue = valid_q[SUM_STAGE-1] && last_q[SUM_STAGE-1];
+  wire beat_early;
+  wire [RQ*ACC_W-1:0] beat_acc;
+  logic [1:0] beat_q;
+  always_ff @(posedge clk)
+    if (rst) beat_q <= '0;
+    else beat_q <= {beat_q[0], beat_early};
+
+  generate
+    if (GROUP == 1) begin : g_all
+      assign beat_early = issue;
+      for (genvar l = 0; l < RQ; l = l + 1) begin : g_lane
+        assign beat_acc[l*ACC_W+:ACC_W] = acc[l];
+      end
+    end else begin : g_serial
+      // The bias address has just moved on, so it is 0 after the last fold.
+      wire [GROUP_W-1:0] issue_n = (bias_nf_q == '0) ? GROUP_W'(LAST_GROUP) : GROUP_W'(GROUP);
+      logic [GROUP_W-1:0] left_q;
+      always_ff @(posedge clk)
+        if (rst) left_q <= '0;
+        else if (issue) left_q <= issue_n;
+        else if (left_q != '0) left_q <= left_q - GROUP_W'(1);
+      assign beat_early = left_q != '0;
+      wire [ACC_W-1:0] shift[0:PE+RQ-1];
+      for (genvar i = 0; i < PE; i = i + 1) begin : g_shift
+        logic [ACC_W-1:0] shift_q;
+        always_ff @(posedge clk) shift_q <= done_q ? acc[i] : shift[i+RQ];
+        assign shift[i] = shift_q;
+      end
+      for (genvar l = 0; l < RQ; l = l + 1) begin : g_lane
+        assign shift[PE+l] = '0;
+        assign beat_acc[l*ACC_W+:ACC_W] = shift[l];
+      end
+    end
+  endgenerate
+
+  wire [RQ*M_W-1:0] muls;
+  generate
+    if (MUL_EN) begin : g_muls
+      logic [BEAT_W-1:0] beat_addr_q;
+      always_ff @(posedge clk)
+        if (rst) beat_addr_q <= '0;
+        else if (beat_early)
+          beat_addr_q <= (beat_addr_q == BEAT_W'(OUT_BEATS - 1)) ? '0 : beat_addr_q + BEAT_W'(1);
+      hwq_rom #(.W(RQ * M_W), .DEPTH(OUT_BEATS), .FILE(MUL_FILE)) u_muls (
+          .clk(clk), .addr(beat_addr_q), .data(muls)
+      );
+    end else begin : g_no_muls
+      assign muls = '0;
+    end
+  endgenerate
+
+  wire y_valid;
+  wire [RQ*OUT_W-1:0] y;
+  hwq_requant #(
+      .LANES(RQ), .ACC_W(ACC_W), .MUL_EN(MUL_EN), .POW2(POW2), .M_W(M_W), .SHIFT(SHIFT), .ROUND(ROUND),
+      .OUT_W(OUT_W), .ZERO(ZERO), .QMIN(QMIN), .QMAX(QMAX)
+  ) u_requant (
+      .clk(clk), .rst(rst), .valid_i(beat_q[1]), .acc(beat_acc), .mul(muls), .valid_o(y_valid), .y(y)
+  );
+  hwq_credit #(.W(RQ * OUT_W), .DEPTH(FIFO_DEPTH), .GROUP(GROUP)) u_credit (
+      .clk(clk), .rst(rst),
+      .take(take), .take_n(last_nf ? GROUP_W'(LAST_GROUP) : GROUP_W'(GROUP)), .room(room),
+      .valid_i(y_valid), .data_i(y),
+      .m_axis_tvalid(m_axis_tvalid), .m_axis_tready(m_axis_tready), .m_axis_tdata(m_axis_tdata)
+  );
+
+`ifndef SYNTHESIS
+  initial begin
+    if (RQ < 1 || PE % RQ != 0 || GROUP > SF)
+      $fatal(1, "hwq_mvau: PE=%0d RQ=%0d SF=%0d, expected RQ to divide PE and PE / RQ <= SF", PE, RQ, SF);
+    if (NF != (CHANNELS + PE - 1) / PE) $fatal(1, "hwq_mvau: NF=%0d CHANNELS=%0d PE=%0d", NF, CHANNELS, PE);
+    if (HOLD && SF != 1) $fatal(1, "hwq_mvau: HOLD with SF=%0d, expected 1", SF);
+  end
+`endif
+endmodule

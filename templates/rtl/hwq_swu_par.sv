@@ -1,0 +1,183 @@
+// Parallel sliding window: the whole KH x KW window of a channel group in one beat.
+//
+//   Tap (kh, kw) of output pixel (oh, ow) is the input pixel (oh*SH - PT + kh*DH, ow*SW - PL + kw*DW),
+//   or the constant PAD where that lies outside the image. It stands at m_axis_tdata[(kh*KW+kw)*DATA_W +: DATA_W].
+//   Order: for oh, ow: for cf < CF.
+// H*W*CF cycles a frame, frames back to back, whatever the padding. The taps hang on one delay line, borders are
+// masked, and the last windows of a frame come out while the next frame enters, or by themselves if no beat is waiting.
+// Latency: 2 cycles from the beat in of the last tap to the window out. Memory: (KH-1)*DH*W*CF beats.
+//
+// Needs padding that keeps the windows in stream order; anything else takes hwq_swu_ser:
+//   PT <= (KH-1)*DH, PL <= (KW-1)*DW; at stride 1 also PL + PR <= (KW-1)*DW and PT + PB <= (KH-1)*DH, where PR and PB
+//   are how far the last window reaches beyond the image; and a frame that holds the beats of its first window.
+//
+// How: `missing` counts the shifts until the taps hold the next window, minus 1: negative when they do. `beyond` is
+// the same for the first window of the next frame, and counts beats only, not the empty shifts that let a frame out.
+module hwq_swu_par #(
+    parameter int DATA_W = 8,  // bits of a beat
+    parameter int H = 4,       // input rows
+    parameter int W = 4,       // input columns
+    parameter int CF = 1,      // beats of a pixel
+    parameter int KH = 3,      // kernel rows
+    parameter int KW = 3,
+    parameter int SH = 1,      // stride
+    parameter int SW = 1,
+    parameter int DH = 1,      // dilation
+    parameter int DW = 1,
+    parameter int PT = 1,      // padding above
+    parameter int PL = 1,      // padding to the left
+    parameter int OH = 4,      // output rows
+    parameter int OW = 4,
+    parameter [DATA_W-1:0] PAD = '0
+) (
+    input  logic                    clk,
+    input  logic                    rst,
+    input  logic                    s_axis_tvalid,
+    output logic                    s_axis_tready,
+    input  logic [      DATA_W-1:0] s_axis_tdata,
+    output logic                    m_axis_tvalid,
+    input  logic                    m_axis_tready,
+    output logic [KH*KW*DATA_W-1:0] m_axis_tdata
+);
+  localparam int FRAME = H * W * CF;
+  localparam int FIRST = (((KH - 1) * DH - PT) * W + (KW - 1) * DW - PL) * CF + 1;
+  localparam int LAST = FIRST + ((OH - 1) * SH * W + (OW - 1) * SW) * CF + CF - 1;
+
+  // Shifts from a window to the next one, by level: 0 next cf, 1 next output column, 2 next output row.
+  localparam int STEP_0 = 1;
+  localparam int STEP_1 = SW * CF - (CF - 1);
+  localparam int STEP_2 = (SH * W - (OW - 1) * SW) * CF - (CF - 1);
+  localparam int SHIFT_W = $clog2(FIRST + 2 * FRAME + STEP_2 + 1) + 1;
+  localparam int Y_W = $clog2(H + OH * SH + PT + KH * DH) + 2;
+  localparam int X_W = $clog2(W + OW * SW + PL + KW * DW) + 2;
+
+  // ---------------------------------------------------------------- when to shift and when to emit
+  logic emit, shift, beat, ready, frame_end, flush_q;
+  logic [2:0] level;
+  logic unused_outer;
+  logic signed [SHIFT_W-1:0] missing_q, missing_d, beyond_q, beyond_d, step;
+
+  assign emit = missing_q[SHIFT_W-1] && ready;
+  assign s_axis_tready = !missing_q[SHIFT_W-1] || ready;
+  assign beat = s_axis_tvalid && s_axis_tready;
+  assign shift = s_axis_tready && (s_axis_tvalid || flush_q);
+  assign frame_end = emit && level == 3'd6;
+
+  hwq_loops #(.N0(CF), .N1(OW), .N2(OH), .N5(1)) u_loops (
+      .clk(clk),
+      .rst(rst),
+      .en(emit),
+      .level(level),
+      .outer(unused_outer)
+  );
+
+  always_comb begin
+    case (level)
+      3'd0: step = SHIFT_W'(STEP_0);
+      3'd1: step = SHIFT_W'(STEP_1);
+      default: step = SHIFT_W'(STEP_2);
+    endcase
+  end
+  always_comb begin
+    beyond_d = beat ? beyond_q - 1'b1 : beyond_q;
+    missing_d = shift ? missing_q - 1'b1 : missing_q;
+  end
+
+  always_ff @(posedge clk) begin
+    if (rst) begin
+      missing_q <= SHIFT_W'(FIRST - 1);
+      beyond_q <= SHIFT_W'(FIRST - 1 + FRAME);
+      flush_q <= 1'b0;
+    end else begin
+      missing_q <= frame_end ? beyond_d : emit ? missing_d + step : missing_d;
+      beyond_q <= frame_end ? beyond_d + SHIFT_W'(FRAME) : beyond_d;
+      // The frame to emit is in, and no beat of the next one.
+      flush_q <= frame_end ? beyond_d == SHIFT_W'(FIRST - 1 - FRAME) : beyond_d == SHIFT_W'(FIRST - 1);
+    end
+  end
+
+  // ---------------------------------------------------------------- row and column of the window's first tap
+  logic signed [Y_W-1:0] y_q;
+  logic signed [X_W-1:0] x_q;
+
+  always_ff @(posedge clk) begin
+    if (rst) begin
+      y_q <= Y_W'(-PT);
+      x_q <= X_W'(-PL);
+    end else if (emit && level != 3'd0) begin
+      x_q <= (level == 3'd1) ? x_q + X_W'(SW) : X_W'(-PL);
+      if (level != 3'd1) y_q <= (level == 3'd2) ? y_q + Y_W'(SH) : Y_W'(-PT);
+    end
+  end
+
+  // ---------------------------------------------------------------- taps
+  logic [DATA_W-1:0] newest_q;
+  logic [KH*KW*DATA_W-1:0] window;
+  logic [KW-1:0] column_ok;
+  wire [DATA_W-1:0] head[0:KH-1];  // newest tap of each kernel row; row KH-1 is the live one
+
+  always_ff @(posedge clk) if (shift) newest_q <= s_axis_tdata;
+  assign head[KH-1] = newest_q;
+
+  generate
+    if (KH > 1) begin : g_lines
+      wire [(KH-1)*DATA_W-1:0] line_d, line_q;
+
+      hwq_delay #(.W((KH - 1) * DATA_W), .N(DH * W * CF)) u_lines (
+          .clk(clk),
+          .rst(rst),
+          .en(shift),
+          .d(line_d),
+          .q(line_q)
+      );
+      for (genvar kh = 0; kh < KH - 1; kh = kh + 1) begin : g_line
+        assign line_d[kh*DATA_W +: DATA_W] = head[kh+1];
+        assign head[kh] = line_q[kh*DATA_W +: DATA_W];
+      end
+    end
+    for (genvar kw = 0; kw < KW; kw = kw + 1) begin : g_column
+      assign column_ok[kw] = x_q >= X_W'(-kw * DW) && x_q < X_W'(W - kw * DW);
+    end
+    for (genvar kh = 0; kh < KH; kh = kh + 1) begin : g_row
+      wire [DATA_W-1:0] tap[0:KW-1];
+      logic row_ok;
+
+      assign row_ok = y_q >= Y_W'(-kh * DH) && y_q < Y_W'(H - kh * DH);
+      assign tap[KW-1] = head[kh];
+      for (genvar kw = 0; kw < KW; kw = kw + 1) begin : g_tap
+        if (kw < KW - 1) begin : g_delay
+          hwq_delay #(.W(DATA_W), .N(DW * CF)) u_tap (
+              .clk(clk),
+              .rst(rst),
+              .en(shift),
+              .d(tap[kw+1]),
+              .q(tap[kw])
+          );
+        end
+        assign window[(kh*KW+kw)*DATA_W +: DATA_W] = (row_ok && column_ok[kw]) ? tap[kw] : PAD;
+      end
+    end
+  endgenerate
+
+  hwq_fifo #(.W(KH * KW * DATA_W), .DEPTH(2)) u_output (
+      .clk(clk),
+      .rst(rst),
+      .s_axis_tvalid(missing_q[SHIFT_W-1]),
+      .s_axis_tready(ready),
+      .s_axis_tdata(window),
+      .m_axis_tvalid(m_axis_tvalid),
+      .m_axis_tready(m_axis_tready),
+      .m_axis_tdata(m_axis_tdata)
+  );
+
+`ifndef SYNTHESIS
+  initial begin
+    if (DATA_W < 1 || H < 1 || W < 1 || CF < 1 || KH < 1 || KW < 1 || OH < 1 || OW < 1)
+      $fatal(1, "hwq_swu_par: sizes must be at least 1");
+    if (SH < 1 || SW < 1 || DH < 1 || DW < 1 || PT < 0 || PL < 0)
+      $fatal(1, "hwq_swu_par: strides and dilations must be at least 1, paddings at least 0");
+    if (FIRST < 1 || FIRST > FRAME || LAST >= FRAME + FIRST || (OH > 1 && STEP_2 < 1))
+      $fatal(1, "hwq_swu_par: padding too wide for windows in stream order; use hwq_swu_ser");
+  end
+`endif
+endmodule
