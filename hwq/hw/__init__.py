@@ -1,0 +1,1 @@
+"""The plan: when, where and how wide a program is computed; never what."""

@@ -1,0 +1,181 @@
+"""Engines: the modules that compute one operation under a fold, and their memory files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from hwq.arith import Requant
+from hwq.hw.fold import Fold, ceil_div, cycles, is_global, ring_rows, window_of
+from hwq.hw.netlist import Instance, Netlist, ParamValue, Stream
+from hwq.hw.pack import bias_words, multiplier_words, weight_words
+from hwq.ir.op import Op
+from hwq.ir.program import Program
+from hwq.ops import Add, ArgMax, AvgPool, Conv, Dense, Depthwise, Linear, MaxPool, Pad, Rescale
+from hwq.ops.requantised import Requantised
+
+Params = dict[str, ParamValue]
+
+
+def is_pow2(requant: Requant) -> bool:
+    """True when every multiplier is a power of two, so that a shifter does for a multiplier."""
+    return all(m & (m - 1) == 0 and m > 0 for m in requant.multiplier)
+
+
+def requant_words(requant: Requant) -> list[int]:
+    """What the multiplier ROM holds for each channel: multipliers, or their exponents."""
+    return [m.bit_length() - 1 for m in requant.multiplier] if is_pow2(requant) else list(requant.multiplier)
+
+
+def requant_params(requant: Requant) -> Params:
+    """Parameters of rule R1, but for the multiplier itself."""
+    return {
+        "MUL_EN": int(not requant.is_shift), "M_W": requant.multiplier_bits, "SHIFT": requant.shift,
+        "ROUND": int(requant.rounding), "ZERO": requant.zero_point, "QMIN": requant.qmin, "QMAX": requant.qmax,
+    }  # fmt: skip
+
+
+def wide(value: int) -> str:
+    """A 64-bit literal, as parameters beyond 31 bits need."""
+    return f"{'-' if value < 0 else ''}64'sd{abs(value)}"
+
+
+def build(net: Netlist, program: Program, op: Op, fold: Fold, sources: Sequence[Stream]) -> Stream:
+    """Add the engine of `op` to `net`, reading `sources`; returns the stream of its result.
+
+    Every source carries its tensor with the lanes that `fold` asks for.
+    """
+    return _BUILD[type(op)](net, program, op, fold, sources)
+
+
+def _result(net: Netlist, program: Program, op: Op, fold: Fold) -> Stream:
+    return net.tensor(op.name, op.name, program.types[op.name], fold.lanes_out)
+
+
+def _linear(net: Netlist, program: Program, op: Linear, fold: Fold, sources: Sequence[Stream]) -> Stream:
+    x = program.types[op.inputs[0]]
+    depthwise = isinstance(op, Depthwise)
+    window = window_of(op, x)
+    groups = ceil_div(x.channels, fold.lanes_in)
+    folds = ceil_div(op.channels, fold.pe)
+    steps = (1 if depthwise else groups) * (1 if fold.parallel else window.taps)
+    replay = 1 if depthwise or fold.parallel else folds
+    taps = _window_unit(net, program, op, fold, sources[0], replay, depthwise)
+    out = _result(net, program, op, fold)
+    mul_file = ""
+    rom_bits = max(1, max(requant_words(op.requant)).bit_length())
+    requant = requant_params(op.requant) | {
+        "POW2": int(is_pow2(op.requant) and not op.requant.is_shift),
+        "M_W": rom_bits,
+    }
+    if not op.requant.is_shift:
+        values = np.array(requant_words(op.requant), np.int64)
+        words = multiplier_words(values, op.channels, fold, rom_bits)
+        mul_file = net.rom(f"{op.name}_mul", fold.lanes_out * rom_bits, words)
+    params: Params = {
+        "PE": fold.pe, "SIMD": fold.simd, "ACT_W": x.bits, "ACT_SIGNED": int(x.signed),
+        "WGT_W": op.weight_bits, "ACC_W": op.acc_bits, "SF": steps, "NF": folds, "CHANNELS": op.channels,
+        "DEPTHWISE": int(depthwise), "HOLD": int(fold.parallel and not depthwise and folds > 1),
+        "WGT_FILE": net.rom(f"{op.name}_weight", fold.multipliers * op.weight_bits, weight_words(op, fold, depthwise)),
+        "BIAS_FILE": net.rom(f"{op.name}_bias", fold.pe * op.acc_bits, bias_words(op, fold)),
+        "MUL_FILE": mul_file, "RQ": fold.lanes_out, "OUT_W": op.bits, **requant,
+    }  # fmt: skip
+    net.parts.append(Instance("hwq_mvau", f"u_{op.name}", params, {"s_axis": taps, "m_axis": out}))
+    return out
+
+
+def _window_unit(
+    net: Netlist, program: Program, op: Op, fold: Fold, source: Stream, replay: int = 1, by_group: bool = True
+) -> Stream:
+    """The sliding window in front of an engine.
+
+    Dense windows are delivered `replay` times; `by_group` delivers all taps of a channel group together instead.
+    """
+    x, y = program.types[op.inputs[0]], program.types[op.name]
+    window = window_of(op, x)
+    pad = int(getattr(op, "pad_value", 0)) & ((1 << x.bits) - 1)
+    pad_beat = sum(pad << (lane * x.bits) for lane in range(fold.lanes_in))
+    params: Params = {
+        "DATA_W": source.width, "H": x.shape[0], "W": x.shape[1], "CF": ceil_div(x.channels, fold.lanes_in),
+        "KH": window.kernel[0], "KW": window.kernel[1], "SH": window.stride[0], "SW": window.stride[1],
+        "DH": window.dilation[0], "DW": window.dilation[1], "PT": window.pads[0], "PL": window.pads[1],
+        "OH": y.shape[0], "OW": y.shape[1], "PAD": f"{source.width}'h{pad_beat:x}",
+    }  # fmt: skip
+    module, width = "hwq_swu_par", window.taps * source.width
+    if not fold.parallel:
+        module, width = "hwq_swu_ser", source.width
+        params |= {
+            "NF": replay,
+            "DEPTHWISE": int(by_group),
+            "ROWS": ring_rows(window, x, fold.lanes_in, cycles(op, fold, x, y)),
+        }
+    taps = net.stream(f"{op.name}_window", width)
+    net.parts.append(Instance(module, f"u_{op.name}_window", params, {"s_axis": source, "m_axis": taps}))
+    return taps
+
+
+def _pool(net: Netlist, program: Program, op: AvgPool | MaxPool | Pad, fold: Fold, sources: Sequence[Stream]) -> Stream:
+    """Pooling over a window; padding is the maximum over a window of one tap."""
+    x, y = program.types[op.inputs[0]], program.types[op.name]
+    if is_global(op, x):
+        return _elementwise(net, program, op, fold, sources)
+    taps = _window_unit(net, program, op, fold, sources[0])
+    out = _result(net, program, op, fold)
+    params: Params = {"LANES": fold.lanes_in, "ACT_W": x.bits, "ACT_SIGNED": int(x.signed), "OUT_W": y.bits}
+    params |= {"TAPS": op.window.taps, "MAX": int(not isinstance(op, AvgPool))}
+    if isinstance(op, AvgPool):
+        params |= _summed(op)
+    net.parts.append(Instance("hwq_pool", f"u_{op.name}", params, {"s_axis": taps, "m_axis": out}))
+    return out
+
+
+def _summed(op: AvgPool | Rescale) -> Params:
+    return {
+        "BIAS": wide(op.bias),
+        "MUL": op.requant.multiplier[0],
+        "ACC_W": op.acc_bits,
+        **requant_params(op.requant),
+    }
+
+
+def _elementwise(net: Netlist, program: Program, op: Op, fold: Fold, sources: Sequence[Stream]) -> Stream:
+    x, y = program.types[op.inputs[0]], program.types[op.name]
+    params: Params = {"LANES": fold.lanes_in, "ACT_W": x.bits, "ACT_SIGNED": int(x.signed), "OUT_W": y.bits}
+    extra: Params = {"CHANNELS": x.channels}
+    if isinstance(op, ArgMax):
+        module = "hwq_argmax"
+    elif isinstance(op, AvgPool):
+        module, extra = "hwq_gap", extra | {"PIXELS": x.pixels, **_summed(op)}
+    else:
+        assert isinstance(op, Rescale)
+        module, extra = "hwq_rescale", _summed(op)
+    out = _result(net, program, op, fold)
+    net.parts.append(Instance(module, f"u_{op.name}", params | extra, {"s_axis": sources[0], "m_axis": out}))
+    return out
+
+
+def _add(net: Netlist, program: Program, op: Add, fold: Fold, sources: Sequence[Stream]) -> Stream:
+    a, b = program.input_types_of(op)
+    requant = requant_params(op.requant)
+    del requant["MUL_EN"], requant["M_W"]
+    params: Params = {
+        "LANES": fold.lanes_in, "A_W": a.bits, "A_SIGNED": int(a.signed), "B_W": b.bits, "B_SIGNED": int(b.signed),
+        "MA": op.factors[0], "MB": op.factors[1], "BIAS": wide(op.bias), "OUT_W": op.bits, **requant,
+    }  # fmt: skip
+    out = _result(net, program, op, fold)
+    ports = {"a_axis": sources[0], "b_axis": sources[1], "m_axis": out}
+    net.parts.append(Instance("hwq_add", f"u_{op.name}", params, ports))
+    return out
+
+
+_BUILD: dict[type[Op], Callable[..., Stream]] = {
+    Conv: _linear, Dense: _linear, Depthwise: _linear, AvgPool: _pool, MaxPool: _pool, Pad: _pool,
+    Add: _add, Rescale: _elementwise, ArgMax: _elementwise,
+}  # fmt: skip
+
+
+def requant_multipliers(op: Op, fold: Fold) -> int:
+    """Multipliers in the requantiser of an engine."""
+    multiplies = isinstance(op, Requantised) and not is_pow2(op.requant)
+    return fold.lanes_out if multiplies else 0

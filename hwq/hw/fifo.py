@@ -1,0 +1,92 @@
+"""FIFO depths where branches join again: deep enough that no deadlock is possible and no rate is lost.
+
+Let need(n) be the pixels of the forked tensor that a branch must have taken before it delivers its n-th pixel.
+When the slower branch delivers pixel n, the faster one has been given need_slow(n) pixels and may have delivered
+all that it can make of them, of which the join has taken n - 1.  The largest difference is the depth below which
+the fork would stop before the slow branch is served; one row more lets the window units run ahead.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwq.hw.fold import ceil_div, window_of
+from hwq.ir.op import Op
+from hwq.ir.program import Program
+
+Need = NDArray[np.int64]
+
+
+def branch_depths(program: Program, join: Op) -> tuple[int, ...]:
+    """Pixels that the FIFO in front of each input of `join` must hold; 0 where there is nothing to balance."""
+    depths = [0] * len(join.inputs)
+    for fork in _nearest_forks(program, join):
+        needs = [_need(program, name, fork) for name in join.inputs]
+        for i, own in enumerate(needs):
+            for j, other in enumerate(needs):
+                if i != j:
+                    ahead = np.searchsorted(own, other, side="right") - np.arange(len(other))
+                    row = program.types[join.inputs[i]].shape[1]
+                    depths[i] = max(depths[i], int(ahead.max()) + row if ahead.max() > 1 else 0)
+    return tuple(depths)
+
+
+def _nearest_forks(program: Program, join: Op) -> list[str]:
+    """Forked tensors from which every input of `join` comes, without those behind a nearer one."""
+    common = set.intersection(*(_ancestors(program, name) for name in join.inputs))
+    forks = [name for name in program.types if name in common and len(program.consumers(name)) > 1]
+    return [
+        fork
+        for fork in forks
+        if not any(
+            near != fork and all(fork not in _ancestors(program, name, cut=near) for name in join.inputs)
+            for near in forks
+        )
+    ]
+
+
+def _ancestors(program: Program, tensor: str, cut: str | None = None) -> set[str]:
+    """`tensor` and all tensors that it depends on, without going beyond `cut`."""
+    makers = {op.name: op for op in program.ops}
+    seen: set[str] = set()
+    waiting = [tensor]
+    while waiting:
+        name = waiting.pop()
+        if name not in seen and name != cut:
+            seen.add(name)
+            waiting += makers[name].inputs if name in makers else ()
+    return seen
+
+
+def _need(program: Program, tensor: str, fork: str) -> Need:
+    """need(n) of `tensor` in pixels of `fork`, for n from 1 to its pixels; 0 for what does not depend on it."""
+    needs = {name: np.zeros(type_.pixels, np.int64) for name, type_ in program.input_types.items()}
+    if fork in needs:
+        needs[fork] = np.arange(1, program.types[fork].pixels + 1)
+    for op in program.ops:
+        own = _pixels_needed(program, op)
+        needs[op.name] = np.max([needs[name][own - 1] for name in op.inputs], axis=0)
+        if op.name == fork:
+            needs[fork] = np.arange(1, program.types[fork].pixels + 1)
+        if op.name == tensor:
+            break
+    return needs[tensor]
+
+
+def _pixels_needed(program: Program, op: Op) -> Need:
+    """Input pixels, in raster order, that each output pixel of `op` needs; never falling."""
+    x, y = program.types[op.inputs[0]], program.types[op.name]
+    window = window_of(op, x)
+    rows = _last_tap(y.shape[0], window.stride[0], window.pads[0], window.span[0], x.shape[0])
+    columns = _last_tap(y.shape[1], window.stride[1], window.pads[1], window.span[1], x.shape[1])
+    return np.maximum.accumulate((rows[:, None] * x.shape[1] + columns[None, :]).ravel() + 1)
+
+
+def _last_tap(count: int, stride: int, before: int, span: int, size: int) -> Need:
+    return np.clip(np.arange(count) * stride - before + span - 1, 0, size - 1)
+
+
+def beats(pixels: int, channels: int, lanes: int) -> int:
+    """Beats of `pixels` pixels."""
+    return pixels * ceil_div(channels, lanes)

@@ -1,0 +1,172 @@
+"""Folding: how many of an operation's multiplications run at once, and the cycles that result.
+
+The formulas are those of docs/hardware.md; simulation must meet them to within 2 %.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from hwq.ir.op import Op
+from hwq.ir.program import Program
+from hwq.ir.types import TensorType
+from hwq.ir.window import Window
+from hwq.ops import AvgPool, Conv, Dense, Depthwise, Linear, MaxPool
+from hwq.ops.requantised import Requantised
+
+
+def ceil_div(a: int, b: int) -> int:
+    """a / b rounded up."""
+    return -(-a // b)
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """`lanes_in` and `lanes_out` channels a beat; `pe` x `simd` multipliers (0 where there are none).
+
+    `parallel` selects the window unit that delivers a whole window at once.
+    """
+
+    lanes_in: int
+    lanes_out: int
+    pe: int = 0
+    simd: int = 0
+    parallel: bool = False
+
+    @property
+    def multipliers(self) -> int:
+        """Multipliers of the MAC array."""
+        return self.pe * self.simd
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One way to build an operation; `cost` weighs multipliers and requantiser lanes."""
+
+    fold: Fold
+    cycles: int
+    cost: float
+
+
+def window_of(op: Op, x: TensorType) -> Window:
+    """The window of an operation; a dense layer is one window over the whole input."""
+    if isinstance(op, Dense):
+        return Window(x.shape[:2])
+    window: Window = getattr(op, "window", Window((1, 1)))
+    return window
+
+
+def is_global(op: Op, x: TensorType) -> bool:
+    """True for average pooling over the whole image."""
+    return isinstance(op, AvgPool) and op.window.kernel == x.shape[:2] and not any(op.window.pads)
+
+
+def parallel_fits(window: Window, x: TensorType) -> bool:
+    """Whether the parallel window unit can serve `window`: its contract is in hwq_swu_par.sv."""
+    height, width, _ = x.shape
+    rows, columns = window.output(height, width)
+    first = (window.span[0] - 1 - window.pads[0]) * width + window.span[1] - 1 - window.pads[1]
+    travel = (rows - 1) * window.stride[0] * width + (columns - 1) * window.stride[1]
+    turn = window.stride[0] * width - (columns - 1) * window.stride[1]
+    return window.taps > 1 and 0 <= first < x.pixels and travel < x.pixels and (rows == 1 or turn >= 1)
+
+
+def ring_rows(window: Window, x: TensorType, lanes: int, work: int) -> int:
+    """Rows that a serial window unit stores so that it loses at most 1 % of `work` cycles a frame.
+
+    With all of the rows it loses nothing; each one less costs at most a row's beats (measured, see hwq_swu_ser.sv).
+    """
+    span, top = window.span[0], window.pads[0]
+    bottom = (window.output(*x.shape[:2])[0] - 1) * window.stride[0] + span - top - x.shape[0]
+    row = x.shape[1] * ceil_div(x.channels, lanes)
+    least = max(span + window.stride[0], span + ceil_div(3, row))
+    return max(least, 2 * span - 1 - top - bottom - work // (100 * row))
+
+
+def cycles(op: Op, fold: Fold, x: TensorType, y: TensorType) -> int:
+    """Cycles between two frames, for inputs of type `x` and outputs of type `y`."""
+    window = window_of(op, x)
+    read = x.pixels * ceil_div(x.channels, fold.lanes_in)
+    write = y.pixels * ceil_div(y.channels, fold.lanes_out)
+    if isinstance(op, Conv | Dense):
+        groups = ceil_div(x.channels, fold.lanes_in)
+        work = y.pixels * ceil_div(y.channels, fold.pe) * groups * (1 if fold.parallel else window.taps)
+    elif isinstance(op, Depthwise):
+        work = y.pixels * ceil_div(y.channels, fold.pe) * (1 if fold.parallel else window.taps)
+    elif isinstance(op, AvgPool | MaxPool) and not is_global(op, x):
+        work = y.pixels * ceil_div(y.channels, fold.lanes_in) * window.taps
+    else:
+        work = write
+    return max(read, work, write)
+
+
+def options(program: Program, op: Op) -> list[Option]:
+    """Every way of building `op` that no other way beats in both cycles and cost, the cheapest first."""
+    x, y = program.types[op.inputs[0]], program.types[op.name]
+    found = [Option(fold, cycles(op, fold, x, y), _cost(op, fold)) for fold in _folds(op, x, y)]
+    found.sort(key=lambda o: (o.cost, o.cycles))
+    best: list[Option] = []
+    for option in found:
+        if not best or option.cycles < best[-1].cycles:
+            best.append(option)
+    return best
+
+
+def _cost(op: Op, fold: Fold) -> float:
+    """Multipliers, and a share for each requantiser lane: a whole one where it multiplies."""
+    multiplies = isinstance(op, Requantised) and any(m & (m - 1) for m in op.requant.multiplier)
+    return fold.multipliers + fold.lanes_out * (1.0 if multiplies else 0.4) + 0.01 * fold.lanes_in
+
+
+def _folds(op: Op, x: TensorType, y: TensorType) -> Iterator[Fold]:
+    window = window_of(op, x)
+    if isinstance(op, Conv | Dense):
+        for simd in partitions(x.channels):
+            steps = window.taps * ceil_div(x.channels, simd)
+            for pe in partitions(y.channels, slack=2):
+                for rq in _requant_lanes(pe, steps):
+                    yield Fold(simd, rq, pe, simd)
+            if parallel_fits(window, x):
+                groups = ceil_div(x.channels, simd)
+                for pe in partitions(y.channels) if groups == 1 else [y.channels]:
+                    for rq in [pe] if groups == 1 else _requant_lanes(pe, groups):
+                        yield Fold(simd, rq, pe, window.taps * simd, parallel=True)
+    elif isinstance(op, Depthwise):
+        for pe in partitions(x.channels, slack=2):
+            for rq in _requant_lanes(pe, window.taps):
+                yield Fold(pe, rq, pe, 1)
+            if parallel_fits(window, x):
+                yield Fold(pe, pe, pe, window.taps, parallel=True)
+    else:
+        for lanes in partitions(x.channels):
+            yield Fold(lanes, 1 if y.channels == 1 else lanes)
+
+
+def partitions(channels: int, slack: int = 0) -> list[int]:
+    """For each number of groups the least lanes that give it, and up to `slack` more.
+
+    The extra ones give room for a number that more requantiser lane counts divide.
+
+    Examples
+    --------
+    >>> partitions(10)
+    [1, 2, 3, 4, 5, 10]
+    """
+    least = {ceil_div(channels, groups) for groups in range(1, channels + 1)}
+    return sorted({min(channels, n + extra) for n in least for extra in range(slack + 1)})
+
+
+def _requant_lanes(pe: int, steps: int) -> list[int]:
+    """Requantiser lanes that divide `pe` and empty it within `steps` cycles."""
+    return [rq for rq in range(1, pe + 1) if pe % rq == 0 and pe // rq <= steps]
+
+
+def linear_ops(program: Program) -> list[Linear]:
+    """Operations with a MAC array."""
+    return [op for op in program.ops if isinstance(op, Linear)]
+
+
+def mac_count(program: Program) -> int:
+    """Multiply-accumulates of one frame."""
+    return sum(program.types[op.name].pixels * op.macs_per_pixel for op in linear_ops(program))

@@ -1,0 +1,104 @@
+"""Folding files: one entry for each operation, as a user may write it and as every build records it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hwq.errors import BadInput, refuse_all
+from hwq.hw.fold import Fold, ceil_div, parallel_fits, window_of
+from hwq.ir.op import Op
+from hwq.ir.program import Program
+from hwq.ops import Depthwise, Linear
+
+LIMIT = 1 << 16
+
+
+def folding_text(folds: Mapping[str, Fold]) -> dict[str, dict[str, Any]]:
+    """The folding of each operation: ``pe``, ``simd``, ``rq`` and ``window`` for a MAC array, else ``lanes``.
+
+    ``simd`` counts input channels; a parallel window multiplies all taps of them at once.
+    """
+    out: dict[str, dict[str, Any]] = {}
+    for name, fold in folds.items():
+        if fold.multipliers:
+            window = "parallel" if fold.parallel else "serial"
+            out[name] = {"pe": fold.pe, "simd": fold.lanes_in, "rq": fold.lanes_out, "window": window}
+        else:
+            out[name] = {"lanes": fold.lanes_in}
+    return out
+
+
+def read_folding(path: Path, program: Program) -> dict[str, Fold]:
+    """The folds of a JSON file (see `folding_text`).
+
+    Raises
+    ------
+    BadInput
+        When the file is no JSON object, or names other operations or foldings than `program` can have.
+    """
+    try:
+        text = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadInput(f"{path}: not a readable JSON file ({error!s:.200}). Write it as hwq-build.json does.") from None
+    if isinstance(text, dict) and "folding" in text:
+        text = text["folding"]
+    return parse_folding(text, program, str(path))
+
+
+def parse_folding(text: Any, program: Program, who: str) -> dict[str, Fold]:
+    """The folds of a parsed folding file; `who` names it in messages."""
+    if not isinstance(text, dict):
+        raise BadInput(f"{who}: expected an object with one entry for each operation.")
+    names = {op.name for op in program.ops}
+    refusals = [
+        f"{who}: {name!r:.80} is no operation of {program.name}. Remove it." for name in text if name not in names
+    ]
+    folds: dict[str, Fold] = {}
+    for op in program.ops:
+        try:
+            folds[op.name] = _fold(program, op, text.get(op.name))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            refusals.append(f"{who}, {op.name} ({op.kind}): {error!s:.200}")
+    refuse_all(refusals)
+    return folds
+
+
+def _fold(program: Program, op: Op, entry: Any) -> Fold:
+    x, y = program.types[op.inputs[0]], program.types[op.name]
+    if not isinstance(entry, dict):
+        raise ValueError(f"has {entry!r:.80}, expected an object")
+    if not isinstance(op, Linear):
+        lanes = _count(entry, "lanes", x.channels)
+        return Fold(lanes, 1 if y.channels == 1 else lanes)
+    pe = _count(entry, "pe", op.channels)
+    rq = _count(entry, "rq", pe)
+    parallel = {"serial": False, "parallel": True}.get(str(entry.get("window")))
+    if parallel is None:
+        raise ValueError(f"window is {entry.get('window')!r:.40}, expected serial or parallel")
+    window = window_of(op, x)
+    if parallel and not parallel_fits(window, x):
+        raise ValueError("its window is too large for its image for a parallel window unit. Use serial")
+    taps = window.taps if parallel else 1
+    if isinstance(op, Depthwise):
+        fold, steps = Fold(pe, rq, pe, taps, parallel), window.taps // taps
+    else:
+        simd = _count(entry, "simd", x.channels)
+        groups = ceil_div(x.channels, simd)
+        fold, steps = Fold(simd, rq, pe, simd * taps, parallel), groups * window.taps // taps
+        if parallel and groups > 1 and pe < op.channels:
+            raise ValueError(
+                f"simd is {simd} and pe {pe}, expected all {x.channels} inputs or all {op.channels} outputs"
+            )
+    if pe % rq or pe // rq > steps:
+        raise ValueError(f"rq is {rq}, expected a divisor of pe = {pe} that is at least pe / {steps}")
+    return fold
+
+
+def _count(entry: dict[str, Any], key: str, most: int) -> int:
+    value = entry.get(key)
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
+        raise ValueError(f"{key} is {value!r:.40}, expected 1 to {most}")
+    return value

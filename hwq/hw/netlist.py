@@ -1,0 +1,80 @@
+"""Netlist: the instances and streams of a plan, as plain data that a template prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from hwq.ir.types import TensorType
+
+ParamValue = int | str
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A valid/ready stream of `width` bits; where it carries a tensor, `lanes` channels of it a beat."""
+
+    name: str
+    width: int
+    tensor: str | None = None
+    lanes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One module of the library; `ports` maps port prefixes (`s_axis`, `m_axis`, `a_axis`) to streams."""
+
+    module: str
+    name: str
+    params: Mapping[str, ParamValue]
+    ports: Mapping[str, Stream]
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """One stream to several; all targets share the data of the source."""
+
+    name: str
+    source: Stream
+    targets: tuple[Stream, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rom:
+    """A memory file of `words`, each of `width` bits."""
+
+    file: str
+    width: int
+    words: list[str] = field(repr=False)
+
+    @property
+    def bits(self) -> int:
+        """Size in bits."""
+        return self.width * len(self.words)
+
+
+@dataclass(slots=True)
+class Netlist:
+    """Everything inside the network module, in program order."""
+
+    parts: list[Instance | Fork] = field(default_factory=list)
+    streams: list[Stream] = field(default_factory=list)
+    roms: list[Rom] = field(default_factory=list)
+
+    def stream(self, name: str, width: int) -> Stream:
+        """A new stream that carries no tensor of the program."""
+        return self._added(Stream(name, width))
+
+    def tensor(self, name: str, tensor: str, type_: TensorType, lanes: int) -> Stream:
+        """A new stream that carries `tensor`, `lanes` channels a beat."""
+        return self._added(Stream(name, lanes * type_.bits, tensor, lanes))
+
+    def rom(self, name: str, width: int, words: list[str]) -> str:
+        """A new memory file; returns the path that the hardware opens, relative to the build folder."""
+        file = f"rom/{name}.mem"
+        self.roms.append(Rom(file, width, words))
+        return file
+
+    def _added(self, stream: Stream) -> Stream:
+        self.streams.append(stream)
+        return stream

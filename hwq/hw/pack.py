@@ -1,0 +1,72 @@
+"""Packing integers into memory words: the layout of every `.mem` file, of ROMs and of test vectors alike."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hwq.arith import IntArray
+from hwq.hw.fold import Fold
+from hwq.ops import Linear
+
+
+def hex_words(values: IntArray, bits: int) -> list[str]:
+    """Each row of `values` (words, lanes) as one hexadecimal word, lane 0 in the lowest bits.
+
+    Examples
+    --------
+    >>> hex_words(np.array([[1, -1], [2, 3]]), 4)
+    ['f1', '32']
+    """
+    words, lanes = values.shape
+    width = lanes * bits
+    digits, size = -(-width // 4), -(-width // 8)
+    out: list[str] = []
+    for start in range(0, words, 4096):
+        block = values[start : start + 4096]
+        spread = ((block[:, :, None] >> np.arange(bits)) & 1).astype(np.uint8).reshape(len(block), width)
+        packed = np.packbits(spread, axis=1, bitorder="little")[:, ::-1].tobytes().hex()
+        out += [packed[i * 2 * size : (i + 1) * 2 * size][2 * size - digits :] for i in range(len(block))]
+    return out
+
+
+def stream_words(tensor: IntArray, lanes: int, bits: int) -> list[str]:
+    """Beats of a stream for (..., channels) integers: `lanes` channels a beat, the last filled with zeros."""
+    rows = tensor.reshape(-1, tensor.shape[-1])
+    return hex_words(_grouped(rows, lanes).reshape(-1, lanes), bits)
+
+
+def weight_words(op: Linear, fold: Fold, depthwise: bool) -> list[str]:
+    """One word for each fold step nf * SF + sf; lane p * SIMD + s (see hwq_mvau.sv)."""
+    kernel = op.weight.reshape(op.channels, -1, 1 if depthwise else op.weight.shape[-1])
+    by_pe = _pad(kernel, 0, fold.pe)
+    nf, taps = by_pe.shape[0] // fold.pe, kernel.shape[1]
+    if depthwise:
+        steps = by_pe.reshape(nf, fold.pe, taps)
+        lanes = steps if fold.parallel else steps.transpose(0, 2, 1)
+        return hex_words(lanes.reshape(nf * (1 if fold.parallel else taps), -1), op.weight_bits)
+    grouped = _pad(by_pe, 2, fold.lanes_in).reshape(nf, fold.pe, taps, -1, fold.lanes_in)
+    order = (0, 3, 1, 2, 4) if fold.parallel else (0, 2, 3, 1, 4)
+    steps = grouped.transpose(order)
+    return hex_words(steps.reshape(-1, fold.pe * fold.simd), op.weight_bits)
+
+
+def bias_words(op: Linear, fold: Fold) -> list[str]:
+    """One word for each output fold."""
+    return hex_words(_pad(op.bias, 0, fold.pe).reshape(-1, fold.pe), op.acc_bits)
+
+
+def multiplier_words(multipliers: IntArray, channels: int, fold: Fold, bits: int) -> list[str]:
+    """One word for each output beat of a pixel."""
+    row = np.broadcast_to(multipliers, (channels,))
+    return hex_words(_pad(row, 0, fold.lanes_out).reshape(-1, fold.lanes_out), bits)
+
+
+def _pad(x: IntArray, axis: int, multiple: int) -> IntArray:
+    """`x` with zeros appended so that the size of `axis` is a multiple of `multiple`."""
+    widths = [(0, 0)] * x.ndim
+    widths[axis] = (0, -x.shape[axis] % multiple)
+    return np.pad(x, widths)
+
+
+def _grouped(rows: IntArray, lanes: int) -> IntArray:
+    return _pad(rows, 1, lanes).reshape(len(rows), -1, lanes)

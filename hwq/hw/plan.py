@@ -1,0 +1,181 @@
+"""Plan: a program with its folding, its streams and its memories; many plans of one program give equal results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from math import gcd, lcm
+
+from hwq.hw.engines import build, requant_multipliers
+from hwq.hw.fifo import beats, branch_depths
+from hwq.hw.fold import Fold, ceil_div, cycles, mac_count
+from hwq.hw.netlist import Fork, Instance, Netlist, Stream
+from hwq.ir.op import Op
+from hwq.ir.program import Port, Program
+
+BRAM_DEPTH = 64
+"""FIFOs deeper than this use block RAM."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """An AXI4-Stream port of the network: `lanes` elements of `bits` bits a beat, `beats` beats a frame."""
+
+    port: Port
+    prefix: str
+    stream: Stream
+    inner: Stream
+    lanes: int
+    bits: int
+    beats: int
+
+    @property
+    def tdata_width(self) -> int:
+        """Width of tdata, a whole number of bytes."""
+        return ceil_div(self.stream.width, 8) * 8
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What is built: `folds` for each operation, the netlist, and the ports."""
+
+    program: Program
+    folds: Mapping[str, Fold]
+    net: Netlist
+    inputs: tuple[Edge, ...]
+    outputs: tuple[Edge, ...]
+
+    @cached_property
+    def cycles(self) -> dict[str, int]:
+        """Cycles a frame of each operation, by formula."""
+        types = self.program.types
+        return {
+            op.name: cycles(op, self.folds[op.name], types[op.inputs[0]], types[op.name]) for op in self.program.ops
+        }
+
+    @property
+    def interval(self) -> int:
+        """Initiation interval in cycles: the slowest operation or port."""
+        return max([*self.cycles.values(), *(edge.beats for edge in (*self.inputs, *self.outputs))])
+
+    @property
+    def multipliers(self) -> int:
+        """Multipliers of all MAC arrays."""
+        return sum(fold.multipliers for fold in self.folds.values())
+
+    @property
+    def requant_multipliers(self) -> int:
+        """Multipliers of all requantisers."""
+        return sum(requant_multipliers(op, self.folds[op.name]) for op in self.program.ops)
+
+    @property
+    def utilisation(self) -> float:
+        """Share of the MAC arrays' multiplications that a frame needs: MACs / (interval * multipliers)."""
+        return mac_count(self.program) / (self.interval * self.multipliers) if self.multipliers else 0.0
+
+    @property
+    def rom_bits(self) -> int:
+        """Bits in all memory files."""
+        return sum(rom.bits for rom in self.net.roms)
+
+    @property
+    def fifo_bits(self) -> int:
+        """Bits in the FIFOs that balance branches."""
+        fifos = (part for part in self.net.parts if isinstance(part, Instance) and part.module.startswith("hwq_fifo"))
+        return sum(int(part.params["W"]) * int(part.params["DEPTH"]) for part in fifos)
+
+
+def make_plan(program: Program, folds: Mapping[str, Fold]) -> Plan:
+    """The plan of `program` under `folds` (one for each operation)."""
+    return _Planner(program, folds).plan()
+
+
+class _Planner:
+    """Builds the netlist in program order."""
+
+    def __init__(self, program: Program, folds: Mapping[str, Fold]) -> None:
+        self.program, self.folds, self.net = program, folds, Netlist()
+        self.readers: dict[str, list[Stream]] = {}
+
+    def plan(self) -> Plan:
+        inputs = tuple(self._input(port) for port in self.program.inputs)
+        for op in self.program.ops:
+            depths = branch_depths(self.program, op) if len(op.inputs) > 1 else (0,)
+            sources = [self._read(name, op, depth) for name, depth in zip(op.inputs, depths, strict=True)]
+            self._publish(build(self.net, self.program, op, self.folds[op.name], sources))
+        outputs = tuple(self._output(port) for port in self.program.outputs)
+        return Plan(self.program, self.folds, self.net, inputs, outputs)
+
+    def _input(self, port: Port) -> Edge:
+        """The stream that enters: the lanes that its reader takes, or the next number that divides the channels."""
+        type_ = self.program.types[port.tensor]
+        wanted = max((self.folds[op.name].lanes_in for op in self.program.consumers(port.tensor)), default=1)
+        lanes = _divisor(type_.channels, wanted)
+        inner = self.net.tensor(port.tensor, port.tensor, type_, lanes)
+        self._publish(inner)
+        prefix = "s_axis" if len(self.program.inputs) == 1 else f"s_axis_{port.tensor}"
+        count = beats(type_.pixels, type_.channels, lanes)
+        return Edge(port, prefix, Stream(prefix, inner.width), inner, lanes, type_.bits, count)
+
+    def _output(self, port: Port) -> Edge:
+        """The stream that leaves: its lanes divide the channels, so that every lane means something."""
+        type_ = self.program.types[port.tensor]
+        source = self.readers[port.tensor].pop(0)
+        lanes = gcd(source.lanes, type_.channels)
+        inner = self._converted(source, lanes, type_.channels, f"{port.tensor}_out")
+        prefix = "m_axis" if len(self.program.outputs) == 1 else f"m_axis_{port.tensor}"
+        count = beats(type_.pixels, type_.channels, lanes)
+        return Edge(port, prefix, Stream(prefix, inner.width), inner, lanes, type_.bits, count)
+
+    def _publish(self, stream: Stream) -> None:
+        """Offer `stream` to every reader of its tensor, through a fork where there are several."""
+        assert stream.tensor is not None
+        ports = sum(port.tensor == stream.tensor for port in self.program.outputs)
+        count = ports + sum(op.inputs.count(stream.tensor) for op in self.program.consumers(stream.tensor))
+        if count <= 1:
+            self.readers[stream.tensor] = [stream]
+            return
+        type_ = self.program.types[stream.tensor]
+        copies = [self.net.tensor(f"{stream.name}_to{i}", stream.tensor, type_, stream.lanes) for i in range(count)]
+        self.net.parts.append(Fork(f"u_{stream.name}_fork", stream, tuple(copies)))
+        self.readers[stream.tensor] = copies
+
+    def _read(self, tensor: str, op: Op, depth: int) -> Stream:
+        """The next copy of `tensor`, through a FIFO of `depth` pixels, in the lanes that `op` reads."""
+        stream = self.readers[tensor].pop(0)
+        channels = self.program.types[tensor].channels
+        if depth:
+            stream = self._fifo(stream, beats(depth, channels, stream.lanes), f"{op.name}_{stream.name}_fifo")
+        return self._converted(stream, self.folds[op.name].lanes_in, channels, f"{op.name}_{stream.name}")
+
+    def _fifo(self, source: Stream, depth: int, name: str) -> Stream:
+        assert source.tensor is not None
+        out = self.net.tensor(name, source.tensor, self.program.types[source.tensor], source.lanes)
+        module = "hwq_fifo_bram" if depth > BRAM_DEPTH else "hwq_fifo"
+        params = {"W": source.width, "DEPTH": depth}
+        self.net.parts.append(Instance(module, f"u_{name}", params, {"s_axis": source, "m_axis": out}))
+        return out
+
+    def _converted(self, source: Stream, lanes: int, channels: int, name: str) -> Stream:
+        """`source` in beats of `lanes` channels; by way of a common multiple where neither divides the other."""
+        if source.lanes == lanes:
+            return source
+        wide = max(lanes, source.lanes)
+        if wide % min(lanes, source.lanes) and wide < channels:
+            middle = min(lcm(lanes, source.lanes), ceil_div(channels, source.lanes) * source.lanes)
+            source = self._width_converter(source, middle, channels, f"{name}_wide")
+        return self._width_converter(source, lanes, channels, f"{name}_lanes")
+
+    def _width_converter(self, source: Stream, lanes: int, channels: int, name: str) -> Stream:
+        assert source.tensor is not None
+        type_ = self.program.types[source.tensor]
+        out = self.net.tensor(name, source.tensor, type_, lanes)
+        params = {"LANE_W": type_.bits, "IN_N": source.lanes, "OUT_N": lanes, "CHANNELS": channels}
+        self.net.parts.append(Instance("hwq_dwc", f"u_{name}", params, {"s_axis": source, "m_axis": out}))
+        return out
+
+
+def _divisor(channels: int, wanted: int) -> int:
+    """The smallest divisor of `channels` that is at least `wanted`."""
+    return next(n for n in range(min(wanted, channels), channels + 1) if channels % n == 0)
