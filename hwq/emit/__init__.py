@@ -1,0 +1,1 @@
+"""From a plan to a folder: hardware, memories, testbench, vectors, scripts."""
