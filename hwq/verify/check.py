@@ -1,0 +1,137 @@
+"""verify: prove on samples that the RTL of a build computes what the simulator computes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hwq.arith import IntArray
+from hwq.emit.folder import MARKER
+from hwq.emit.vectors import stimulus
+from hwq.errors import BadInput
+from hwq.hw.fold import mac_count
+from hwq.hw.folding_file import parse_folding
+from hwq.hw.plan import Plan, make_plan
+from hwq.ir import serial
+from hwq.verify.rtl_run import BUILDERS, Outcome, compile_testbench, simulate_build
+from hwq.verify.simulate import Simulation
+
+SIMULATORS = tuple(BUILDERS)
+PACE_FRAMES = 4
+"""Frames of the run without stalls that measures cycles."""
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """A build folder, read back: its manifest, and the plan that made it."""
+
+    folder: Path
+    manifest: dict[str, Any]
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """The result on one simulator; `cycles_per_frame` was measured without stalls, None where it was not."""
+
+    simulator: str
+    samples: int
+    stall: float
+    mismatches: int
+    cycles_per_frame: float | None
+    cycles_formula: int
+    multipliers: int
+    utilisation: float | None
+    trouble: tuple[str, ...]
+    build_seconds: float
+    seconds_per_sample: float
+
+    @property
+    def passed(self) -> bool:
+        """True when not one beat differed."""
+        return self.mismatches == 0
+
+
+def open_build(folder: Path) -> Build:
+    """Read a build folder back.
+
+    Raises
+    ------
+    BadInput
+        When `folder` is not a build, or is damaged.
+    """
+    path = folder / MARKER
+    try:
+        manifest = json.loads(path.read_text("utf-8"))
+        top, digest, folding = manifest["top"], manifest["digest"], manifest["folding"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise BadInput(
+            f"{folder}: holds no readable {MARKER} ({error!s:.120}), expected a folder made by `hwq generate`."
+        ) from None
+    program = serial.load(folder / "net.hwq")
+    if serial.digest(program) != digest or not str(top).isidentifier():
+        raise BadInput(f"{folder}: {MARKER} and net.hwq do not belong together. Generate the build again.")
+    return Build(folder, manifest, make_plan(program, parse_folding(folding, program, str(path))))
+
+
+def verify(
+    folder: Path,
+    simulator: str,
+    samples: int = 4,
+    stall: float = 0.0,
+    trace: bool = False,
+    seed: int = 1,
+    inputs: dict[str, IntArray] | None = None,
+) -> Verification:
+    """Compare the RTL in `folder` with the simulator, bit for bit.
+
+    Parameters
+    ----------
+    simulator
+        ``verilator`` or ``icarus``.
+    samples
+        Frames to compare: the samples that the program carries, then random integers.
+    stall
+        Probability of a stall on both sides at each clock edge, 0 to 0.99.
+    trace
+        Compare every inner stream as well.
+    inputs
+        Other samples: input tensor to integers (samples, height, width, channels).
+
+    Returns
+    -------
+    Verification
+
+    Raises
+    ------
+    BadInput, ToolMissing, CheckFailed
+        When the build or an option cannot be used, the simulator is missing, or the RTL does not compile.
+    """
+    if samples < 1 or not 0.0 <= stall <= 0.99:
+        raise BadInput(f"verify: {samples} samples and a stall of {stall}, expected at least 1 and 0 to 0.99.")
+    build = open_build(folder)
+    plan = build.plan
+    chosen = stimulus(plan.program, samples) if inputs is None else {k: x[:samples] for k, x in inputs.items()}
+    count = len(next(iter(chosen.values())))
+    simulation = compile_testbench(folder, build.manifest["top"], simulator, trace)
+    checked = simulate_build(simulation, folder, plan, chosen, stall, seed, trace)
+    pace = checked if stall == 0.0 and count >= 3 else _pace(simulation, build, chosen, seed, trace)
+    cycles = pace.cycles_per_frame if pace else None
+    useful = mac_count(plan.program) / (cycles * plan.multipliers) if cycles and plan.multipliers else None
+    mismatches = checked.mismatches + (pace.mismatches if pace and pace is not checked else 0)
+    return Verification(
+        simulator, count, stall, mismatches, cycles, plan.interval, plan.multipliers, useful,
+        checked.trouble, simulation.seconds, checked.seconds / count,
+    )  # fmt: skip
+
+
+def _pace(simulation: Simulation, build: Build, chosen: dict[str, IntArray], seed: int, trace: bool) -> Outcome | None:
+    """A short run without stalls on Verilator, to measure cycles; Icarus is too slow for one that was not asked for."""
+    if simulation.simulator != "verilator":
+        return None
+    frames = {name: np.resize(x, (PACE_FRAMES, *x.shape[1:])) for name, x in chosen.items()}
+    return simulate_build(simulation, build.folder, build.plan, frames, 0.0, seed, trace)
