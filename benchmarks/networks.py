@@ -1,0 +1,82 @@
+"""The networks that benchmarks run on: the shipped digits demo, and the shared models where they are present."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared" / "models"
+Samples = NDArray[Any]
+Run = Callable[[list[Samples]], list[Samples]]
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A model with calibration and labelled data; `score` maps a runner of samples to named figures, in per cent."""
+
+    name: str
+    model: Path
+    calib: Samples
+    evaluation: Samples
+    score: Callable[[Run], dict[str, float]]
+    classifies: bool
+
+    def float_run(self, xs: list[Samples]) -> list[Samples]:
+        """The float model in onnxruntime."""
+        session = ort.InferenceSession(self.model, providers=["CPUExecutionProvider"])
+        entry = session.get_inputs()[0]
+        step = 1 if entry.shape[0] == 1 else 64
+        return [
+            y for k in range(0, len(xs), step) for y in session.run(None, {entry.name: np.stack(xs[k : k + step])})[0]
+        ]
+
+
+def digits() -> Network:
+    """The demo of examples/digits."""
+    folder = ROOT / "examples" / "digits"
+    test = np.load(folder / "test.npz")
+
+    def score(run: Run) -> dict[str, float]:
+        got = np.stack(run(list(test["image"]))).reshape(len(test["label"]), -1).argmax(1)
+        return {"top1": 100 * float((got == test["label"]).mean())}
+
+    calib = np.load(folder / "calib.npz")["image"]
+    return Network("digits", folder / "model.onnx", calib, test["image"], score, True)
+
+
+def shared(name: str, file: str = "model.onnx") -> Network:
+    """A network of the shared folder, scored by the script that lies there."""
+    spec = importlib.util.spec_from_file_location("shared_evaluate", SHARED / "evaluate.py")
+    assert spec is not None and spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+
+    def samples(split: str) -> Samples:
+        found = script.load(name, split)[0]
+        return np.concatenate(found) if found[0].ndim == 2 and name.startswith("ad_") else np.stack(found)
+
+    def score(run: Run) -> dict[str, float]:
+        return {key: 100 * float(value) for key, value in script.evaluate(name, run)[0].items()}
+
+    label = name if file == "model.onnx" else f"{name}/{Path(file).stem}"
+    return Network(label, SHARED / name / file, samples("calib"), samples("eval"), score, not name.startswith("ad_"))
+
+
+def networks() -> list[Network]:
+    """All networks that are present."""
+    found = [digits()]
+    if SHARED.is_dir():
+        found.append(shared("cifar10_resnet8"))
+        found.append(shared("kws_dscnn_mlperf"))
+        found.append(shared("kws_dscnn_mlperf", "model_floatweights.onnx"))
+        found.append(shared("ad_autoencoder_mlperf"))
+        found.append(shared("mlkws_dnn_s"))
+    return found

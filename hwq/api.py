@@ -1,0 +1,210 @@
+"""The Python interface: one function for each command of `hwq`, with the same name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from hwq.emit.generate import DEFAULT_FRAMES
+from hwq.emit.generate import generate as write_build
+from hwq.errors import BadInput
+from hwq.frontend import read
+from hwq.frontend import text as graph_text
+from hwq.frontend.data import load_arrays, load_samples
+from hwq.hw.fold import Fold
+from hwq.hw.folding_file import read_folding
+from hwq.hw.plan import Plan, make_plan
+from hwq.hw.solve import DEFAULT_MULTIPLIERS, for_cycles, for_multipliers
+from hwq.ir import serial
+from hwq.ir.program import Program, quantise_inputs
+from hwq.ir.text import dump
+from hwq.passes import simplify
+from hwq.quant import QuantConfig
+from hwq.quant import quantize as quantize_graph
+from hwq.report.summary import Summary, summarise
+from hwq.sim import simulate_fast, simulate_plain
+from hwq.verify import check
+from hwq.verify.check import SIMULATORS, Verification
+from hwq.verify.tools import Tool, find
+from hwq.verify.tools import doctor as list_tools
+
+Data = str | Path | Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """How large and how fast the hardware is to be: at most one of the fields.
+
+    `cycles` a frame, `multipliers` of all MAC arrays together, or a folding file.  By default the fewest cycles that
+    `DEFAULT_MULTIPLIERS` multipliers allow.
+    """
+
+    cycles: int | None = None
+    multipliers: int | None = None
+    folding: Path | None = None
+
+    @staticmethod
+    def for_rate(fps: float, mhz: float) -> Target:
+        """The cycles that a frame may take at `fps` frames a second and a clock of `mhz` MHz."""
+        if not (0 < fps < 1e12 and 0 < mhz < 1e6):
+            raise BadInput(f"--fps {fps} --clock {mhz}: expected positive numbers.")
+        return Target(cycles=max(1, int(mhz * 1e6 / fps)))
+
+    def folds(self, program: Program) -> dict[str, Fold]:
+        """The folding of every operation."""
+        given = [name for name in ("cycles", "multipliers", "folding") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise BadInput(f"{' and '.join(given)} were given, expected one of them. Leave the others out.")
+        if self.cycles is not None:
+            return for_cycles(program, self.cycles)
+        if self.folding is not None:
+            return read_folding(self.folding, program)
+        return for_multipliers(program, DEFAULT_MULTIPLIERS if self.multipliers is None else self.multipliers)
+
+
+def quantize(model: str | Path, calib: Data, config: QuantConfig | None = None) -> Program:
+    """The integer program of an ONNX model.
+
+    Parameters
+    ----------
+    model
+        The ONNX file.
+    calib
+        Calibration data: an npz file, or arrays by input name, batch first.
+    config
+        Options.
+
+    Raises
+    ------
+    BadInput
+        With every reason for which the model or the data cannot be used.
+    """
+    graph = simplify(read(model))
+    return quantize_graph(graph, load_samples(calib, graph), config)
+
+
+def simulate(program: Program, data: Data, plain: bool = False) -> dict[str, NDArray[Any]]:
+    """Bit-accurate results.
+
+    Parameters
+    ----------
+    data
+        An npz file, or arrays by input name, batch first.
+    plain
+        Use the plain simulator, the definition, rather than the fast one that is equal to it.
+
+    Returns
+    -------
+    dict
+        For each output NAME: ``NAME`` (float64, integer times scale exactly) and ``NAME.int`` (int64); for each
+        input NAME the quantised input ``NAME.int``.
+    """
+    arrays = load_arrays(data, [(port.name, port.dtype, port.index.shape) for port in program.inputs])
+    integers = quantise_inputs(program, arrays)
+    results = (simulate_plain if plain else simulate_fast)(program, integers)
+    out: dict[str, NDArray[Any]] = {}
+    for port in program.inputs:
+        out[f"{port.name}.int"] = port.from_tensor(integers[port.tensor])
+    for port in program.outputs:
+        form = program.formats[port.tensor]
+        out[f"{port.name}.int"] = port.from_tensor(results[port.tensor])
+        out[port.name] = form.dequantise(out[f"{port.name}.int"])
+    return out
+
+
+def generate(program: Program, target: str | Path, size: Target | None = None, frames: int = DEFAULT_FRAMES) -> Plan:
+    """Write RTL, memories, testbench and vectors of `program` into the folder `target`.
+
+    Raises
+    ------
+    BadInput
+        When the folder cannot be used, or the size cannot be met.
+    """
+    plan = make_plan(program, (size or Target()).folds(program))
+    write_build(plan, Path(target), frames)
+    return plan
+
+
+def verify(
+    folder: str | Path,
+    sim: str = "verilator",
+    samples: int = 4,
+    stall: float = 0.0,
+    trace: bool = False,
+    seed: int = 1,
+    data: Data | None = None,
+) -> list[Verification]:
+    """Compare the RTL of a build with the simulator; one result for each simulator.
+
+    Parameters
+    ----------
+    sim
+        ``verilator``, ``icarus`` or ``all``.
+    data
+        Samples to use instead of those that the build carries.
+    """
+    if sim not in (*SIMULATORS, "all"):
+        raise BadInput(f"--sim {sim}: expected {', '.join(SIMULATORS)} or all.")
+    inputs = None
+    if data is not None:
+        program = check.open_build(Path(folder)).plan.program
+        arrays = load_arrays(data, [(port.name, port.dtype, port.index.shape) for port in program.inputs])
+        inputs = quantise_inputs(program, arrays)
+    chosen = SIMULATORS if sim == "all" else (sim,)
+    return [check.verify(Path(folder), one, samples, stall, trace, seed, inputs) for one in chosen]
+
+
+def report(folder: str | Path) -> Summary:
+    """What was built: layers, formats, errors, memories, cycles."""
+    return summarise(check.open_build(Path(folder)).plan)
+
+
+def inspect(path: str | Path) -> str:
+    """The text dump of an ONNX file's accepted graph, or of a program.
+
+    Raises
+    ------
+    BadInput
+        With every reason for which the model is refused.
+    """
+    path = Path(path)
+    if path.suffix == ".hwq":
+        return dump(serial.load(path))
+    return graph_text.dump(simplify(read(path)))
+
+
+def doctor() -> list[Tool]:
+    """The simulators and compilers that hwq uses: found or missing, and how to get them."""
+    return list_tools()
+
+
+def default_simulator() -> str:
+    """Verilator where it is usable, else Icarus."""
+    return "verilator" if find("verilator").usable else "icarus"
+
+
+def build(
+    model: str | Path,
+    calib: Data,
+    target: str | Path,
+    config: QuantConfig | None = None,
+    size: Target | None = None,
+    sim: str | None = None,
+    samples: int = 4,
+    stall: float = 0.0,
+) -> tuple[Summary, list[Verification]]:
+    """Quantise, simulate, generate, verify and report in one call.
+
+    Raises
+    ------
+    BadInput, ToolMissing, CheckFailed
+        As the single steps do.
+    """
+    program = quantize(model, calib, config)
+    plan = generate(program, target, size)
+    checked = verify(target, sim or default_simulator(), samples, stall)
+    return summarise(plan, checked), checked

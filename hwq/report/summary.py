@@ -1,0 +1,100 @@
+"""Summary: everything about a build that a person wants to know, as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from hwq.hw.fold import Fold, mac_count
+from hwq.hw.plan import Plan
+from hwq.ops import Linear
+from hwq.verify.check import Verification
+
+
+@dataclass(frozen=True, slots=True)
+class LayerRow:
+    """One operation: what it is, how exact, how large, how fast."""
+
+    name: str
+    kind: str
+    source: str
+    output: str
+    format: str
+    sqnr_db: float | None
+    acc_bits: int | None
+    rom_bits: int
+    macs: int
+    folding: str
+    multipliers: int
+    cycles: int
+    utilisation: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A build: totals, layers, and what was verified."""
+
+    name: str
+    options: dict[str, Any]
+    layers: tuple[LayerRow, ...]
+    macs: int
+    rom_bits: int
+    fifo_bits: int
+    multipliers: int
+    requant_multipliers: int
+    cycles_formula: int
+    utilisation: float
+    verified: tuple[Verification, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+
+def summarise(plan: Plan, verified: Sequence[Verification] = ()) -> Summary:
+    """The summary of a plan and of the checks that its build passed."""
+    program = plan.program
+    return Summary(
+        name=program.name,
+        options=dict(program.info.get("options", {})),
+        layers=tuple(_row(plan, index) for index in range(len(program.ops))),
+        macs=mac_count(program),
+        rom_bits=plan.rom_bits,
+        fifo_bits=plan.fifo_bits,
+        multipliers=plan.multipliers,
+        requant_multipliers=plan.requant_multipliers,
+        cycles_formula=plan.interval,
+        utilisation=plan.utilisation,
+        verified=tuple(verified),
+    )
+
+
+def _row(plan: Plan, index: int) -> LayerRow:
+    program = plan.program
+    op = program.ops[index]
+    fold = plan.folds[op.name]
+    macs = program.types[op.name].pixels * op.macs_per_pixel if isinstance(op, Linear) else 0
+    files = {f"rom/{op.name}_{kind}.mem" for kind in ("weight", "bias", "mul")}
+    rom_bits = sum(rom.bits for rom in plan.net.roms if rom.file in files)
+    return LayerRow(
+        name=op.name,
+        kind=op.kind,
+        source=str(program.info.get("source", {}).get(op.name, "")),
+        output=str(program.types[op.name]),
+        format=str(program.formats[op.name]),
+        sqnr_db=program.info.get("sqnr_db", {}).get(op.name),
+        acc_bits=getattr(op, "acc_bits", None),
+        rom_bits=rom_bits,
+        macs=macs,
+        folding=_folding(fold),
+        multipliers=fold.multipliers,
+        cycles=plan.cycles[op.name],
+        utilisation=macs / (plan.interval * fold.multipliers) if fold.multipliers else None,
+    )
+
+
+def _folding(fold: Fold) -> str:
+    if not fold.multipliers:
+        return f"{fold.lanes_in} lane{'s' if fold.lanes_in > 1 else ''}"
+    return f"{fold.pe}x{fold.simd}" + (" parallel" if fold.parallel else "")
