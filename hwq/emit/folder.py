@@ -26,8 +26,13 @@ def check_target(target: Path) -> None:
     parent = target.absolute().parent
     while not parent.exists():
         parent = parent.parent
-    if not os.access(parent, os.W_OK) or not parent.is_dir():
-        raise BadInput(f"{target}: {parent} cannot be written, expected a writable folder. Choose another output.")
+    try:
+        with tempfile.TemporaryFile(dir=parent):
+            pass
+    except OSError as error:
+        raise BadInput(
+            f"{target}: {parent} cannot be written ({error.strerror}), expected one that can. Choose another output."
+        ) from None
 
 
 @contextmanager

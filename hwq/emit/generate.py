@@ -8,7 +8,7 @@ from typing import Any
 
 from hwq.emit.folder import MARKER, new_folder
 from hwq.emit.render import library, render
-from hwq.emit.rtl import header, network, testbench, top_name
+from hwq.emit.rtl import header, network, testbench
 from hwq.emit.vectors import stimulus, vector_files
 from hwq.hw.fold import mac_count
 from hwq.hw.folding_file import folding_text
@@ -44,7 +44,7 @@ def generate(plan: Plan, target: Path, frames: int = DEFAULT_FRAMES) -> None:
 
 def texts(plan: Plan, frames: int) -> dict[str, str]:
     """Relative path and content of every text file of a build, memories and vectors aside."""
-    top = top_name(plan)
+    top = plan.program.name
     found = {f"rtl/{name}": text for name, text in library("rtl").items()}
     found |= {f"tb/{name}": text for name, text in library("tb").items()}
     found[f"rtl/{top}.sv"] = network(plan)
@@ -63,7 +63,7 @@ def manifest(plan: Plan) -> dict[str, Any]:
     return {
         "hwq": __version__,
         "digest": serial.digest(plan.program),
-        "top": top_name(plan),
+        "top": plan.program.name,
         "cycles_formula": plan.interval,
         "multipliers": plan.multipliers,
         "requant_multipliers": plan.requant_multipliers,

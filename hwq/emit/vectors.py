@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from hwq.arith import IntArray
-from hwq.emit.rtl import output_vectors, traced
+from hwq.emit.rtl import traced
 from hwq.hw.pack import stream_words
 from hwq.hw.plan import Plan
 from hwq.ir.program import Program
@@ -36,7 +36,7 @@ def vector_files(plan: Plan, inputs: dict[str, IntArray], inner: bool) -> Iterat
     for edge in plan.inputs:
         yield f"{edge.port.tensor}.mem", stream_words(values[edge.port.tensor], edge.lanes, edge.bits)
     for edge in plan.outputs:
-        yield f"{output_vectors(edge)}.mem", stream_words(values[edge.port.tensor], edge.lanes, edge.bits)
+        yield f"{edge.prefix}.mem", stream_words(values[edge.port.tensor], edge.lanes, edge.bits)
     if inner:
         entering = {edge.port.tensor for edge in plan.inputs}
         for stream in traced(plan):

@@ -110,8 +110,8 @@ def _window_unit(
             "DEPTHWISE": int(by_group),
             "ROWS": ring_rows(window, x, fold.lanes_in, cycles(op, fold, x, y)),
         }
-    taps = net.stream(f"{op.name}_window", width)
-    net.parts.append(Instance(module, f"u_{op.name}_window", params, {"s_axis": source, "m_axis": taps}))
+    taps = net.stream(f"{op.name}__window", width)
+    net.parts.append(Instance(module, f"u_{op.name}__window", params, {"s_axis": source, "m_axis": taps}))
     return taps
 
 

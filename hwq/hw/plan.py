@@ -97,6 +97,7 @@ class _Planner:
     def __init__(self, program: Program, folds: Mapping[str, Fold]) -> None:
         self.program, self.folds, self.net = program, folds, Netlist()
         self.readers: dict[str, list[Stream]] = {}
+        self.outputs: list[Edge] = []
 
     def plan(self) -> Plan:
         inputs = tuple(self._input(port) for port in self.program.inputs)
@@ -104,8 +105,9 @@ class _Planner:
             depths = branch_depths(self.program, op) if len(op.inputs) > 1 else (0,)
             sources = [self._read(name, op, depth) for name, depth in zip(op.inputs, depths, strict=True)]
             self._publish(build(self.net, self.program, op, self.folds[op.name], sources))
-        outputs = tuple(self._output(port) for port in self.program.outputs)
-        return Plan(self.program, self.folds, self.net, inputs, outputs)
+        for port in self.program.outputs:
+            self.outputs.append(self._output(port))
+        return Plan(self.program, self.folds, self.net, inputs, tuple(self.outputs))
 
     def _input(self, port: Port) -> Edge:
         """The stream that enters: the lanes that its reader takes, or the next number that divides the channels."""
@@ -123,8 +125,10 @@ class _Planner:
         type_ = self.program.types[port.tensor]
         source = self.readers[port.tensor].pop(0)
         lanes = gcd(source.lanes, type_.channels)
-        inner = self._converted(source, lanes, type_.channels, f"{port.tensor}_out")
-        prefix = "m_axis" if len(self.program.outputs) == 1 else f"m_axis_{port.tensor}"
+        again = sum(edge.port.tensor == port.tensor for edge in self.outputs)
+        label = f"{port.tensor}__{again + 1}" if again else port.tensor
+        inner = self._converted(source, lanes, type_.channels, f"{label}__out")
+        prefix = "m_axis" if len(self.program.outputs) == 1 else f"m_axis_{label}"
         count = beats(type_.pixels, type_.channels, lanes)
         return Edge(port, prefix, Stream(prefix, inner.width), inner, lanes, type_.bits, count)
 
@@ -137,8 +141,8 @@ class _Planner:
             self.readers[stream.tensor] = [stream]
             return
         type_ = self.program.types[stream.tensor]
-        copies = [self.net.tensor(f"{stream.name}_to{i}", stream.tensor, type_, stream.lanes) for i in range(count)]
-        self.net.parts.append(Fork(f"u_{stream.name}_fork", stream, tuple(copies)))
+        copies = [self.net.tensor(f"{stream.name}__to{i}", stream.tensor, type_, stream.lanes) for i in range(count)]
+        self.net.parts.append(Fork(f"u_{stream.name}__fork", stream, tuple(copies)))
         self.readers[stream.tensor] = copies
 
     def _read(self, tensor: str, op: Op, depth: int) -> Stream:
@@ -146,8 +150,8 @@ class _Planner:
         stream = self.readers[tensor].pop(0)
         channels = self.program.types[tensor].channels
         if depth:
-            stream = self._fifo(stream, beats(depth, channels, stream.lanes), f"{op.name}_{stream.name}_fifo")
-        return self._converted(stream, self.folds[op.name].lanes_in, channels, f"{op.name}_{stream.name}")
+            stream = self._fifo(stream, beats(depth, channels, stream.lanes), f"{op.name}__{stream.name}__fifo")
+        return self._converted(stream, self.folds[op.name].lanes_in, channels, f"{op.name}__{stream.name}")
 
     def _fifo(self, source: Stream, depth: int, name: str) -> Stream:
         assert source.tensor is not None
@@ -164,8 +168,8 @@ class _Planner:
         wide = max(lanes, source.lanes)
         if wide % min(lanes, source.lanes) and wide < channels:
             middle = min(lcm(lanes, source.lanes), ceil_div(channels, source.lanes) * source.lanes)
-            source = self._width_converter(source, middle, channels, f"{name}_wide")
-        return self._width_converter(source, lanes, channels, f"{name}_lanes")
+            source = self._width_converter(source, middle, channels, f"{name}__wide")
+        return self._width_converter(source, lanes, channels, f"{name}__lanes")
 
     def _width_converter(self, source: Stream, lanes: int, channels: int, name: str) -> Stream:
         assert source.tensor is not None

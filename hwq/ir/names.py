@@ -41,10 +41,18 @@ using virtual void volatile wchar_t while xor xor_eq
 """
 
 _FILES = "aux con nul prn " + " ".join(f"{device}{n}" for device in ("com", "lpt") for n in range(10))
-_HWQ = "clk rst hwq"
+_HWQ = "clk rst frame_error"
 
 RESERVED = frozenset(f"{_VERILOG} {_CPP} {_FILES} {_HWQ}".split())
 """Words that no tensor may be called, whatever their case."""
+
+PREFIXES = ("s_axis", "m_axis", "hwq", "tb_")
+"""Beginnings of the names of ports, library modules and testbenches."""
+
+
+def is_legal(name: str) -> bool:
+    """True for a name that `sanitize` would leave as it is; hwq's own names have a double underscore."""
+    return sanitize(name, ()) == name
 
 
 def sanitize(name: str, taken: Collection[str]) -> str:
@@ -75,7 +83,7 @@ def sanitize(name: str, taken: Collection[str]) -> str:
     base = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")
     if not base or not base[0].isalpha():
         base = "t" + base
-    if base.lower() in RESERVED:
+    if base.lower() in RESERVED or base.lower().startswith(PREFIXES):
         base = "t_" + base
     if len(base) > MAX_LENGTH:
         digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hwq.arith import IntArray, Interval, signed_bits
 from hwq.errors import refuse_all
+from hwq.ir.names import is_legal
 from hwq.ir.op import Op
 from hwq.ir.types import Format, TensorType
 
@@ -117,6 +118,13 @@ class Program:
                 refusals.append(f"{port.name}: its tensor {port.tensor} does not exist")
             elif sorted(port.index.ravel().tolist()) != list(range(int(np.prod(types[port.tensor].shape)))):
                 refusals.append(f"{port.name}: its element order is not a permutation of {types[port.tensor]}")
+        refusals += [
+            f"{name!r:.60}: is no legal name. Quantise the model again."
+            for name in (self.name, *types)
+            if not is_legal(name)
+        ]
+        if len({name.lower() for name in types}) < len(types):
+            refusals.append(f"{self.name}: two tensors differ only in the case of their names")
         refusals += [f"{name}: has no format" for name in types if name not in self.formats]
         refuse_all(refusals)
         return self

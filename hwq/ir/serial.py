@@ -14,13 +14,12 @@ import numpy as np
 from hwq.errors import BadInput
 from hwq.ir.codec import decode, encode
 from hwq.ir.program import Program
-from hwq.ir.storage import write_atomically
+from hwq.ir.storage import EPOCH, write_atomically
 
 VERSION = 1
 MAX_MEMBER = 1 << 31
 """Largest unpacked size of one member, in bytes: a zip bomb is refused."""
 
-_EPOCH = (1980, 1, 1, 0, 0, 0)
 _CORE = ("name", "inputs", "outputs", "ops", "input_types", "formats")
 
 
@@ -43,11 +42,11 @@ def save(program: Program, path: Path) -> None:
     text = json.dumps({"hwq": VERSION, "digest": digest(program), **body}, sort_keys=True, indent=1)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(zipfile.ZipInfo("program.json", _EPOCH), text, zipfile.ZIP_DEFLATED)
+        archive.writestr(zipfile.ZipInfo("program.json", EPOCH), text, zipfile.ZIP_DEFLATED)
         for name in sorted(arrays):
             member = io.BytesIO()
             np.lib.format.write_array(member, _narrow(arrays[name]), allow_pickle=False)
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy", _EPOCH), member.getvalue(), zipfile.ZIP_DEFLATED)
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy", EPOCH), member.getvalue(), zipfile.ZIP_DEFLATED)
     write_atomically(path, buffer.getvalue())
 
 

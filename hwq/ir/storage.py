@@ -2,11 +2,57 @@
 
 from __future__ import annotations
 
+import io
 import os
 import tempfile
+import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from hwq.errors import BadInput
+
+EPOCH = (1980, 1, 1, 0, 0, 0)
+"""Date of every member of an archive: equal content gives equal bytes."""
+
+
+def check_writable(path: Path) -> None:
+    """Refuse a file that could not be written, before the work whose result it is to hold.
+
+    Raises
+    ------
+    BadInput
+        When the folder is missing or read-only, or the path is a folder.
+    """
+    if path.is_dir():
+        raise BadInput(f"{path}: is a folder, expected a file or nothing. Choose another output.")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
+def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write an npz archive that `numpy.load` reads without pickle.
+
+    `numpy.savez` would not do: it takes some array names for its own parameters.
+
+    Raises
+    ------
+    BadInput
+        As `write_atomically`.
+    """
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, array in arrays.items():
+            member = io.BytesIO()
+            np.lib.format.write_array(member, array, allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy", EPOCH), member.getvalue(), zipfile.ZIP_DEFLATED)
+    write_atomically(path, buffer.getvalue())
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -27,9 +73,11 @@ def write_atomically(path: Path, data: bytes) -> None:
     except OSError as error:
         if temporary is not None and os.path.exists(temporary):
             os.unlink(temporary)
-        raise BadInput(
-            f"{path}: cannot be written ({error.strerror}). Choose another output or free the disk."
-        ) from None
+        raise _unwritable(path, error) from None
+
+
+def _unwritable(path: Path, error: OSError) -> BadInput:
+    return BadInput(f"{path}: cannot be written ({error.strerror}). Choose another output or free the disk.")
 
 
 def _umask() -> int:
