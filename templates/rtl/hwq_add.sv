@@ -1,4 +1,5 @@
-// Sum of two streams, lane by lane: y = clamp(round((a*MA + b*MB + BIAS) / 2^SHIFT) + ZERO, QMIN, QMAX)  (rule R)
+// Sum of two streams, lane by lane (rules A1, R1):
+//   y = clamp(round((a*MA + b*MB + BIAS) / 2^SHIFT) + ZERO, QMIN, QMAX)
 //
 //   MA, MB      integer constants; a negative one subtracts
 //   latency     LATENCY from a pair of beats to the output FIFO

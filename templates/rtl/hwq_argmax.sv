@@ -1,4 +1,4 @@
-// Index of the largest of the CHANNELS channels of each pixel; of equal ones, the lowest index.
+// Index of the largest of the CHANNELS channels of each pixel; of equal ones, the lowest index (rule M1).
 //
 // A registered tree finds the winner of a beat, nodes numbered as in a heap (hwq_addtree); a comparator then keeps
 // the winner of the pixel. Lanes past CHANNELS count as the smallest value: they never win, having higher indices.

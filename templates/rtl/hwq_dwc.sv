@@ -1,8 +1,8 @@
 // Width converter: a stream of IN_N lanes to a stream of OUT_N lanes, pixel by pixel.
 //
-// A pixel of CHANNELS channels is ceil(CHANNELS / lanes) beats on each side; the last beat of a pixel may be partly
-// filled, and its other lanes are "don't care". The wider side must be a multiple of the narrower one, or hold the
-// whole pixel. Other ratios take two converters: up to the least common multiple or the whole pixel, then down.
+// A pixel of CHANNELS channels is ceil(CHANNELS / lanes) beats on each side (rule T3); the last beat of a pixel may be
+// partly filled, and its other lanes are "don't care". The wider side must be a multiple of the narrower one, or hold
+// the whole pixel. Other ratios take two converters: up to the least common multiple or the whole pixel, then down.
 // Latency 1 cycle (none if both sides have the same beats); the narrower side moves a beat every cycle.
 module hwq_dwc #(
     parameter int LANE_W = 8,    // bits of a lane

@@ -1,5 +1,5 @@
 // Global average pool: for each channel of a frame of PIXELS pixels,
-//   y = clamp(round((sum over the pixels + BIAS) * MUL / 2^SHIFT) + ZERO, QMIN, QMAX)  (rule R)
+//   y = clamp(round((sum over the pixels + BIAS) * MUL / 2^SHIFT) + ZERO, QMIN, QMAX)  (rules P2, R1)
 //
 //   beats in    for each pixel, ceil(CHANNELS / LANES) beats of LANES channels
 //   beats out   ceil(CHANNELS / LANES) a frame, while the last pixel comes in

@@ -1,4 +1,5 @@
 // Matrix-vector engine: y[n] = requantise(bias[n] + sum_k w[n][k] * x[k]) for CHANNELS outputs n of each pixel.
+// Rules L1, R1.
 //
 // PE outputs at once, SIMD products each: NF = ceil(CHANNELS / PE) folds of SF beats; the last fold may be partial.
 //   beats in    for each output pixel, for nf < NF, for sf < SF. Lane s of a dense beat feeds product s of each PE;
@@ -131,7 +132,7 @@ module hwq_mvau #(
   wire signed [ACC_W-1:0] acc[0:PE-1];
   generate
     for (genvar p = 0; p < PE; p = p + 1) begin : g_pe
-      wire [SIMD*PROD_W-1:0] products;
+      wire [PROD_W-1:0] term[0:SIMD-1];
       for (genvar s = 0; s < SIMD; s = s + 1) begin : g_simd
         localparam int LANE = DEPTHWISE ? s * PE + p : s;
         wire signed [A_W-1:0] act;
@@ -146,7 +147,13 @@ module hwq_mvau #(
             .clk(clk), .a(act), .b(weights[(p*SIMD+s)*WGT_W+:WGT_W]), .p(product)
         );
         always_ff @(posedge clk) product_q <= product;
-        assign products[s*PROD_W+:PROD_W] = product_q;
+        assign term[s] = product_q;
+      end
+      // Gathered in one process and passed on whole: Icarus is quadratic on a wide bus that is driven in slices.
+      logic [SIMD*PROD_W-1:0] gathered, products;
+      always_comb begin
+        for (int s = 0; s < SIMD; s = s + 1) gathered[s*PROD_W+:PROD_W] = term[s];
+        products = gathered;
       end
       wire signed [TREE_W-1:0] sum;
       hwq_addtree #(.N(SIMD), .IN_W(PROD_W), .OUT_W(TREE_W)) u_tree (.clk(clk), .d(products), .sum(sum));

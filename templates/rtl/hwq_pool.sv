@@ -1,7 +1,7 @@
 // Pooling: consumes TAPS beats for each output pixel and group of LANES channels (depthwise window order), emits one.
 //
-//   MAX = 1     y = max over the taps (OUT_W = ACT_W)
-//   MAX = 0     y = clamp(round((sum over the taps + BIAS) * MUL / 2^SHIFT) + ZERO, QMIN, QMAX)  (rule R)
+//   MAX = 1     y = max over the taps (OUT_W = ACT_W; rule P1, and P3 with one tap)
+//   MAX = 0     y = clamp(round((sum over the taps + BIAS) * MUL / 2^SHIFT) + ZERO, QMIN, QMAX)  (rules P2, R1)
 //   latency     LATENCY from the last tap to the output FIFO
 //   throughput  one input beat a cycle while the output is taken; free running, on credit
 module hwq_pool #(

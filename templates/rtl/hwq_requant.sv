@@ -1,4 +1,5 @@
-// Requantiser (rule R): y = clamp(round(acc * mul / 2^SHIFT) + ZERO, QMIN, QMAX) on LANES lanes; exact, rounds once.
+// Requantiser (rules R1, R2) on LANES lanes; exact, rounds once:
+//   y = clamp(round(acc * mul / 2^SHIFT) + ZERO, QMIN, QMAX)
 //
 //   acc         signed, lane l at acc[l*ACC_W +: ACC_W]
 //   mul         unsigned, lane l at mul[l*M_W +: M_W]; not read with MUL_EN = 0, which means mul = 1;

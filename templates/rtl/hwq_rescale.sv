@@ -1,4 +1,4 @@
-// Change of scale, lane by lane: y = clamp(round((x + BIAS) * MUL / 2^SHIFT) + ZERO, QMIN, QMAX)  (rule R)
+// Change of scale, lane by lane: y = clamp(round((x + BIAS) * MUL / 2^SHIFT) + ZERO, QMIN, QMAX)  (rules S1, R1)
 //
 //   latency     LATENCY from a beat to the output FIFO
 //   throughput  one beat a cycle while the output is taken; free running, on credit

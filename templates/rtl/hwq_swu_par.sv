@@ -1,7 +1,8 @@
 // Parallel sliding window: the whole KH x KW window of a channel group in one beat.
 //
 //   Tap (kh, kw) of output pixel (oh, ow) is the input pixel (oh*SH - PT + kh*DH, ow*SW - PL + kw*DW),
-//   or the constant PAD where that lies outside the image. It stands at m_axis_tdata[(kh*KW+kw)*DATA_W +: DATA_W].
+//   or the constant PAD where that lies outside the image (rule L4). Its place is
+//   m_axis_tdata[(kh*KW+kw)*DATA_W +: DATA_W].
 //   Order: for oh, ow: for cf < CF.
 // H*W*CF cycles a frame, frames back to back, whatever the padding. The taps hang on one delay line, borders are
 // masked, and the last windows of a frame come out while the next frame enters, or by themselves if no beat is waiting.

@@ -1,7 +1,7 @@
 // Serial sliding window: for each output pixel, the beats of its KH x KW window, one tap and channel group a beat.
 //
 //   Tap (kh, kw) of output pixel (oh, ow) is the input pixel (oh*SH - PT + kh*DH, ow*SW - PL + kw*DW),
-//   or the constant PAD where that lies outside the image. A pixel is CF beats.
+//   or the constant PAD where that lies outside the image (rule L4). A pixel is CF beats.
 //   dense:      for oh, ow: for nf < NF: for kh, kw: for cf       (the window is replayed for each fold of the outputs)
 //   depthwise:  for oh, ow: for cf: for kh, kw                    (NF is ignored)
 // KH = H, KW = W, OH = OW = 1 is the replay buffer of a dense layer; KH = KW = 1 depthwise with padding pads an image.

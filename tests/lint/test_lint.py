@@ -75,7 +75,7 @@ def test_packages_have_an_init() -> None:
     assert bare == set()
 
 
-@pytest.mark.parametrize(("pattern", "limit"), [("hwq/**/*.py", 300), ("templates/rtl/*.sv", 250)])
+@pytest.mark.parametrize(("pattern", "limit"), [("hwq/**/*.py", 300), ("templates/rtl/*.sv", 280)])
 def test_files_are_short(pattern: str, limit: int) -> None:
     lengths = {path.name: path.read_bytes().count(b"\n") for path in ROOT.glob(pattern)}
     assert {name: length for name, length in lengths.items() if length > limit} == {}
