@@ -16,7 +16,9 @@ setup: ## install what is missing: virtual environment, Python packages, simulat
 	@bash scripts/setup.sh
 
 demo: setup ## build the shipped digits network into build/demo: quantise, generate, verify, report
-	$(BIN)/hwq build examples/digits/model.onnx --calib examples/digits/calib.npz -o build/demo --force
+	$(BIN)/hwq build examples/digits/model.onnx --calib examples/digits/calib.npz -o build/demo
+	$(BIN)/hwq simulate build/demo/net.hwq examples/digits/test.npz -o build/demo-out.npz
+	$(BIN)/python examples/digits/evaluate.py build/demo-out.npz
 
 test: setup ## run every test and lint
 	@mkdir -p build

@@ -9,9 +9,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from hwq.emit.folder import check_target
 from hwq.emit.generate import DEFAULT_FRAMES
 from hwq.emit.generate import generate as write_build
-from hwq.errors import BadInput
+from hwq.errors import BadInput, ToolMissing
 from hwq.frontend import read
 from hwq.frontend import text as graph_text
 from hwq.frontend.data import load_arrays, load_samples
@@ -23,13 +24,14 @@ from hwq.ir import serial
 from hwq.ir.program import Program, quantise_inputs
 from hwq.ir.text import dump
 from hwq.passes import simplify
-from hwq.quant import QuantConfig
+from hwq.quant import Progress, QuantConfig, silent
 from hwq.quant import quantize as quantize_graph
 from hwq.report.summary import Summary, summarise
 from hwq.sim import simulate_fast, simulate_plain
 from hwq.verify import check
 from hwq.verify.check import SIMULATORS, Verification
-from hwq.verify.tools import Tool, find
+from hwq.verify.simulate import require_simulator, usable
+from hwq.verify.tools import Tool
 from hwq.verify.tools import doctor as list_tools
 
 Data = str | Path | Mapping[str, NDArray[Any]]
@@ -54,11 +56,13 @@ class Target:
             raise BadInput(f"--fps {fps} --clock {mhz}: expected positive numbers.")
         return Target(cycles=max(1, int(mhz * 1e6 / fps)))
 
-    def folds(self, program: Program) -> dict[str, Fold]:
-        """The folding of every operation."""
+    def __post_init__(self) -> None:
         given = [name for name in ("cycles", "multipliers", "folding") if getattr(self, name) is not None]
         if len(given) > 1:
             raise BadInput(f"{' and '.join(given)} were given, expected one of them. Leave the others out.")
+
+    def folds(self, program: Program) -> dict[str, Fold]:
+        """The folding of every operation."""
         if self.cycles is not None:
             return for_cycles(program, self.cycles)
         if self.folding is not None:
@@ -66,7 +70,7 @@ class Target:
         return for_multipliers(program, DEFAULT_MULTIPLIERS if self.multipliers is None else self.multipliers)
 
 
-def quantize(model: str | Path, calib: Data, config: QuantConfig | None = None) -> Program:
+def quantize(model: str | Path, calib: Data, config: QuantConfig | None = None, progress: Progress = silent) -> Program:
     """The integer program of an ONNX model.
 
     Parameters
@@ -77,14 +81,17 @@ def quantize(model: str | Path, calib: Data, config: QuantConfig | None = None) 
         Calibration data: an npz file, or arrays by input name, batch first.
     config
         Options.
+    progress
+        Is told each step.
 
     Raises
     ------
     BadInput
         With every reason for which the model or the data cannot be used.
     """
+    progress("Reading the model", None)
     graph = simplify(read(model))
-    return quantize_graph(graph, load_samples(calib, graph), config)
+    return quantize_graph(graph, load_samples(calib, graph), config, progress)
 
 
 def simulate(program: Program, data: Data, plain: bool = False) -> dict[str, NDArray[Any]]:
@@ -113,18 +120,38 @@ def simulate(program: Program, data: Data, plain: bool = False) -> dict[str, NDA
         form = program.formats[port.tensor]
         out[f"{port.name}.int"] = port.from_tensor(results[port.tensor])
         out[port.name] = form.dequantise(out[f"{port.name}.int"])
+    if len(out) < len(program.inputs) + 2 * len(program.outputs):
+        raise BadInput(f"{program.name}: results NAME and NAME.int would share a name. Rename the model's outputs.")
     return out
 
 
-def generate(program: Program, target: str | Path, size: Target | None = None, frames: int = DEFAULT_FRAMES) -> Plan:
+def generate(
+    program: Program,
+    target: str | Path,
+    size: Target | None = None,
+    frames: int = DEFAULT_FRAMES,
+    progress: Progress = silent,
+) -> Plan:
     """Write RTL, memories, testbench and vectors of `program` into the folder `target`.
+
+    Parameters
+    ----------
+    size
+        How large and how fast; the default of `Target` when None.
+    frames
+        Samples for the testbench of the build.
+    progress
+        Is told each step.
 
     Raises
     ------
     BadInput
         When the folder cannot be used, or the size cannot be met.
     """
+    check_target(Path(target))
+    progress("Choosing the folding", None)
     plan = make_plan(program, (size or Target()).folds(program))
+    progress("Writing hardware and vectors", None)
     write_build(plan, Path(target), frames)
     return plan
 
@@ -137,6 +164,7 @@ def verify(
     trace: bool = False,
     seed: int = 1,
     data: Data | None = None,
+    progress: Progress = silent,
 ) -> list[Verification]:
     """Compare the RTL of a build with the simulator; one result for each simulator.
 
@@ -146,16 +174,26 @@ def verify(
         ``verilator``, ``icarus`` or ``all``.
     data
         Samples to use instead of those that the build carries.
+    progress
+        Is told each step.
     """
-    if sim not in (*SIMULATORS, "all"):
-        raise BadInput(f"--sim {sim}: expected {', '.join(SIMULATORS)} or all.")
+    chosen = _simulators(sim)
     inputs = None
     if data is not None:
         program = check.open_build(Path(folder)).plan.program
         arrays = load_arrays(data, [(port.name, port.dtype, port.index.shape) for port in program.inputs])
         inputs = quantise_inputs(program, arrays)
+    return [check.verify(Path(folder), one, samples, stall, trace, seed, inputs, progress) for one in chosen]
+
+
+def _simulators(sim: str) -> tuple[str, ...]:
+    """The simulators that `sim` names, all of them usable."""
+    if sim not in (*SIMULATORS, "all"):
+        raise BadInput(f"--sim {sim}: expected {', '.join(SIMULATORS)} or all.")
     chosen = SIMULATORS if sim == "all" else (sim,)
-    return [check.verify(Path(folder), one, samples, stall, trace, seed, inputs) for one in chosen]
+    for one in chosen:
+        require_simulator(one)
+    return chosen
 
 
 def report(folder: str | Path) -> Summary:
@@ -183,8 +221,17 @@ def doctor() -> list[Tool]:
 
 
 def default_simulator() -> str:
-    """Verilator where it is usable, else Icarus."""
-    return "verilator" if find("verilator").usable else "icarus"
+    """Verilator where it is usable, else Icarus.
+
+    Raises
+    ------
+    ToolMissing
+        When neither is.
+    """
+    for simulator in SIMULATORS:
+        if usable(simulator):
+            return simulator
+    raise ToolMissing("No simulator: neither Verilator nor Icarus is usable. `hwq doctor` tells what is missing.")
 
 
 def build(
@@ -196,15 +243,22 @@ def build(
     sim: str | None = None,
     samples: int = 4,
     stall: float = 0.0,
+    frames: int = DEFAULT_FRAMES,
+    progress: Progress = silent,
 ) -> tuple[Summary, list[Verification]]:
     """Quantise, simulate, generate, verify and report in one call.
+
+    What can be checked beforehand, the folder and the simulators, is checked before any work.
 
     Raises
     ------
     BadInput, ToolMissing, CheckFailed
         As the single steps do.
     """
-    program = quantize(model, calib, config)
-    plan = generate(program, target, size)
-    checked = verify(target, sim or default_simulator(), samples, stall)
+    sim = sim or default_simulator()
+    _simulators(sim)
+    check_target(Path(target))
+    program = quantize(model, calib, config, progress)
+    plan = generate(program, target, size, frames, progress)
+    checked = verify(target, sim, samples, stall, progress=progress)
     return summarise(plan, checked), checked

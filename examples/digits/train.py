@@ -188,12 +188,8 @@ def probabilities(model: onnx.ModelProto, image: Images) -> Images:
 def main() -> int:
     """Train, score, and write the three files; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument(
-        "-o", "--output", type=Path, default=Path(__file__).parent, help="folder for the three files"
-    )
-    parser.add_argument(
-        "--validate", action="store_true", help="score a part of the training split; write nothing"
-    )
+    parser.add_argument("-o", "--output", type=Path, default=Path(__file__).parent, help="folder for the three files")
+    parser.add_argument("--validate", action="store_true", help="score a part of the training split; write nothing")
     arguments = parser.parse_args()
 
     image, label, test_image, test_label = load_split()
@@ -207,9 +203,7 @@ def main() -> int:
     probs = probabilities(model, test_image)
     with torch.no_grad():
         expected = torch.softmax(net(torch.from_numpy(test_image)), dim=1).numpy()
-    np.testing.assert_allclose(
-        probs, expected, atol=1e-4, err_msg="the ONNX graph differs from the torch network"
-    )
+    np.testing.assert_allclose(probs, expected, atol=1e-4, err_msg="the ONNX graph differs from the torch network")
     correct = int((probs.argmax(axis=1) == test_label).sum())
     accuracy = correct / len(test_label)
     parameters = sum(p.numel() for p in net.parameters())

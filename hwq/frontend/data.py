@@ -95,9 +95,7 @@ def load_arrays(source: str | Path | Mapping[str, Array], ports: Sequence[Port])
         name = port[0]
         if name not in arrays:
             found = ", ".join(f"'{other}'" for other in arrays) or "nothing"
-            refusals.append(
-                f"{who}: holds {found}, expected an array '{name}' as the model's input. Rename it"
-            )
+            refusals.append(f"{who}: holds {found}, expected an array '{name}' as the model's input. Rename it")
             continue
         array = np.asarray(arrays[name])
         problem = _problem(array, port)
@@ -120,9 +118,7 @@ def _read(path: Path, names: list[str]) -> dict[str, Array]:
                 raise BadInput(f"{path}: not an npz archive, expected one. Save it with numpy.savez")
             size = sum(entry.file_size for entry in zipfile.ZipFile(file).infolist())
             if size > MAX_BYTES:
-                raise BadInput(
-                    f"{path}: unpacks to {size} bytes, expected at most {MAX_BYTES}. Use fewer samples"
-                )
+                raise BadInput(f"{path}: unpacks to {size} bytes, expected at most {MAX_BYTES}. Use fewer samples")
         with np.load(path, allow_pickle=False) as archive:
             wanted = {*names, "x"} if len(names) == 1 else set(names)
             unread = np.empty(0)
@@ -132,9 +128,7 @@ def _read(path: Path, names: list[str]) -> dict[str, Array]:
         raise BadInput(f"{path}: {reason}, expected a readable npz archive. Check the path") from None
     except _BROKEN as error:
         reason = " ".join(str(error).split())
-        raise BadInput(
-            f"{path}: not an npz archive of plain arrays ({reason}). Save it with numpy.savez"
-        ) from None
+        raise BadInput(f"{path}: not an npz archive of plain arrays ({reason}). Save it with numpy.savez") from None
 
 
 def _problem(array: Array, port: Port) -> str:
@@ -142,7 +136,7 @@ def _problem(array: Array, port: Port) -> str:
     _, dtype, shape = port
     expected = ",".join(str(size) for size in ("n", *shape))
     if array.ndim == 0 or array.shape[1:] != shape:
-        return f"shape {array.shape}, expected ({expected}). Put the samples along the first axis"
+        return f"shape {array.shape}, expected ({expected}). Put the samples first and reshape or transpose the rest"
     if len(array) == 0:
         return "no samples, expected at least one"
     if array.dtype not in (np.float16, np.float32, np.float64) and array.dtype.kind not in "iu":

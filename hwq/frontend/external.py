@@ -48,9 +48,7 @@ def _read(tensor: TensorProto, folder: Path, limit: int) -> bytes:
             f"{who}: external data at {location!r}, expected a file inside the model's folder. Move it there"
         )
     if not present:
-        raise BadInput(
-            f"{who}: external data file {location!r} is missing, expected beside the model. Copy it there"
-        )
+        raise BadInput(f"{who}: external data file {location!r} is missing, expected beside the model. Copy it there")
     size = _bytes(tensor)
     try:
         offset, length = int(entries.get("offset", "0")), int(entries.get("length", str(size)))
@@ -74,9 +72,7 @@ def _bytes(tensor: TensorProto) -> int:
     try:
         return count * int(helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize)
     except (KeyError, ValueError, TypeError):
-        raise BadInput(
-            f"initialiser '{tensor.name}': data type {tensor.data_type} is unknown. Re-export"
-        ) from None
+        raise BadInput(f"initialiser '{tensor.name}': data type {tensor.data_type} is unknown. Re-export") from None
 
 
 def _tensors(model: onnx.ModelProto) -> Iterator[TensorProto]:

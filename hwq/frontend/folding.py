@@ -34,16 +34,10 @@ FOLDABLE = frozenset({
 
 def can_fold(node: Node, constants: Mapping[str, object]) -> bool:
     """True when every input is constant and the operator is one of `FOLDABLE`."""
-    return (
-        node.is_standard
-        and node.op in FOLDABLE
-        and all(not name or name in constants for name in node.inputs)
-    )
+    return node.is_standard and node.op in FOLDABLE and all(not name or name in constants for name in node.inputs)
 
 
-def fold(
-    node: Node, constants: Mapping[str, NDArray[np.generic]], opset: int
-) -> dict[str, NDArray[np.generic]]:
+def fold(node: Node, constants: Mapping[str, NDArray[np.generic]], opset: int) -> dict[str, NDArray[np.generic]]:
     """The outputs of `node` by name.
 
     Raises

@@ -171,6 +171,11 @@ class FloatGraph:
         """True when `tensor` is an output of the model."""
         return any(out.tensor == tensor for out in self.outputs)
 
+    def shares_format_with_output(self, tensor: str) -> bool:
+        """True for an output, and for what reaches one by pooling maxima or padding, which keep its format."""
+        kept = (layer.name for layer in self.consumers(tensor) if isinstance(layer, MaxPool | Pad))
+        return self.is_output(tensor) or any(self.shares_format_with_output(name) for name in kept)
+
     def with_layers(self, layers: tuple[Layer, ...], shapes: dict[str, Shape] | None = None) -> FloatGraph:
         """The same interface over other layers."""
         return replace(self, layers=layers, shapes=self.shapes if shapes is None else shapes)

@@ -18,9 +18,7 @@ from hwq.frontend.node import Node, Refusal, type_name
 from hwq.frontend.state import MAX_ELEMENTS, Layout, State, Value, count_up
 from hwq.ir.names import sanitize
 
-_INPUT_TYPES = frozenset(
-    {"FLOAT", "FLOAT16", "DOUBLE", "UINT8", "INT8", "UINT16", "INT16", "UINT32", "INT32", "INT64"}
-)
+_INPUT_TYPES = frozenset({"FLOAT", "FLOAT16", "DOUBLE", "UINT8", "INT8", "UINT16", "INT16", "UINT32", "INT32", "INT64"})
 
 
 class Importer:
@@ -57,9 +55,7 @@ class Importer:
         if self._unsupported:
             self.refusals.append(f"supported operators: {', '.join(HANDLERS)}")
         if not self._outputs:
-            self.refusals.append(
-                f"{self.source.name}: the model has no output, expected at least one. Export it again"
-            )
+            self.refusals.append(f"{self.source.name}: the model has no output, expected at least one. Export it again")
         values = [self._output(name) for name in self._outputs]
         layers = self._build()
         refuse_all(self.refusals)
@@ -69,30 +65,18 @@ class Importer:
         who = f"input '{item.name}'"
         kind = item.type.tensor_type
         dtype = type_name(kind.elem_type)
-        axes = [
-            axis.dim_value if axis.HasField("dim_value") else axis.dim_param or "?" for axis in kind.shape.dim
-        ]
+        axes = [axis.dim_value if axis.HasField("dim_value") else axis.dim_param or "?" for axis in kind.shape.dim]
         if item.name not in self._used:
-            self.refusals.append(
-                f"{who}: nothing reads it, expected every input to be used. Remove it from the model"
-            )
+            self.refusals.append(f"{who}: nothing reads it, expected every input to be used. Remove it from the model")
         elif not item.type.HasField("tensor_type") or dtype not in _INPUT_TYPES:
-            self.refusals.append(
-                f"{who}: type {dtype}, expected a tensor of floats. Convert it outside the model"
-            )
+            self.refusals.append(f"{who}: type {dtype}, expected a tensor of floats. Convert it outside the model")
         elif len(axes) < 2:
-            self.refusals.append(
-                f"{who}: {len(axes)} axes, expected the batch and at least one more. Add a batch axis"
-            )
+            self.refusals.append(f"{who}: {len(axes)} axes, expected the batch and at least one more. Add a batch axis")
         elif any(not isinstance(axis, int) or axis < 1 for axis in axes[1:]):
             shape = ",".join(str(axis) for axis in ["N", *axes[1:]])
-            self.refusals.append(
-                f"{who}: shape [{shape}], expected fixed sizes after the batch. Export it with them"
-            )
+            self.refusals.append(f"{who}: shape [{shape}], expected fixed sizes after the batch. Export it with them")
         elif math.prod(int(axis) for axis in axes[1:]) > MAX_ELEMENTS:
-            self.refusals.append(
-                f"{who}: shape {axes}, expected at most {MAX_ELEMENTS} elements. Use a smaller one"
-            )
+            self.refusals.append(f"{who}: shape {axes}, expected at most {MAX_ELEMENTS} elements. Use a smaller one")
         else:
             index = count_up([int(axis) for axis in axes[1:]])
             layout = Layout()
@@ -124,9 +108,7 @@ class Importer:
 
     def _is_known(self, node: Node) -> bool:
         """False when an input comes from a node that was refused and whose shape is unknown."""
-        return all(
-            not name or name in self.state.values or name in self.state.constants for name in node.inputs
-        )
+        return all(not name or name in self.state.values or name in self.state.constants for name in node.inputs)
 
     def _measure(self, node: Node) -> np.ndarray[tuple[int, ...], np.dtype[np.generic]]:
         shape = (1, *self.state.values[node.inputs[0]].shape)
@@ -147,13 +129,9 @@ class Importer:
     def _output(self, name: str) -> Value | None:
         value = self.state.values.get(name)
         if name in self.state.constants:
-            self.refusals.append(
-                f"output '{name}': constant, expected data that depends on an input. Remove it"
-            )
+            self.refusals.append(f"output '{name}': constant, expected data that depends on an input. Remove it")
         elif value is not None and any(value.tensor == source.tensor for _, source in self.inputs):
-            self.refusals.append(
-                f"output '{name}': an input as it stands, expected a computed tensor. Remove it"
-            )
+            self.refusals.append(f"output '{name}': an input as it stands, expected a computed tensor. Remove it")
         return value
 
     def _build(self) -> tuple[Layer, ...]:

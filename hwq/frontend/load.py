@@ -69,9 +69,7 @@ def _parse(path: Path) -> onnx.ModelProto:
     except DecodeError:
         model.Clear()
     if not model.ir_version or not model.HasField("graph") or not model.opset_import:
-        raise BadInput(
-            f"{path}: not an ONNX model or cut short, expected a complete ONNX file. Export it again"
-        )
+        raise BadInput(f"{path}: not an ONNX model or cut short, expected a complete ONNX file. Export it again")
     return model
 
 
@@ -100,17 +98,13 @@ def _check(model: onnx.ModelProto, path: Path) -> None:
 
 def _initializers(graph: onnx.GraphProto) -> dict[str, NDArray[np.generic]]:
     """Initialisers as arrays, every float one finite unless it only bounds a clip."""
-    refusals = [
-        f"initialiser '{item.values.name}': sparse, expected dense" for item in graph.sparse_initializer
-    ]
+    refusals = [f"initialiser '{item.values.name}': sparse, expected dense" for item in graph.sparse_initializer]
     arrays: dict[str, NDArray[np.generic]] = {}
     for tensor in graph.initializer:
         try:
             array = numpy_helper.to_array(tensor)
         except (ValueError, TypeError, OverflowError, KeyError):
-            refusals.append(
-                f"initialiser '{tensor.name}': data do not fit the shape {list(tensor.dims)}. Re-export"
-            )
+            refusals.append(f"initialiser '{tensor.name}': data do not fit the shape {list(tensor.dims)}. Re-export")
             continue
         arrays[tensor.name] = array
         with np.errstate(invalid="ignore"):
@@ -118,9 +112,7 @@ def _initializers(graph: onnx.GraphProto) -> dict[str, NDArray[np.generic]]:
                 continue
         users = {node.op_type for node in graph.node if tensor.name in node.input}
         if not users or not users.issubset(_BOUNDS):
-            refusals.append(
-                f"initialiser '{tensor.name}': holds NaN or infinity, expected finite numbers. Check it"
-            )
+            refusals.append(f"initialiser '{tensor.name}': holds NaN or infinity, expected finite numbers. Check it")
     refuse_all(refusals)
     return arrays
 
@@ -151,10 +143,6 @@ def _infer(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
     for item in (*graph.value_info, *graph.output):
         kind = item.type.tensor_type
         sizes = tuple(int(axis.dim_value) for axis in kind.shape.dim)
-        if (
-            kind.elem_type in (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE)
-            and sizes
-            and min(sizes) > 0
-        ):
+        if kind.elem_type in (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE) and sizes and min(sizes) > 0:
             shapes[item.name] = sizes
     return shapes

@@ -36,9 +36,7 @@ def count_up(shape: Sequence[int]) -> Index:
     """
     size = math.prod(shape)
     if size > MAX_ELEMENTS:
-        raise Refusal(
-            f"tensor of {size} elements a sample, expected at most {MAX_ELEMENTS}. Use a smaller input"
-        )
+        raise Refusal(f"tensor of {size} elements a sample, expected at most {MAX_ELEMENTS}. Use a smaller input")
     return np.arange(size, dtype=np.int64).reshape(shape)
 
 
@@ -155,9 +153,7 @@ class State:
         """The value at an input, which must carry data that may still be computed with."""
         value = self.any_data(node, position)
         if value.end:
-            raise Refusal(
-                f"it follows {value.end}, expected {value.end} to be the last operator. Cut the model there"
-            )
+            raise Refusal(f"it follows {value.end}, expected {value.end} to be the last operator. Cut the model there")
         if value.integer:
             raise Refusal("input is of an integer type, expected float. Insert a Cast to float")
         return value
@@ -168,9 +164,7 @@ class State:
             raise Refusal(f"input {position} is absent, expected a tensor")
         name = node.inputs[position]
         if name in self.constants:
-            raise Refusal(
-                f"input {position} ('{name}') is constant, expected data that depends on the model's input"
-            )
+            raise Refusal(f"input {position} ('{name}') is constant, expected data that depends on the model's input")
         return self.values[name]
 
     def is_constant(self, node: Node, position: int) -> bool:
@@ -181,9 +175,7 @@ class State:
         """The constant at an input; `what` names its role in messages."""
         name = node.inputs[position] if node.has_input(position) else ""
         if name not in self.constants:
-            raise Refusal(
-                f"{what} ('{name}') is computed at run time, expected a constant. Make it an initialiser"
-            )
+            raise Refusal(f"{what} ('{name}') is computed at run time, expected a constant. Make it an initialiser")
         array = self.constants[name]
         if array.dtype.kind in "OSUc":
             raise Refusal(f"{what} ('{name}') is of the type {array.dtype}, expected real numbers. Re-export")
@@ -193,18 +185,14 @@ class State:
         """A constant of finite numbers as float64."""
         array = np.asarray(self.constant(node, position, what), np.float64)
         if not np.isfinite(array).all():
-            raise Refusal(
-                f"{what} ('{node.inputs[position]}') holds NaN or infinity, expected finite numbers"
-            )
+            raise Refusal(f"{what} ('{node.inputs[position]}') holds NaN or infinity, expected finite numbers")
         return array
 
     def settings(self, node: Node, name: str, position: int) -> tuple[int, ...] | None:
         """Integers that older operator sets keep in an attribute and newer ones in an input."""
         if not node.has_input(position):
             return node.integers(name)
-        return tuple(
-            int(item) for item in np.ravel(np.asarray(self.constant(node, position, name), np.int64))
-        )
+        return tuple(int(item) for item in np.ravel(np.asarray(self.constant(node, position, name), np.int64)))
 
     def only_first_output(self, node: Node, used: frozenset[str]) -> None:
         """Refuse a node of which another output than the first is used."""

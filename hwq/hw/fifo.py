@@ -3,10 +3,13 @@
 Let need(n) be the pixels of the forked tensor that a branch must have taken before it delivers its n-th pixel.
 When the slower branch delivers pixel n, the faster one has been given need_slow(n) pixels and may have delivered
 all that it can make of them, of which the join has taken n - 1.  The largest difference is the depth below which
-the fork would stop before the slow branch is served; one row more lets the window units run ahead.
+the fork would stop before the slow branch is served; one row more lets the window units run ahead, and where rows are
+short as many beats as the slow branch's pipeline has stages keep it full.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,22 +17,41 @@ from numpy.typing import NDArray
 from hwq.hw.fold import ceil_div, window_of
 from hwq.ir.op import Op
 from hwq.ir.program import Program
+from hwq.ops import Dense
 
 Need = NDArray[np.int64]
+LATENCY = 32
+"""Cycles, at most, that an operation's pipeline takes from its last beat in to the result."""
 
 
-def branch_depths(program: Program, join: Op) -> tuple[int, ...]:
-    """Pixels that the FIFO in front of each input of `join` must hold; 0 where there is nothing to balance."""
+def branch_depths(program: Program, join: Op, lanes: Sequence[int]) -> tuple[int, ...]:
+    """Beats of `lanes` channels that the FIFO in front of each input of `join` must hold; 0 where none is needed."""
     depths = [0] * len(join.inputs)
     for fork in _nearest_forks(program, join):
         needs = [_need(program, name, fork) for name in join.inputs]
+        branches = [_between(program, fork, name) for name in join.inputs]
         for i, own in enumerate(needs):
+            type_ = program.types[join.inputs[i]]
             for j, other in enumerate(needs):
-                if i != j:
-                    ahead = np.searchsorted(own, other, side="right") - np.arange(len(other))
-                    row = program.types[join.inputs[i]].shape[1]
-                    depths[i] = max(depths[i], int(ahead.max()) + row if ahead.max() > 1 else 0)
+                if i == j or not branches[j]:
+                    continue
+                ahead = int((np.searchsorted(own, other, side="right") - np.arange(len(other))).max())
+                if ahead > 1 or not any(_stores_rows(op) for op in branches[i]):
+                    row = beats(type_.shape[1], type_.channels, lanes[i])
+                    depth = beats(ahead, type_.channels, lanes[i]) + max(row, LATENCY * len(branches[j]))
+                    depths[i] = max(depths[i], depth)
     return tuple(depths)
+
+
+def _between(program: Program, fork: str, tensor: str) -> list[Op]:
+    """The operations that make `tensor` from `fork`, and whatever else they read."""
+    needed = _ancestors(program, tensor, cut=fork)
+    return [op for op in program.ops if op.name in needed]
+
+
+def _stores_rows(op: Op) -> bool:
+    """Whether an operation has a window unit, which takes in more than the pixel that it works on."""
+    return isinstance(op, Dense) or hasattr(op, "window")
 
 
 def _nearest_forks(program: Program, join: Op) -> list[str]:

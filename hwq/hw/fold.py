@@ -90,8 +90,9 @@ def cycles(op: Op, fold: Fold, x: TensorType, y: TensorType) -> int:
     read = x.pixels * ceil_div(x.channels, fold.lanes_in)
     write = y.pixels * ceil_div(y.channels, fold.lanes_out)
     if isinstance(op, Conv | Dense):
-        groups = ceil_div(x.channels, fold.lanes_in)
-        work = y.pixels * ceil_div(y.channels, fold.pe) * groups * (1 if fold.parallel else window.taps)
+        groups, folds = ceil_div(x.channels, fold.lanes_in), ceil_div(y.channels, fold.pe)
+        work = _parallel_cycles(window, x, y, folds) if fold.parallel else y.pixels * folds * window.taps
+        work *= groups
     elif isinstance(op, Depthwise):
         work = y.pixels * ceil_div(y.channels, fold.pe) * (1 if fold.parallel else window.taps)
     elif isinstance(op, AvgPool | MaxPool) and not is_global(op, x):
@@ -99,6 +100,22 @@ def cycles(op: Op, fold: Fold, x: TensorType, y: TensorType) -> int:
     else:
         work = write
     return max(read, work, write)
+
+
+def _parallel_cycles(window: Window, x: TensorType, y: TensorType, busy: int) -> int:
+    """Cycles of a parallel window unit whose windows keep the array `busy` cycles each.
+
+    Two windows are held, so the array works through `backlog` cycles while the window moves on to the next row or to
+    the next frame; what the move takes longer is lost.
+    """
+    rows, columns, _ = y.shape
+    down, right = window.stride
+    backlog = min(2 * busy - 1, busy + (columns - 1) * max(0, busy - right))
+    next_row = down * x.shape[1] - (columns - 1) * right
+    next_frame = x.pixels - (rows - 1) * down * x.shape[1] - (columns - 1) * right
+    lost = rows * (columns - 1) * max(0, right - busy)
+    lost += (rows - 1) * max(0, next_row - backlog) + max(0, next_frame - backlog)
+    return y.pixels * busy + lost
 
 
 def options(program: Program, op: Op) -> list[Option]:

@@ -102,7 +102,8 @@ class _Planner:
     def plan(self) -> Plan:
         inputs = tuple(self._input(port) for port in self.program.inputs)
         for op in self.program.ops:
-            depths = branch_depths(self.program, op) if len(op.inputs) > 1 else (0,)
+            lanes = [self.readers[name][0].lanes for name in op.inputs]
+            depths = branch_depths(self.program, op, lanes) if len(op.inputs) > 1 else (0,)
             sources = [self._read(name, op, depth) for name, depth in zip(op.inputs, depths, strict=True)]
             self._publish(build(self.net, self.program, op, self.folds[op.name], sources))
         for port in self.program.outputs:
@@ -146,11 +147,11 @@ class _Planner:
         self.readers[stream.tensor] = copies
 
     def _read(self, tensor: str, op: Op, depth: int) -> Stream:
-        """The next copy of `tensor`, through a FIFO of `depth` pixels, in the lanes that `op` reads."""
+        """The next copy of `tensor`, through a FIFO of `depth` beats, in the lanes that `op` reads."""
         stream = self.readers[tensor].pop(0)
         channels = self.program.types[tensor].channels
         if depth:
-            stream = self._fifo(stream, beats(depth, channels, stream.lanes), f"{op.name}__{stream.name}__fifo")
+            stream = self._fifo(stream, depth, f"{op.name}__{stream.name}__fifo")
         return self._converted(stream, self.folds[op.name].lanes_in, channels, f"{op.name}__{stream.name}")
 
     def _fifo(self, source: Stream, depth: int, name: str) -> Stream:

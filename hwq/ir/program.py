@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -16,6 +17,10 @@ from hwq.ir.names import is_legal
 from hwq.ir.op import Op
 from hwq.ir.types import Format, TensorType
 
+MAX_TENSOR_BITS = 16
+"""Widest activation and weight."""
+MAX_ACCUMULATOR_BITS = 52
+"""Widest accumulator that hwq_requant.sv takes."""
 MAX_BITS = 62
 """No value in a program may need more bits: the simulator computes in int64."""
 
@@ -126,8 +131,25 @@ class Program:
         if len({name.lower() for name in types}) < len(types):
             refusals.append(f"{self.name}: two tensors differ only in the case of their names")
         refusals += [f"{name}: has no format" for name in types if name not in self.formats]
+        refusals += [line for name, type_ in types.items() for line in self._limits(name, type_)]
         refuse_all(refusals)
         return self
+
+    def _limits(self, name: str, type_: TensorType) -> Iterator[str]:
+        """What exceeds the widths that hardware and simulator are built for (rule T1)."""
+        form = self.formats.get(name, Format(1.0))
+        if not 1 <= type_.bits <= MAX_TENSOR_BITS:
+            yield f"{name}: has {type_.bits} bits, expected 1 to {MAX_TENSOR_BITS}"
+        elif not (0.0 < form.scale < math.inf and type_.range[0] <= form.zero_point <= type_.range[1]):
+            yield f"{name}: its format {form} does not fit {type_}"
+        op = next((op for op in self.ops if op.name == name), None)
+        for field_name, most in (("acc_bits", MAX_ACCUMULATOR_BITS), ("weight_bits", MAX_TENSOR_BITS)):
+            bits = getattr(op, field_name, 2)
+            if not 2 <= bits <= most:
+                yield (
+                    f"{name}: {field_name.replace('_', ' ')} is {bits}, expected 2 to {most}. "
+                    "Use fewer weight or activation bits for this layer."
+                )
 
     def input_intervals(self, op: Op) -> tuple[Interval, ...]:
         """Intervals of the inputs of `op`."""

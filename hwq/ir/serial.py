@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,23 @@ VERSION = 1
 MAX_MEMBER = 1 << 31
 """Largest unpacked size of one member, in bytes: a zip bomb is refused."""
 
+_BROKEN = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What zipfile, json and numpy raise on files that are damaged or made to harm, and what an absurd program makes of its
+own checks."""
 _CORE = ("name", "inputs", "outputs", "ops", "input_types", "formats")
 
 
@@ -62,16 +81,7 @@ def load(path: Path) -> Program:
         program, claimed = _read(path)
     except BadInput:
         raise
-    except (
-        OSError,
-        EOFError,
-        zipfile.BadZipFile,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-    ) as error:
+    except _BROKEN as error:
         what = "no such file" if isinstance(error, FileNotFoundError) else f"not a readable program ({error!r:.200})"
         raise BadInput(
             f"{path}: {what}, expected a file written by `hwq quantize`. Quantise the model again."
@@ -79,7 +89,7 @@ def load(path: Path) -> Program:
     try:
         program.verify()
         actual = digest(program)
-    except (AttributeError, TypeError, ValueError, IndexError, OverflowError) as error:
+    except _BROKEN as error:
         raise BadInput(f"{path}: the program inside is damaged ({error!r:.200}). Quantise the model again.") from None
     if actual != claimed:
         raise BadInput(f"{path}: its content does not match its digest. Quantise the model again.")

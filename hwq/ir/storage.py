@@ -29,6 +29,8 @@ def check_writable(path: Path) -> None:
     """
     if path.is_dir():
         raise BadInput(f"{path}: is a folder, expected a file or nothing. Choose another output.")
+    if not path.parent.is_dir():
+        raise BadInput(f"{path}: {path.parent} is not a folder. Create it, or choose another output.")
     try:
         with tempfile.TemporaryFile(dir=path.parent):
             pass

@@ -29,6 +29,10 @@ class MaxPool(Op):
         rows, columns = self.window.output(*x.shape[:2])
         if rows < 1 or columns < 1:
             raise ValueError(f"output would be {rows} by {columns}")
+        w = self.window
+        axes = zip((rows, columns), w.stride, w.dilation, w.kernel, w.pads[:2], x.shape[:2], strict=True)
+        if not all(_meets_image(*axis) for axis in axes):
+            raise ValueError(f"{w} has a window that lies wholly in the padding of {x}")
         if self.pad_value != x.range[0]:
             raise ValueError(f"pad_value is {self.pad_value}, expected {x.range[0]}, the lowest value of {x}")
         return TensorType((rows, columns, x.channels), x.bits, x.signed)
@@ -44,3 +48,9 @@ class MaxPool(Op):
     def bound(self, *intervals: Interval) -> Interval:
         """The input's own bounds: every window holds at least one pixel of the image."""
         return intervals[0]
+
+
+def _meets_image(count: int, stride: int, dilation: int, kernel: int, before: int, size: int) -> bool:
+    """Whether each of `count` windows along one axis of `size` elements has a tap on it."""
+    taps = np.arange(count)[:, None] * stride - before + np.arange(kernel) * dilation
+    return bool(((taps >= 0) & (taps < size)).any(axis=1).all())

@@ -12,11 +12,7 @@ def merge_activations(graph: FloatGraph) -> FloatGraph:
     """Merge an activation into the one before it when nothing else reads that one."""
     for layer in graph.layers:
         before = producers(graph).get(layer.inputs[0])
-        if (
-            isinstance(layer, Activation)
-            and isinstance(before, Activation)
-            and has_one_use(graph, before.name)
-        ):
+        if isinstance(layer, Activation) and isinstance(before, Activation) and has_one_use(graph, before.name):
             merged = replace(layer, inputs=before.inputs, clip=before.clip.then(layer.clip))
             graph = replaced(graph, {before.name: None, layer.name: merged})
     return graph
@@ -29,11 +25,7 @@ def fuse_activation(graph: FloatGraph) -> FloatGraph:
     """
     for layer in graph.layers:
         before = producers(graph).get(layer.inputs[0])
-        if (
-            isinstance(layer, Activation)
-            and isinstance(before, Conv | Dense | Add)
-            and has_one_use(graph, before.name)
-        ):
+        if isinstance(layer, Activation) and isinstance(before, Conv | Dense | Add) and has_one_use(graph, before.name):
             fused = replace(before, name=layer.name, clip=before.clip.then(layer.clip))
             graph = replaced(graph, {before.name: fused, layer.name: None})
     return graph

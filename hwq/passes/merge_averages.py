@@ -31,7 +31,6 @@ def merge_averages(graph: FloatGraph) -> FloatGraph:
 
 def _separate(first: AvgPool, second: AvgPool) -> bool:
     return all(
-        (first.kernel[axis], first.stride[axis]) == (1, 1)
-        or (second.kernel[axis], second.stride[axis]) == (1, 1)
+        (first.kernel[axis], first.stride[axis]) == (1, 1) or (second.kernel[axis], second.stride[axis]) == (1, 1)
         for axis in range(2)
     )

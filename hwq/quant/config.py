@@ -28,7 +28,8 @@ class RangeMethod(Enum):
 class ZeroPoints(Enum):
     """Which tensors with both signs get a zero point; tensors that are never negative are unsigned without one.
 
-    A zero point of an input costs no hardware: it is folded into the bias and the padding value.
+    A zero point of an input costs no hardware: it is folded into the bias and the padding value.  Outputs of the
+    model never have one, so that their real values are integer times scale.
     """
 
     NONE = "none"

@@ -11,8 +11,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from hwq.arith import int_range
-from hwq.frontend.graph import FloatGraph
+from hwq.arith import int_range, quantise
+from hwq.frontend.graph import ArgMax, FloatGraph, GraphInput
 from hwq.frontend.reference import FloatReference
 from hwq.ir.types import Format
 from hwq.quant.config import QuantConfig, RangeMethod, ZeroPoints
@@ -28,25 +28,31 @@ def input_formats(
     config: QuantConfig,
 ) -> dict[str, tuple[Format, bool]]:
     """Format and signedness of each input tensor; the float network judges them when ranges are sought by MSE."""
-    outputs = [port.tensor for port in graph.outputs]
-    zero_point = config.zero_points is not ZeroPoints.NONE
-    if config.range is not RangeMethod.MSE:
-        return {
-            port.tensor: activation_format(seen[port.tensor], config.act_bits, config, zero_point)
-            for port in graph.inputs
-        }
-    exact = reference.run(samples, outputs)
-
-    def judge(tensor: str, form: Format, signed: bool) -> float:
-        low, high = int_range(config.act_bits, signed)
-        steps = np.floor(samples[tensor] / form.scale + 0.5) + form.zero_point
-        rounded = (np.clip(steps, low, high) - form.zero_point) * form.scale
-        got = reference.run({**samples, tensor: rounded.astype(np.float32)}, outputs)
-        return sum(float(((got[name] - exact[name]).astype(np.float64) ** 2).sum()) for name in outputs)
-
-    return {
-        port.tensor: activation_format(
-            seen[port.tensor], config.act_bits, config, zero_point, partial(judge, port.tensor)
+    formats = {
+        port.tensor: partial(
+            activation_format, seen[port.tensor], config.act_bits, config, _zero_point(graph, port, config)
         )
         for port in graph.inputs
     }
+    if config.range is not RangeMethod.MSE:
+        return {name: choose() for name, choose in formats.items()}
+    outputs = [_judged(graph, port.tensor) for port in graph.outputs]
+    exact = reference.run(samples, outputs)
+
+    def judge(tensor: str, form: Format, signed: bool) -> float:
+        levels = int_range(config.act_bits, signed)
+        rounded = form.dequantise(quantise(samples[tensor].astype(np.float64), form.scale, form.zero_point, *levels))
+        got = reference.run({**samples, tensor: rounded.astype(np.float32)}, outputs)
+        return sum(float(((got[name] - exact[name]).astype(np.float64) ** 2).sum()) for name in outputs)
+
+    return {name: choose(partial(judge, name)) for name, choose in formats.items()}
+
+
+def _zero_point(graph: FloatGraph, port: GraphInput, config: QuantConfig) -> bool:
+    return config.zero_points is not ZeroPoints.NONE and not graph.shares_format_with_output(port.tensor)
+
+
+def _judged(graph: FloatGraph, output: str) -> str:
+    """The tensor whose error counts: of an index, the values that it was chosen from."""
+    makers = {layer.name: layer for layer in graph.layers}
+    return makers[output].inputs[0] if isinstance(makers.get(output), ArgMax) else output

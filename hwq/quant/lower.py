@@ -63,9 +63,8 @@ def _choose(ctx: Context, name: str, seen: dict[str, Observation], layer: fg.Lay
     else:
         last = ctx.graph.is_output(name) and not ctx.graph.consumers(name)
         bits = ctx.config.output_bits if last and ctx.config.output_bits else ctx.config.act_bits
-        ctx.formats[name], signed = activation_format(
-            seen[name], bits, ctx.config, ctx.config.zero_points is ZeroPoints.ALL
-        )
+        zero_point = ctx.config.zero_points is ZeroPoints.ALL and not ctx.graph.shares_format_with_output(name)
+        ctx.formats[name], signed = activation_format(seen[name], bits, ctx.config, zero_point)
         ctx.types[name] = ctx.type_of(name, bits, signed)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,7 @@ MAX_SAMPLES = 32
 """Calibration samples that travel in the program, as stimulus for its hardware."""
 
 Samples = dict[str, NDArray[Any]]
+Batch = TypeVar("Batch")
 Progress = Callable[[str, float | None], None]
 """Is told what is being done and, where known, the share of it that is done (0 to 1)."""
 
@@ -68,12 +69,19 @@ def quantize(
     graph = _with_head(graph, config)
     reference = FloatReference(graph)
     tensors = [name for name in graph.shapes if not _is_index(graph, name)]
-    seen = observe(_run(reference, samples, tensors), _run(reference, samples, tensors))
+    first, second = (
+        _told(_run(reference, samples, tensors), samples, f"Calibrating, pass {number} of 2", progress)
+        for number in (1, 2)
+    )
+    seen = observe(first, second)
+    progress("Choosing formats", None)
     few = _subset(graph, samples)
     program = lower(graph, input_formats(graph, reference, few, seen, config), seen, config)
     if config.bias_correction:
+        progress("Correcting biases", None)
         program = correct_biases(program, _integers(program, few), _means(graph, reference, few))
-    errors = layer_errors(program, _pairs(program, reference, few, tensors))
+    pairs = _told(_pairs(program, reference, few, tensors), few, "Measuring the error of each layer", progress)
+    errors = layer_errors(program, pairs)
     info = {
         "hwq": __version__, "options": config.describe(), "sqnr_db": errors,
         "source": {layer.name: layer.source for layer in graph.layers},
@@ -111,6 +119,14 @@ def _batches(samples: Samples) -> Iterator[Samples]:
     count = len(next(iter(samples.values())))
     for start in range(0, count, BATCH):
         yield {name: x[start : start + BATCH] for name, x in samples.items()}
+
+
+def _told(batches: Iterator[Batch], samples: Samples, step: str, progress: Progress) -> Iterator[Batch]:
+    """The same batches; `progress` is told before each one."""
+    count = len(next(iter(samples.values())))
+    for number, batch in enumerate(batches):
+        progress(step, number * BATCH / count)
+        yield batch
 
 
 def _run(reference: FloatReference, samples: Samples, tensors: list[str]) -> Iterator[Samples]:

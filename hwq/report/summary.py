@@ -21,6 +21,8 @@ class LayerRow:
     source: str
     output: str
     format: str
+    scale: float
+    zero_point: int
     sqnr_db: float | None
     acc_bits: int | None
     rom_bits: int
@@ -33,7 +35,10 @@ class LayerRow:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A build: totals, layers, and what was verified."""
+    """A build: totals, layers, and what was verified.
+
+    `limited_by` names the layers, or else the ports, that take all of the cycles of a frame.
+    """
 
     name: str
     options: dict[str, Any]
@@ -44,6 +49,7 @@ class Summary:
     multipliers: int
     requant_multipliers: int
     cycles_formula: int
+    limited_by: tuple[str, ...]
     utilisation: float
     verified: tuple[Verification, ...] = ()
 
@@ -65,15 +71,22 @@ def summarise(plan: Plan, verified: Sequence[Verification] = ()) -> Summary:
         multipliers=plan.multipliers,
         requant_multipliers=plan.requant_multipliers,
         cycles_formula=plan.interval,
+        limited_by=_limits(plan),
         utilisation=plan.utilisation,
         verified=tuple(verified),
     )
 
 
+def _limits(plan: Plan) -> tuple[str, ...]:
+    layers = tuple(name for name, cycles in plan.cycles.items() if cycles == plan.interval)
+    edges = (*plan.inputs, *plan.outputs)
+    return layers or tuple(f"port {edge.prefix}" for edge in edges if edge.beats == plan.interval)
+
+
 def _row(plan: Plan, index: int) -> LayerRow:
     program = plan.program
     op = program.ops[index]
-    fold = plan.folds[op.name]
+    fold, form = plan.folds[op.name], program.formats[op.name]
     macs = program.types[op.name].pixels * op.macs_per_pixel if isinstance(op, Linear) else 0
     files = {f"rom/{op.name}_{kind}.mem" for kind in ("weight", "bias", "mul")}
     rom_bits = sum(rom.bits for rom in plan.net.roms if rom.file in files)
@@ -82,7 +95,9 @@ def _row(plan: Plan, index: int) -> LayerRow:
         kind=op.kind,
         source=str(program.info.get("source", {}).get(op.name, "")),
         output=str(program.types[op.name]),
-        format=str(program.formats[op.name]),
+        format=str(form),
+        scale=form.scale,
+        zero_point=form.zero_point,
         sqnr_db=program.info.get("sqnr_db", {}).get(op.name),
         acc_bits=getattr(op, "acc_bits", None),
         rom_bits=rom_bits,

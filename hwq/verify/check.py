@@ -17,10 +17,13 @@ from hwq.hw.fold import mac_count
 from hwq.hw.folding_file import parse_folding
 from hwq.hw.plan import Plan, make_plan
 from hwq.ir import serial
+from hwq.quant import Progress, silent
 from hwq.verify.rtl_run import BUILDERS, Outcome, compile_testbench, simulate_build
 from hwq.verify.simulate import Simulation
 
 SIMULATORS = tuple(BUILDERS)
+ICARUS_WORK = 4_000_000
+"""Multiplications a frame up to which Icarus makes that run too: about ten seconds a frame."""
 PACE_FRAMES = 4
 """Frames of the run without stalls that measures cycles."""
 
@@ -86,6 +89,7 @@ def verify(
     trace: bool = False,
     seed: int = 1,
     inputs: dict[str, IntArray] | None = None,
+    progress: Progress = silent,
 ) -> Verification:
     """Compare the RTL in `folder` with the simulator, bit for bit.
 
@@ -101,6 +105,8 @@ def verify(
         Compare every inner stream as well.
     inputs
         Other samples: input tensor to integers (samples, height, width, channels).
+    progress
+        Is told each step.
 
     Returns
     -------
@@ -117,9 +123,11 @@ def verify(
     plan = build.plan
     chosen = stimulus(plan.program, samples) if inputs is None else {k: x[:samples] for k, x in inputs.items()}
     count = len(next(iter(chosen.values())))
+    progress(f"Compiling for {simulator}", None)
     simulation = compile_testbench(folder, build.manifest["top"], simulator, trace)
+    progress(f"Simulating {count} samples on {simulator}", None)
     checked = simulate_build(simulation, folder, plan, chosen, stall, seed, trace)
-    pace = checked if stall == 0.0 and count >= 3 else _pace(simulation, build, chosen, seed, trace)
+    pace = checked if stall == 0.0 and count >= PACE_FRAMES else _pace(simulation, build, chosen, seed, trace, progress)
     cycles = pace.cycles_per_frame if pace else None
     useful = mac_count(plan.program) / (cycles * plan.multipliers) if cycles and plan.multipliers else None
     mismatches = checked.mismatches + (pace.mismatches if pace and pace is not checked else 0)
@@ -129,9 +137,12 @@ def verify(
     )  # fmt: skip
 
 
-def _pace(simulation: Simulation, build: Build, chosen: dict[str, IntArray], seed: int, trace: bool) -> Outcome | None:
-    """A short run without stalls on Verilator, to measure cycles; Icarus is too slow for one that was not asked for."""
-    if simulation.simulator != "verilator":
+def _pace(
+    simulation: Simulation, build: Build, chosen: dict[str, IntArray], seed: int, trace: bool, progress: Progress
+) -> Outcome | None:
+    """A short run without stalls, to measure cycles; not for a large network on Icarus, which would take minutes."""
+    if simulation.simulator == "icarus" and build.plan.interval * build.plan.multipliers > ICARUS_WORK:
         return None
+    progress(f"Measuring cycles on {simulation.simulator}", None)
     frames = {name: np.resize(x, (PACE_FRAMES, *x.shape[1:])) for name, x in chosen.items()}
     return simulate_build(simulation, build.folder, build.plan, frames, 0.0, seed, trace)

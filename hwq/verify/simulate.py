@@ -30,6 +30,9 @@ _VERILATOR_FLAGS = (
 )
 _ICARUS_FLAGS = ("-g2012",)
 
+PROGRAMS = {"verilator": ("verilator", "g++", "make"), "icarus": ("iverilog", "vvp")}
+"""What each simulator needs; the first is the one that compiles SystemVerilog."""
+
 _MISSING_MEMORY = re.compile(r"^.*\$readmem(?:[hb]: Unable to open| file not found).*$", re.MULTILINE)
 _UNKNOWN_PARAMETER = re.compile(r"warning: parameter \S+ not found in \S+")
 
@@ -100,6 +103,23 @@ class Simulation:
         return finished.output, finished.seconds
 
 
+def require_simulator(simulator: str) -> tools.Tool:
+    """Return the compiler of ``verilator`` or ``icarus``.
+
+    Raises
+    ------
+    ToolMissing
+        When one of the programs that the simulator needs is not usable.
+    """
+    compiler, *_ = [tools.require(name) for name in PROGRAMS[simulator]]
+    return compiler
+
+
+def usable(simulator: str) -> bool:
+    """True when everything that ``verilator`` or ``icarus`` needs is there."""
+    return all(tools.find(name).usable for name in PROGRAMS[simulator])
+
+
 def build_verilator(
     sources: Sequence[Path],
     top: str,
@@ -131,9 +151,7 @@ def build_verilator(
     BadInput
         When a source or `out_dir` cannot be used.
     """
-    tool = tools.require("verilator")
-    tools.require("g++")
-    tools.require("make")
+    tool = require_simulator("verilator")
     flags = [*_VERILATOR_FLAGS, *_overrides("-G", defines, params)]
 
     where = ["--Mdir", "obj", "-o", "../sim", "-j", str(os.cpu_count() or 1)]
@@ -149,8 +167,7 @@ def build_icarus(
     params: Mapping[str, object] | None = None,
 ) -> Simulation:
     """Compile a testbench with Icarus; as `build_verilator`, but control files (``.vlt``) are left out."""
-    tool = tools.require("iverilog")
-    tools.require("vvp")
+    tool = require_simulator("icarus")
     verilog = [source for source in sources if source.suffix != ".vlt"]
     flags = [*_ICARUS_FLAGS, *_overrides(f"-P{top}.", defines, params)]
 

@@ -20,18 +20,13 @@ def batch_normalization(node: Node, state: State) -> None:
     if node.integer("training_mode", 0):
         raise Refusal("training_mode is 1, expected 0. Export the model in evaluation mode")
     gamma, beta, mean, variance = (
-        state.weights(node, position, what)
-        for position, what in enumerate(("scale", "B", "mean", "var"), start=1)
+        state.weights(node, position, what) for position, what in enumerate(("scale", "B", "mean", "var"), start=1)
     )
     if not value.shape or any(item.shape != (value.shape[0],) for item in (gamma, beta, mean, variance)):
-        raise Refusal(
-            f"parameters have the shape {gamma.shape}, expected one number for each of the channels"
-        )
+        raise Refusal(f"parameters have the shape {gamma.shape}, expected one number for each of the channels")
     spread = variance + node.real("epsilon", 1e-5)
     if (spread <= 0).any():
-        raise Refusal(
-            "variance plus epsilon is not positive, expected a positive number. Check the trained model"
-        )
+        raise Refusal("variance plus epsilon is not positive, expected a positive number. Check the trained model")
     scale = gamma / np.sqrt(spread)
     column = (-1, *(1,) * (len(value.shape) - 1))
     _add_affine(node, state, value, scale.reshape(column), (beta - mean * scale).reshape(column))
@@ -46,9 +41,7 @@ def arithmetic(node: Node, state: State) -> None:
     elif node.op == "Add":
         _add_two(node, state, state.data(node, 0), state.data(node, 1))
     else:
-        raise Refusal(
-            "both inputs depend on the model's input, expected one of them constant. Only Add takes two"
-        )
+        raise Refusal("both inputs depend on the model's input, expected one of them constant. Only Add takes two")
 
 
 def _operand(node: Node, state: State, position: int) -> FloatArray:
@@ -148,9 +141,7 @@ def clip(node: Node, state: State) -> None:
 def extremum(node: Node, state: State) -> None:
     """Import Min or Max with a constant scalar, which are halves of a Clip."""
     if len(node.inputs) != 2 or not (state.is_constant(node, 0) or state.is_constant(node, 1)):
-        raise Refusal(
-            f"inputs are two tensors of data, expected one tensor and one constant number in {node.op}"
-        )
+        raise Refusal(f"inputs are two tensors of data, expected one tensor and one constant number in {node.op}")
     position = 0 if state.is_constant(node, 0) else 1
     bound = _number(node, state, position, "bound")
     _add_activation(node, state, Clip(low=bound) if node.op == "Max" else Clip(high=bound), 1 - position)
@@ -165,9 +156,7 @@ def _bound(node: Node, state: State, name: str, position: int, default: float) -
 def _number(node: Node, state: State, position: int, what: str) -> float:
     array = np.asarray(state.constant(node, position, what), np.float64)
     if array.size != 1 or np.isnan(array).any():
-        raise Refusal(
-            f"{what} has the shape {array.shape}, expected one number. Use the same bound for all channels"
-        )
+        raise Refusal(f"{what} has the shape {array.shape}, expected one number. Use the same bound for all channels")
     return _unbounded(float(array.ravel()[0]))
 
 

@@ -22,9 +22,7 @@ def softmax(node: Node, state: State) -> None:
     if state.opset < 13:
         long = [other for other in range(axis, rank) if value.shape[other - 1] != 1]
         if len(long) > 1:
-            raise Refusal(
-                f"it runs over the axes {long}, expected one axis. Export with operator set 13 or later"
-            )
+            raise Refusal(f"it runs over the axes {long}, expected one axis. Export with operator set 13 or later")
         axis = long[0] if long else axis
     done = replace(value, end=node.op, host_ops=(f"{node.op}(axis={axis})",))
     state.values[node.outputs[0]] = done

@@ -18,23 +18,15 @@ _FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorPro
 def _relabel(node: Node, state: State, value: Value, with_batch: Index) -> None:
     """Accept `with_batch`, the rearranged element numbers with a leading batch axis of 1."""
     if with_batch.ndim == 0 or with_batch.shape[0] != 1:
-        raise Refusal(
-            f"one sample becomes {with_batch.shape}, expected the batch to stay the first axis. Re-export"
-        )
+        raise Refusal(f"one sample becomes {with_batch.shape}, expected the batch to stay the first axis. Re-export")
     if value.host_ops and with_batch.shape[1:] != value.shape:
-        raise Refusal(
-            f"it follows {value.end}, expected {value.end} to be the last operator. Cut the model there"
-        )
+        raise Refusal(f"it follows {value.end}, expected {value.end} to be the last operator. Cut the model there")
     state.relabel(node, value, with_batch[0])
 
 
 def passed(node: Node, state: State) -> None:
     """Import Identity or Dropout, which do nothing at inference."""
-    if (
-        node.op == "Dropout"
-        and node.has_input(2)
-        and np.asarray(state.constant(node, 2, "training_mode")).any()
-    ):
+    if node.op == "Dropout" and node.has_input(2) and np.asarray(state.constant(node, 2, "training_mode")).any():
         raise Refusal("training_mode is on, expected off. Export the model in evaluation mode")
     value = state.any_data(node)
     state.relabel(node, value, value.index)
@@ -74,9 +66,7 @@ def reshape(node: Node, state: State) -> None:
     try:
         result = value.index.reshape(target)
     except ValueError:
-        raise Refusal(
-            f"shape {target} does not fit the input {source}. Re-export with a free batch size"
-        ) from None
+        raise Refusal(f"shape {target} does not fit the input {source}. Re-export with a free batch size") from None
     _relabel(node, state, value, result)
 
 

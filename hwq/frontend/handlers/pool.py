@@ -18,13 +18,9 @@ def max_pool(node: Node, state: State) -> None:
     window = spatial.read(node, shape, None, len(value.shape) - 1)
     pads = _with_ceiling(window, shape) if node.integer("ceil_mode", 0) else window.pads
     window = Spatial(window.kernel, window.stride, window.dilation, pads)
-    reach = [
-        (kernel - 1) * dilation + 1 for kernel, dilation in zip(window.kernel, window.dilation, strict=True)
-    ]
+    reach = [(kernel - 1) * dilation + 1 for kernel, dilation in zip(window.kernel, window.dilation, strict=True)]
     if any(pad >= size for pad, size in zip(pads, (*reach, *reach), strict=True)):
-        raise Refusal(
-            f"pads are {pads} (top, left, bottom, right), expected less than the kernel {tuple(reach)}"
-        )
+        raise Refusal(f"pads are {pads} (top, left, bottom, right), expected less than the kernel {tuple(reach)}")
     height, width = window.output(shape)
 
     def build(name: str) -> Layer:
@@ -54,13 +50,9 @@ def average_pool(node: Node, state: State) -> None:
             "The divisor would change along the border"
         )
     if node.integer("ceil_mode", 0) and _with_ceiling(window, shape) != window.pads:
-        raise Refusal(
-            "ceil_mode 1 adds windows that reach over the border, expected ceil_mode 0. Pad the input"
-        )
+        raise Refusal("ceil_mode 1 adds windows that reach over the border, expected ceil_mode 0. Pad the input")
     if any(pad >= size for pad, size in zip(window.pads, window.kernel * 2, strict=True)):
-        raise Refusal(
-            f"pads are {window.pads} (top, left, bottom, right), expected less than {window.kernel}"
-        )
+        raise Refusal(f"pads are {window.pads} (top, left, bottom, right), expected less than {window.kernel}")
     height, width = window.output(shape)
 
     def build(name: str) -> Layer:
@@ -107,9 +99,7 @@ def reduce_mean(node: Node, state: State) -> None:
     wanted = {axis + rank if axis < 0 else axis for axis in axes}
     if not wanted or not wanted <= set(range(1, rank)):
         raise Refusal(f"axes are {axes}, expected axes of height and width and not the batch. List the axes")
-    _mean(
-        node, state, value, tuple(sorted(axis - 1 for axis in wanted)), keep=bool(node.integer("keepdims", 1))
-    )
+    _mean(node, state, value, tuple(sorted(axis - 1 for axis in wanted)), keep=bool(node.integer("keepdims", 1)))
 
 
 def _mean(node: Node, state: State, value: Value, axes: tuple[int, ...], *, keep: bool) -> None:

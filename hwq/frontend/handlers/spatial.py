@@ -30,9 +30,7 @@ class Spatial:
             )
         )
         if min(sizes) < 1:
-            raise Refusal(
-                f"kernel {self.kernel} is larger than its padded input {shape[1:]}, expected it to fit"
-            )
+            raise Refusal(f"kernel {self.kernel} is larger than its padded input {shape[1:]}, expected it to fit")
         return (sizes[0], sizes[1])
 
 
@@ -52,9 +50,7 @@ def read(node: Node, shape: Shape, kernel: Sequence[int] | None, dims: int) -> S
     """
     declared = node.integers("kernel_shape")
     if kernel is not None and declared is not None and tuple(kernel) != declared:
-        raise Refusal(
-            f"kernel_shape is {declared}, expected {tuple(kernel)} as the weights have. Re-export the model"
-        )
+        raise Refusal(f"kernel_shape is {declared}, expected {tuple(kernel)} as the weights have. Re-export the model")
     size = _pair(node, "kernel_shape", declared if kernel is None else tuple(kernel), dims)
     stride = _pair(node, "strides", node.integers("strides"), dims)
     dilation = _pair(node, "dilations", node.integers("dilations"), dims)
@@ -80,9 +76,7 @@ def _pair(node: Node, name: str, found: tuple[int, ...] | None, dims: int) -> Pa
 def _pads(found: tuple[int, ...] | None, dims: int) -> Pads:
     values = (0,) * (2 * dims) if found is None else found
     if len(values) != 2 * dims or min(values) < 0 or max(values) > MAX_SIZE:
-        raise Refusal(
-            f"pads is {values}, expected {2 * dims} numbers from 0 to {MAX_SIZE}. Crop outside the model"
-        )
+        raise Refusal(f"pads is {values}, expected {2 * dims} numbers from 0 to {MAX_SIZE}. Crop outside the model")
     return (0, values[0], 0, values[1]) if dims == 1 else (values[0], values[1], values[2], values[3])
 
 

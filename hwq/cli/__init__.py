@@ -1,0 +1,58 @@
+"""The command line: `hwq COMMAND`, one command for each function of `hwq.api`."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+import typer
+
+from hwq.cli.commands import app
+from hwq.cli.session import USAGE, Session
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Parameters
+    ----------
+    argv
+        Arguments without the program's name; those of the process when None.
+
+    Returns
+    -------
+    int
+        0 done, 1 a check failed, 2 bad input, 3 a tool is missing, 70 an error inside hwq, 130 interrupted.
+    """
+    words = list(sys.argv[1:] if argv is None else argv) or ["--help"]
+    if argv is None:
+        signal.signal(signal.SIGTERM, _terminate)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    session = Session(json="--json" in words, verbose=False)
+    with session:
+        try:
+            code = typer.main.get_command(app).main(words, prog_name="hwq", standalone_mode=False)
+        except Exception as error:
+            if not hasattr(error, "format_message"):
+                raise
+            _refuse_usage(session, error)
+        else:
+            session.exit_code = code if isinstance(code, int) else 0
+    return session.exit_code
+
+
+def _refuse_usage(session: Session, error: Exception) -> None:
+    """Say in one line what typer found wrong with the arguments; its own class for this is not public."""
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "hwq"
+    message = " ".join(str(error.format_message()).split())  # type: ignore[attr-defined]
+    session.refuse(f"{path}: {message.rstrip('.')}. See `{path} --help`.", USAGE)
+
+
+def _terminate(_signum: int, _frame: FrameType | None) -> None:
+    """End as an interrupt would, so that temporary files are removed."""
+    raise SystemExit(143)

@@ -1,0 +1,264 @@
+"""The commands: arguments in, a call of `hwq.api`, its result out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hwq import api
+from hwq.cli.options import CheckOptions, QuantOptions, SimulatorName, SizeOptions, command
+from hwq.cli.session import Session
+from hwq.ir import serial
+from hwq.ir.program import Program
+from hwq.ir.storage import check_writable, save_arrays
+from hwq.report import terminal
+from hwq.report.summary import summarise
+from hwq.verify.check import SIMULATORS, Verification
+from hwq.verify.simulate import usable
+from hwq.version import __version__
+
+app = typer.Typer(
+    name="hwq",
+    help="A trained ONNX network in, a bit-exactly verified streaming FPGA/ASIC accelerator out.",
+    epilog="Start with: hwq build model.onnx --calib calib.npz -o build/",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Model = Annotated[Path, typer.Argument(metavar="MODEL.onnx", help="The trained network.", show_default=False)]
+Net = Annotated[Path, typer.Argument(metavar="NET.hwq", help="What `hwq quantize` wrote.", show_default=False)]
+Build = Annotated[Path, typer.Argument(metavar="DIR", help="What `hwq generate` wrote.", show_default=False)]
+Calib = Annotated[
+    Path,
+    typer.Option(
+        metavar="DATA.npz",
+        help="Typical inputs: arrays named as the model's inputs, or one array x; batch first.",
+        show_default=False,
+    ),
+]
+BuildFolder = Annotated[
+    Path,
+    typer.Option(
+        "-o", "--output", metavar="DIR", help="Folder to write; an earlier build there is replaced.", show_default=False
+    ),
+]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"hwq {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """A trained ONNX network in, a bit-exactly verified streaming FPGA/ASIC accelerator out."""
+
+
+@app.command(epilog="Example: hwq quantize model.onnx --calib calib.npz -o net.hwq")
+@command
+def quantize(
+    session: Session,
+    model: Model,
+    calib: Calib,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="NET.hwq", help="File to write.", show_default=False)
+    ],
+    options: QuantOptions,
+) -> None:
+    """Make the integer program of a model."""
+    check_writable(output)
+    config = options.config()
+    started = time.monotonic()
+    program = api.quantize(model, calib, config, session.progress)
+    session.progress("Writing")
+    serial.save(program, output)
+    ends = {port.name: program.info["sqnr_db"].get(port.tensor) for port in program.outputs}
+    value = {
+        "output": output, "program": program.name, "digest": serial.digest(program), "options": config.describe(),
+        "operations": len(program.ops), "calibration_samples": program.info["calibration_samples"],
+        "inputs": _ports(program, program.inputs), "outputs": _ports(program, program.outputs),
+        "sqnr_db": program.info["sqnr_db"], "seconds": time.monotonic() - started,
+    }  # fmt: skip
+    noise = ", ".join(f"{name} {'exact' if db is None else f'{db:.1f} dB'}" for name, db in ends.items())
+    session.result(
+        value,
+        f"{output}: {len(program.ops)} operations, {program.info['calibration_samples']} calibration samples, "
+        f"signal to quantisation noise: {noise}",
+        f"Next: hwq simulate {output} DATA.npz -o OUT.npz, or hwq generate {output} -o DIR",
+    )
+
+
+@app.command(epilog="Example: hwq simulate net.hwq test.npz -o out.npz")
+@command
+def simulate(
+    session: Session,
+    net: Net,
+    data: Annotated[Path, typer.Argument(metavar="DATA.npz", help="Inputs, batch first.", show_default=False)],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="OUT.npz", help="File to write.", show_default=False)
+    ],
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Use the plain simulator: slow, and the definition of the fast one.")
+    ] = False,
+) -> None:
+    """Compute what the hardware will compute, bit by bit.
+
+    OUT.npz holds for each output NAME the real values NAME and the integers NAME.int, and for each input NAME the
+    quantised input NAME.int.
+    """
+    check_writable(output)
+    started = time.monotonic()
+    session.progress("Reading the program")
+    program = serial.load(net)
+    session.progress("Simulating")
+    arrays = api.simulate(program, data, plain)
+    session.progress("Writing")
+    save_arrays(output, arrays)
+    count = len(next(iter(arrays.values())))
+    value = {
+        "output": output, "samples": count, "arrays": {name: list(x.shape) for name, x in arrays.items()},
+        "inputs": _ports(program, program.inputs), "outputs": _ports(program, program.outputs),
+        "seconds": time.monotonic() - started,
+    }  # fmt: skip
+    session.result(value, f"{output}: {count} samples, arrays {', '.join(arrays)}")
+
+
+@app.command(epilog="Example: hwq generate net.hwq -o build/ --multipliers 256")
+@command
+def generate(session: Session, net: Net, output: BuildFolder, size: SizeOptions) -> None:
+    """Write RTL, memories, testbench, vectors and scripts."""
+    session.progress("Reading the program")
+    plan = api.generate(serial.load(net), output, size.target(), size.frames, session.progress)
+    summary = summarise(plan)
+    session.result(
+        {"output": output, **asdict(summary)},
+        f"{output}: {summary.multipliers} multipliers, one frame every {summary.cycles_formula} cycles, "
+        f"utilisation {summary.utilisation:.2f}",
+        f"Next: hwq verify {output}, or hwq report {output}",
+    )
+
+
+@app.command(epilog="Example: hwq verify build/ --sim all -n 20 --stall 0.3")
+@command
+def verify(
+    session: Session,
+    folder: Build,
+    check: CheckOptions,
+    sim: Annotated[
+        SimulatorName, typer.Option(metavar="NAME", help="verilator, icarus or all.")
+    ] = SimulatorName.VERILATOR,
+    trace: Annotated[bool, typer.Option("--trace", help="Compare every inner stream as well.")] = False,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of the random stalls.")] = 1,
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="DATA.npz", help="Samples to use instead of those in the build.", show_default=False),
+    ] = None,
+) -> int:
+    """Compare the RTL of a build with the simulator, bit for bit."""
+    runs = api.verify(folder, sim.value, check.samples, check.stall, trace, seed, data, session.progress)
+    session.result(_verification(runs), *terminal.verification_lines(runs))
+    return 0 if all(run.passed for run in runs) else 1
+
+
+@app.command(epilog="Example: hwq report build/")
+@command
+def report(session: Session, folder: Build) -> None:
+    """Show what was built: layers, formats, error of each layer, memories, cycles."""
+    summary = api.report(folder)
+    session.result(summary.as_json(), *terminal.report(summary))
+
+
+@app.command(epilog="Example: hwq inspect model.onnx")
+@command
+def inspect(
+    session: Session,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An ONNX model or a NET.hwq.", show_default=False)],
+) -> None:
+    """Print an ONNX model as hwq reads it, or every reason why it is refused; or the text of a program."""
+    text = api.inspect(file)
+    kind = "program" if file.suffix == ".hwq" else "graph"
+    session.result({"file": file, "kind": kind, "text": text}, text.rstrip("\n"))
+
+
+@app.command(epilog="Example: hwq doctor")
+@command
+def doctor(session: Session) -> int:
+    """Tell which simulators and compilers are found, and how to get what is missing."""
+    tools = api.doctor()
+    simulators = {name: usable(name) for name in SIMULATORS}
+    found = [name for name, there in simulators.items() if there]
+    verdict = f"Usable simulators: {', '.join(found) or 'none'}."
+    rows = [{**asdict(tool), "usable": tool.usable} for tool in tools]
+    session.result({"tools": rows, "simulators": simulators}, terminal.tool_table(tools), verdict)
+    return 0 if found else 3
+
+
+@app.command(epilog="Example: hwq build model.onnx --calib calib.npz -o build/ --scale fixed --fps 1000 --clock 100")
+@command
+def build(
+    session: Session,
+    model: Model,
+    calib: Calib,
+    output: BuildFolder,
+    quant: QuantOptions,
+    size: SizeOptions,
+    check: CheckOptions,
+    sim: Annotated[
+        SimulatorName | None,
+        typer.Option(metavar="NAME", help="verilator, icarus or all.", show_default="the first that is found"),
+    ] = None,
+) -> int:
+    """Quantise, simulate, generate, verify and report in one go."""
+    config, target = quant.config(), size.target()
+    started = time.monotonic()
+    summary, runs = api.build(
+        model, calib, output, config, target, sim.value if sim else None,
+        check.samples, check.stall, size.frames, session.progress,
+    )  # fmt: skip
+    value = {
+        "output": output, "report": summary.as_json(), "verification": _verification(runs),
+        "passed": all(run.passed for run in runs), "seconds": time.monotonic() - started,
+    }  # fmt: skip
+    session.result(value, *terminal.report(summary), "", f"Next: cd {output} && make sim")
+    return 0 if value["passed"] else 1
+
+
+def _ports(program: Program, ports: Sequence[Any]) -> list[dict[str, Any]]:
+    """Inputs or outputs as plain values: name, shape without batch, integer type, and what the integers mean."""
+    return [
+        {
+            "name": port.name, "tensor": port.tensor, "shape": list(port.index.shape),
+            "bits": program.types[port.tensor].bits, "signed": program.types[port.tensor].signed,
+            "scale": program.formats[port.tensor].scale, "zero_point": program.formats[port.tensor].zero_point,
+            "host_ops": list(port.host_ops),
+        }
+        for port in ports
+    ]  # fmt: skip
+
+
+def _verification(runs: Sequence[Verification]) -> dict[str, Any]:
+    """All runs as one object; cycles are those of the first simulator that measured them."""
+    measured = next((run for run in runs if run.cycles_per_frame is not None), runs[0])
+    return {
+        "simulator": runs[0].simulator if len(runs) == 1 else "all",
+        "samples": min(run.samples for run in runs),
+        "mismatches": sum(run.mismatches for run in runs),
+        "cycles_per_frame": measured.cycles_per_frame,
+        "cycles_formula": measured.cycles_formula,
+        "multipliers": measured.multipliers,
+        "utilisation": measured.utilisation,
+        "passed": all(run.passed for run in runs),
+        "runs": [{**asdict(run), "passed": run.passed} for run in runs],
+    }

@@ -1,0 +1,250 @@
+"""Options that several commands share, as dataclasses, and the decorator that spreads them into arguments."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from hwq.api import Target
+from hwq.arith import Rounding
+from hwq.cli.session import Session
+from hwq.emit.generate import DEFAULT_FRAMES
+from hwq.errors import BadInput
+from hwq.hw.solve import DEFAULT_MULTIPLIERS
+from hwq.quant.config import Head, QuantConfig, RangeMethod, ScaleKind, ZeroPoints
+
+_QUANT = "Quantisation"
+_SIZE = "Size: --cycles, --multipliers, --folding, or --fps with --clock"
+_CHECK = "Verification"
+_OUTPUT = "Output"
+
+
+class RoundingName(Enum):
+    """Values of `--rounding`, under the names of `hwq.arith.Rounding`."""
+
+    HALF_UP = "half-up"
+    HALF_EVEN = "half-even"
+    HALF_AWAY = "half-away"
+    FLOOR = "floor"
+
+
+class SimulatorName(Enum):
+    """Values of `--sim`."""
+
+    VERILATOR = "verilator"
+    ICARUS = "icarus"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class OutputOptions:
+    """What every command prints, and how."""
+
+    json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object on standard output.", rich_help_panel=_OUTPUT)
+    ] = False
+    verbose: Annotated[
+        bool,
+        typer.Option("-v", "--verbose", help="Print each step on standard error.", rich_help_panel=_OUTPUT),
+    ] = False
+
+
+@dataclass(frozen=True, slots=True)
+class QuantOptions:
+    """Options of `hwq quantize`."""
+
+    weight_bits: Annotated[
+        int, typer.Option(metavar="BITS", help="Bits of a weight, 2 to 16.", rich_help_panel=_QUANT)
+    ] = 8
+    act_bits: Annotated[
+        int, typer.Option(metavar="BITS", help="Bits of an activation, 2 to 16.", rich_help_panel=_QUANT)
+    ] = 8
+    output_bits: Annotated[
+        int | None,
+        typer.Option(
+            metavar="BITS",
+            help="Bits of an output of the model, 2 to 16.",
+            show_default="--act-bits",
+            rich_help_panel=_QUANT,
+        ),
+    ] = None
+    scale: Annotated[
+        ScaleKind,
+        typer.Option(
+            metavar="KIND",
+            help="pow2: powers of two, in hardware shifts. fixed: any scale, in hardware multipliers.",
+            rich_help_panel=_QUANT,
+        ),
+    ] = ScaleKind.POW2
+    per_channel: Annotated[
+        bool,
+        typer.Option(
+            "--per-channel/--per-tensor", help="A scale for each output channel of the weights.", rich_help_panel=_QUANT
+        ),
+    ] = True
+    zero_points: Annotated[
+        ZeroPoints,
+        typer.Option(
+            metavar="WHICH",
+            help="Which tensors with both signs get a zero point: none, inputs or all.",
+            rich_help_panel=_QUANT,
+        ),
+    ] = ZeroPoints.INPUTS
+    range: Annotated[
+        RangeMethod,
+        typer.Option(
+            metavar="METHOD",
+            help="How the range of an activation is chosen: max, percentile or mse.",
+            rich_help_panel=_QUANT,
+        ),
+    ] = RangeMethod.MSE
+    percentile: Annotated[
+        float,
+        typer.Option(
+            metavar="PERCENT", help="Share of the values that --range percentile keeps.", rich_help_panel=_QUANT
+        ),
+    ] = 99.99
+    rounding: Annotated[
+        RoundingName,
+        typer.Option(
+            metavar="MODE",
+            help="How a fraction is rounded: half-up, half-even, half-away or floor.",
+            rich_help_panel=_QUANT,
+        ),
+    ] = RoundingName.HALF_UP
+    bias_correction: Annotated[
+        bool, typer.Option(help="Move biases so that the mean error is zero.", rich_help_panel=_QUANT)
+    ] = True
+    head: Annotated[
+        Head,
+        typer.Option(
+            metavar="WHAT",
+            help="What leaves the hardware: logits, or argmax, the index of the largest.",
+            rich_help_panel=_QUANT,
+        ),
+    ] = Head.LOGITS
+
+    def config(self) -> QuantConfig:
+        """The same, checked, as the quantiser takes it."""
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        return QuantConfig(**{**given, "rounding": Rounding[self.rounding.name]})
+
+
+@dataclass(frozen=True, slots=True)
+class SizeOptions:
+    """Options of `hwq generate`."""
+
+    cycles: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Clock cycles for each frame.", rich_help_panel=_SIZE)
+    ] = None
+    multipliers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Multipliers to use at most.",
+            show_default=str(DEFAULT_MULTIPLIERS),
+            rich_help_panel=_SIZE,
+        ),
+    ] = None
+    fps: Annotated[
+        float | None, typer.Option(metavar="F", help="Frames a second, at --clock.", rich_help_panel=_SIZE)
+    ] = None
+    clock: Annotated[
+        float | None, typer.Option(metavar="MHZ", help="Clock in MHz, for --fps.", rich_help_panel=_SIZE)
+    ] = None
+    folding: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            metavar="FILE",
+            help="JSON file with the folding of each layer; a build's hwq-build.json is one.",
+            rich_help_panel=_SIZE,
+        ),
+    ] = None
+    frames: Annotated[
+        int,
+        typer.Option(min=1, metavar="N", help="Samples in the build, for its own `make sim`.", rich_help_panel=_SIZE),
+    ] = DEFAULT_FRAMES
+
+    def target(self) -> Target:
+        """The same, checked, as the planner takes it."""
+        if (self.fps is None) != (self.clock is None):
+            raise BadInput("--fps and --clock: one was given, expected both. Add the other.")
+        if self.fps is None or self.clock is None:
+            return Target(self.cycles, self.multipliers, self.folding)
+        if (self.cycles, self.multipliers, self.folding) != (None, None, None):
+            raise BadInput("--fps was given with another size, expected one of them. Leave the others out.")
+        return Target.for_rate(self.fps, self.clock)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckOptions:
+    """Options of `hwq verify` that `hwq build` has too."""
+
+    samples: Annotated[
+        int, typer.Option("-n", "--samples", min=1, metavar="N", help="Samples to compare.", rich_help_panel=_CHECK)
+    ] = 4
+    stall: Annotated[
+        float,
+        typer.Option(
+            min=0.0,
+            max=0.99,
+            metavar="P",
+            help="Probability of a stall, on both sides, at each clock.",
+            rich_help_panel=_CHECK,
+        ),
+    ] = 0.0
+
+
+def command(function: Callable[..., int | None]) -> Callable[..., None]:
+    """Make a typer command of a function ``(session, ...)`` that returns an exit code or None.
+
+    A parameter whose type is a dataclass becomes one argument for each of its fields; `OutputOptions` are added.
+    The function runs in a `Session`, whose exit code ends the command.
+    """
+    hints = get_type_hints(function, include_extras=True)
+    names = list(inspect.signature(function).parameters)[1:]
+    defaults = {name: p.default for name, p in inspect.signature(function).parameters.items()}
+    groups = {name: hints[name] for name in names if is_dataclass(hints[name])}
+    parameters: list[inspect.Parameter] = []
+    for name in names:
+        if name in groups:
+            parameters += _spread(groups[name])
+        else:
+            parameters.append(_keyword(name, defaults[name], hints[name]))
+    parameters += _spread(OutputOptions)
+
+    def run(**given: Any) -> None:
+        output = _gather(OutputOptions, given)
+        session = Session(output.json, output.verbose)
+        with session:
+            given |= {name: _gather(kind, given) for name, kind in groups.items()}
+            session.exit_code = function(session, **given) or 0
+        raise typer.Exit(session.exit_code)
+
+    run.__name__, run.__doc__ = function.__name__, function.__doc__
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run
+
+
+def _spread(kind: type) -> list[inspect.Parameter]:
+    hints = get_type_hints(kind, include_extras=True)
+    return [_keyword(field.name, field.default, hints[field.name]) for field in fields(kind)]
+
+
+def _keyword(name: str, default: Any, annotation: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _gather(kind: type, given: dict[str, Any]) -> Any:
+    """An instance of `kind` from its fields in `given`, which are taken out."""
+    return kind(**{field.name: given.pop(field.name) for field in fields(kind)})

@@ -1,0 +1,70 @@
+"""The formula of the cycles a frame holds in simulation, to within 2 %."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hardware import DEEP, Entry, checked, entries, plan_with
+from nets import avgpool, conv, dense, depthwise, maxpool, pad, program, tensor
+
+from hwq.ir.program import Program
+from hwq.ir.window import Window
+
+TOLERANCE = 0.02
+FRAMES = 6
+LEAST, MOST = 300, 2500
+"""Frames that are long enough to be judged and short enough to be simulated."""
+QUICK = 3
+
+WINDOWS = {
+    "k1": Window((1, 1)),
+    "k1-stride2": Window((1, 1), (2, 2)),
+    "k2-stride2": Window((2, 2), (2, 2)),
+    "k3-same": Window((3, 3), pads=(1, 1, 1, 1)),
+    "k3-valid": Window((3, 3)),
+    "k3-stride2": Window((3, 3), (2, 2), pads=(1, 1, 1, 1)),
+    "k3-stride2-valid": Window((3, 3), (2, 2)),
+    "k3-stride2-below": Window((3, 3), (2, 2), pads=(0, 0, 1, 1)),
+    "k3-stride3": Window((3, 3), (3, 3)),
+    "k5-same": Window((5, 5), pads=(2, 2, 2, 2)),
+    "k5-valid": Window((5, 5)),
+    "dilated": Window((3, 3), (1, 1), (2, 2), (2, 2, 2, 2)),
+    "dilated-valid": Window((3, 3), (1, 1), (2, 2)),
+}
+
+
+def _programs() -> dict[str, Program]:
+    square, flat = tensor(12, 12, 4), tensor(8, 16, 4)
+    found = {}
+    for label, window in WINDOWS.items():
+        found[f"conv-{label}"] = program([conv(square, 4, window)], {"a": square})
+        found[f"conv-wide-{label}"] = program([conv(flat, 6, window)], {"a": flat})
+        found[f"depthwise-{label}"] = program([depthwise(square, window)], {"a": square})
+    found["dense"] = program([dense(tensor(4, 4, 8), 6)], {"a": tensor(4, 4, 8)})
+    found["maxpool"] = program([maxpool(square, Window((2, 2), (2, 2)))], {"a": square})
+    found["avgpool"] = program([avgpool(square, Window((3, 3), pads=(1, 1, 1, 1)))], {"a": square})
+    found["global"] = program([avgpool(square, Window((12, 12)))], {"a": square})
+    found["pad"] = program([pad((1, 1, 1, 1))], {"a": square})
+    return found
+
+
+def _params() -> list[Any]:
+    """Foldings whose frames are long enough; a quick run takes a few of each, the parallel ones first."""
+    found = []
+    for label, p in _programs().items():
+        long = [e for e in entries(p, p.ops[0]) if LEAST <= plan_with(p, {"y": e}).interval <= MOST]
+        long.sort(key=lambda entry: entry.get("window", "") != "parallel")
+        for entry in long if DEEP else long[:QUICK]:
+            name = "-".join(str(value) for value in entry.values())
+            found.append(pytest.param(p, entry, id=f"{label}-{name}"))
+    return found
+
+
+@pytest.mark.icarus
+@pytest.mark.parametrize(("program", "entry"), _params())
+def test_formula(program: Program, entry: Entry, tmp_path: Path) -> None:
+    result = checked(plan_with(program, {"y": entry}), tmp_path / "build", samples=FRAMES)
+    assert result.passed, result.trouble
+    assert result.cycles_per_frame == pytest.approx(result.cycles_formula, rel=TOLERANCE)

@@ -1,0 +1,83 @@
+"""Every operation, under several foldings: the hardware equals the simulator, bit for bit, stalled or not.
+
+Registering an operation enrols it: without cases in `cases.py` or without hardware it fails here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cases import CASES, SAMPLES
+from hardware import DEEP, Entry, checked, entries, plan_with
+
+from hwq.ir.op import REGISTRY
+from hwq.ir.program import Program
+from hwq.ops import Linear
+
+FOLDINGS = 3
+"""Foldings of each case in a quick run, each case beginning at another one; all of them with HWQ_DEEP."""
+VERILATED = {"conv-half_even-channel", "conv-dilated", "depthwise-asymmetric", "dense-image-channel",
+             "avgpool-half_away", "add-factors-floor"}  # fmt: skip
+"""Cases that a quick run also compiles with Verilator; all of them, under one folding, with HWQ_DEEP."""
+
+
+def _label(entry: Entry) -> str:
+    return "-".join(f"{key}{value}" if key != "window" else str(value) for key, value in entry.items())
+
+
+def _params(simulator: str) -> list[Any]:
+    found = []
+    programs = [(f"{kind}-{name}", p) for kind, cases in CASES.items() for name, p in cases.items()]
+    for number, (label, program) in enumerate(programs):
+        every = entries(program, program.ops[0])
+        count = min(len(every), FOLDINGS)
+        if simulator == "verilator":
+            every, count = every[-1:], int(DEEP or label in VERILATED)
+        chosen = every if DEEP else [every[(number + k) % len(every)] for k in range(count)]
+        found += [pytest.param(program, entry, id=f"{label}-{_label(entry)}") for entry in chosen]
+    return found
+
+
+def test_every_operation_has_cases() -> None:
+    assert CASES.keys() == REGISTRY.keys()
+    assert {kind for kind, cases in CASES.items() if not cases} == set()
+    wrong = [
+        f"{kind}-{name}"
+        for kind, cases in CASES.items()
+        for name, p in cases.items()
+        if [op.kind for op in p.ops] != [kind]
+    ]
+    assert wrong == []
+
+
+def test_cases_cover_what_an_operation_can_be() -> None:
+    """Over the cases of the MAC layers: every rounding, every kind of scale, every width, both signs."""
+    ops = [(p.ops[0], p.types["a"]) for kind in ("conv", "depthwise", "dense") for p in CASES[kind].values()]
+    macs = [(op, x) for op, x in ops if isinstance(op, Linear)]
+    assert {int(op.requant.rounding) for op, _ in macs} == {0, 1, 2, 3}
+    assert {op.weight_bits for op, _ in macs} >= {2, 8, 16}
+    assert {x.bits for _, x in macs} >= {2, 8, 16}
+    assert {(x.signed, op.signed) for op, x in macs} == {(a, b) for a in (True, False) for b in (True, False)}
+    assert {op.requant.is_shift for op, _ in macs} == {True, False}
+    assert any(op.requant.zero_point < 0 for op, _ in macs) and any(op.requant.zero_point > 0 for op, _ in macs)
+
+
+def _verify(program: Program, entry: Entry, simulator: str, folder: Path) -> None:
+    plan = plan_with(program, {"y": entry})
+    for samples, stall in ((SAMPLES, 0.35), (SAMPLES + 1, 0.0)):
+        result = checked(plan, folder / "build", simulator, samples, stall)
+        assert result.passed, result.trouble
+
+
+@pytest.mark.icarus
+@pytest.mark.parametrize(("program", "entry"), _params("icarus"))
+def test_icarus(program: Program, entry: Entry, tmp_path: Path) -> None:
+    _verify(program, entry, "icarus", tmp_path)
+
+
+@pytest.mark.verilator
+@pytest.mark.parametrize(("program", "entry"), _params("verilator"))
+def test_verilator(program: Program, entry: Entry, tmp_path: Path) -> None:
+    _verify(program, entry, "verilator", tmp_path)

@@ -1,0 +1,224 @@
+"""Every command on the demo network or a tiny one: results, JSON, help, options."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from e2e_models import CHANNELS, SIZE, normal, save_calib
+from e2e_run import DIGITS, done, run_hwq
+
+COMMANDS = ("quantize", "simulate", "generate", "verify", "report", "inspect", "doctor", "build")
+VERIFY_KEYS = {
+    "simulator", "samples", "mismatches", "cycles_per_frame", "cycles_formula", "multipliers", "utilisation",
+    "passed", "runs",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_has_an_example_and_the_common_options(name: str) -> None:
+    text = done(name, "--help").out
+    assert f"Example: hwq {name}" in text
+    assert "--json" in text and "--verbose" in text
+
+
+def test_no_arguments_print_the_help() -> None:
+    assert run_hwq() == run_hwq("--help")
+    assert all(name in done().out for name in COMMANDS)
+
+
+def test_version() -> None:
+    assert done("--version").out.startswith("hwq ")
+
+
+def test_quantize(tiny_files: tuple[Path, Path], tmp_path: Path) -> None:
+    model, calib = tiny_files
+    value = done("quantize", model, "--calib", calib, "-o", tmp_path / "a.hwq", "--json").json
+    assert value["output"] == str(tmp_path / "a.hwq") and value["calibration_samples"] == 8
+    assert [port["name"] for port in value["inputs"] + value["outputs"]] == ["x", "y"]
+    assert all(db > 20 for db in value["sqnr_db"].values())
+    done("quantize", model, "--calib", calib, "-o", tmp_path / "b.hwq")
+    assert (tmp_path / "a.hwq").read_bytes() == (tmp_path / "b.hwq").read_bytes()
+
+
+def test_quantize_takes_every_option(tiny_files: tuple[Path, Path], tmp_path: Path) -> None:
+    model, calib = tiny_files
+    words = (
+        "--weight-bits 6 --act-bits 7 --output-bits 9 --scale fixed --per-tensor --zero-points all --range percentile "
+        "--percentile 99 --rounding half-even --no-bias-correction --head argmax"
+    )
+    value = done("quantize", model, "--calib", calib, "-o", tmp_path / "n", *words.split(), "--json").json
+    assert value["options"] == {
+        "weight_bits": 6, "act_bits": 7, "output_bits": 9, "scale": "fixed", "per_channel": False,
+        "zero_points": "all", "range": "percentile", "percentile": 99.0, "rounding": "half_even",
+        "bias_correction": False, "head": "argmax",
+    }  # fmt: skip
+    assert value["outputs"][0]["shape"] == [1] and value["inputs"][0]["bits"] == 7
+
+
+@pytest.mark.parametrize("options", [(), ("--scale", "fixed", "--zero-points", "all")])
+def test_simulate_writes_real_values_equal_to_integers_times_scale(
+    options: tuple[str, ...], tiny_files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    net, out = tmp_path / "n.hwq", tmp_path / "out.npz"
+    quantised = done("quantize", tiny_files[0], "--calib", tiny_files[1], "-o", net, *options, "--json").json
+    value = done("simulate", net, tiny_files[1], "-o", out, "--json").json
+    assert value["samples"] == 8 and value["outputs"] == quantised["outputs"]
+    with np.load(out, allow_pickle=False) as arrays:
+        assert set(arrays.files) == set(value["arrays"]) == {"x.int", "y", "y.int"}
+        real, integers, inputs = arrays["y"], arrays["y.int"], arrays["x.int"]
+    port = value["outputs"][0]
+    assert real.dtype == np.float64 and integers.dtype.kind == "i" and inputs.dtype.kind == "i"
+    assert real.shape == integers.shape == (8, 4) and inputs.shape == (8, CHANNELS, SIZE, SIZE)
+    assert np.array_equal(real, (integers - port["zero_point"]) * port["scale"])
+    low = -(1 << (port["bits"] - 1)) if port["signed"] else 0
+    assert integers.min() >= low and integers.max() < low + (1 << port["bits"])
+
+
+def test_simulate_plain_and_fast_write_the_same_bytes(digits_net: Path, tmp_path: Path) -> None:
+    with np.load(DIGITS / "test.npz", allow_pickle=False) as data:
+        np.savez(tmp_path / "few.npz", x=data["image"][:5])
+    for name, options in (("a.npz", []), ("b.npz", []), ("c.npz", ["--plain"])):
+        done("simulate", digits_net, tmp_path / "few.npz", "-o", tmp_path / name, *options)
+    first = (tmp_path / "a.npz").read_bytes()
+    assert (tmp_path / "b.npz").read_bytes() == first and (tmp_path / "c.npz").read_bytes() == first
+
+
+def test_integer_accuracy_on_digits(digits_net: Path, tmp_path: Path) -> None:
+    done("simulate", digits_net, DIGITS / "test.npz", "-o", tmp_path / "out.npz")
+    with np.load(tmp_path / "out.npz") as out, np.load(DIGITS / "test.npz") as test:
+        assert (out["probs.int"].argmax(axis=1) == test["label"]).mean() >= 0.985
+
+
+def test_generate_sizes(tiny_net: Path, tmp_path: Path) -> None:
+    def formula(*options: object) -> int:
+        return int(done("generate", tiny_net, "-o", tmp_path / "b", *options, "--json").json["cycles_formula"])
+
+    assert formula("--cycles", 500) <= 500
+    slow = formula("--multipliers", 2)
+    assert slow > formula() and formula("--fps", 100, "--clock", 0.1) <= 1000
+    formula("--multipliers", 2)
+    (tmp_path / "folding.json").write_bytes((tmp_path / "b" / "hwq-build.json").read_bytes())
+    assert formula("--folding", tmp_path / "folding.json") == slow
+
+
+def test_generate_replaces_a_build_with_equal_bytes(tiny_net: Path, tmp_path: Path) -> None:
+    def contents() -> dict[str, bytes]:
+        return {str(p.relative_to(tmp_path)): p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+
+    done("generate", tiny_net, "-o", tmp_path / "b")
+    first = contents()
+    (tmp_path / "b" / "rtl" / "stale.sv").write_text("")
+    done("generate", tiny_net, "-o", tmp_path / "b")
+    assert contents() == first
+
+
+def test_report(digits_build: Path) -> None:
+    value = done("report", digits_build, "--json").json
+    layers = {row["name"]: row for row in value["layers"]}
+    assert layers["dw"]["kind"] == "depthwise" and layers["stem"]["source"] == "stem_conv (Conv)"
+    assert value["macs"] == 314_944 == sum(row["macs"] for row in value["layers"])
+    assert value["limited_by"] == [n for n, row in layers.items() if row["cycles"] == value["cycles_formula"]]
+    assert value["multipliers"] == sum(row["multipliers"] for row in value["layers"])
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100, 140])
+def test_report_fits_the_terminal(columns: int, digits_build: Path) -> None:
+    text = done("report", digits_build, columns=columns).out
+    assert all(len(line) <= columns for line in text.splitlines())
+    assert text.splitlines()[0] == "model: weight bits 8, act bits 8, scale pow2"
+    assert "3456<" in text and "28,935 at 100 MHz" in text and "block1_relu1" in text
+    assert ("depthwise" in text) == (columns >= 80)
+
+
+def test_inspect(tiny_files: tuple[Path, Path], tiny_net: Path) -> None:
+    graph = done("inspect", tiny_files[0], "--json").json
+    program = done("inspect", tiny_net, "--json").json
+    assert (graph["kind"], program["kind"]) == ("graph", "program")
+    assert "maxpool(" in graph["text"] and program["text"].startswith("program net #")
+    assert done("inspect", tiny_net).out == program["text"]
+
+
+def test_doctor() -> None:
+    run = run_hwq("doctor", "--json")
+    names = {tool["name"] for tool in run.json["tools"]}
+    assert {"verilator", "iverilog", "vvp", "g++", "make"} <= names
+    assert run.code == (0 if any(run.json["simulators"].values()) else 3)
+    assert "Usable simulators: " in run_hwq("doctor").out
+
+
+@pytest.mark.icarus
+def test_verify_on_icarus(tiny_build: Path, tmp_path: Path) -> None:
+    data = save_calib(tmp_path, x=normal(3, CHANNELS, SIZE, SIZE))
+    options = ["--sim", "icarus", "-n", 5, "--data", data, "--trace", "--seed", 9, "--stall", 0.3, "--json"]
+    value = done("verify", tiny_build, *options).json
+    assert set(value) >= VERIFY_KEYS
+    assert (value["simulator"], value["samples"], value["mismatches"]) == ("icarus", 3, 0)
+    assert value["passed"] and len(value["runs"]) == 1 and value["runs"][0]["stall"] == 0.3
+
+
+@pytest.mark.verilator
+@pytest.mark.icarus
+def test_verify_on_all_simulators(tiny_build: Path) -> None:
+    run = done("verify", tiny_build, "--sim", "all", "-n", 3, "--json")
+    value = run.json
+    assert [one["simulator"] for one in value["runs"]] == ["verilator", "icarus"]
+    assert (value["simulator"], value["samples"], value["mismatches"]) == ("all", 3, 0)
+    assert value["cycles_per_frame"] == pytest.approx(value["cycles_formula"], rel=0.02)
+    assert 0 < value["utilisation"] <= 1
+    text = done("verify", tiny_build, "--sim", "all", "-n", 3).out
+    assert text.count("3 samples bit-exact") == 2
+
+
+@pytest.mark.icarus
+def test_a_mismatch_ends_with_exit_code_1(tiny_net: Path, tmp_path: Path) -> None:
+    done("generate", tiny_net, "-o", tmp_path / "b")
+    memory = tmp_path / "b" / "rom" / "y_bias.mem"
+    words = memory.read_text("ascii").split("\n")
+    words[0] = f"{int(words[0], 16) ^ 0x40:0{len(words[0])}x}"
+    memory.write_text("\n".join(words), "ascii")
+    run = run_hwq("verify", tmp_path / "b", "--sim", "icarus", "-n", 2, "--json")
+    assert run.code == 1 and not run.json["passed"] and run.json["mismatches"] > 0
+    text = run_hwq("verify", tmp_path / "b", "--sim", "icarus", "-n", 2)
+    assert text.code == 1 and "MISMATCH" in text.out
+
+
+@pytest.mark.icarus
+def test_build_does_everything(tiny_files: tuple[Path, Path], tmp_path: Path) -> None:
+    model, calib = tiny_files
+    words = ["build", model, "--calib", calib, "-o", tmp_path / "b", "--sim", "icarus", "-n", 2, "--multipliers", 9]
+    run = done(*words, "--scale", "fixed", "--frames", 3, "--json", "-v")
+    value = run.json
+    assert value["passed"] and set(value["verification"]) >= VERIFY_KEYS
+    assert value["report"]["options"]["scale"] == "fixed" and value["report"]["multipliers"] <= 9
+    assert "Calibrating" in run.err and "Simulating 2 samples on icarus" in run.err
+    text = done(*words).out
+    assert "2 samples bit-exact" in text and text.rstrip().endswith(f"Next: cd {tmp_path / 'b'} && make sim")
+    assert json.loads((tmp_path / "b" / "hwq-build.json").read_text())["multipliers"] <= 9
+
+
+@pytest.mark.verilator
+@pytest.mark.slow
+def test_build_of_digits_on_verilator(tmp_path: Path) -> None:
+    words = [
+        "build",
+        DIGITS / "model.onnx",
+        "--calib",
+        DIGITS / "calib.npz",
+        "-o",
+        tmp_path / "b",
+        "--sim",
+        "verilator",
+    ]
+    value = done(*words, "-n", 20, "--stall", 0.3, "--json").json
+    checked = value["verification"]
+    assert (checked["simulator"], checked["samples"], checked["mismatches"]) == ("verilator", 20, 0)
+    assert checked["cycles_per_frame"] == pytest.approx(checked["cycles_formula"], rel=0.02)
+    assert checked["utilisation"] > 0.85
+
+
+def test_quiet_without_a_terminal(tiny_net: Path, tmp_path: Path) -> None:
+    assert done("generate", tiny_net, "-o", tmp_path / "b").err == ""
+    assert "Writing hardware and vectors" in done("generate", tiny_net, "-o", tmp_path / "b", "-v").err

@@ -1,0 +1,82 @@
+"""Simulating generated hardware in tests: foldings to try, builds, and what a run says."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hwq.emit.generate import generate
+from hwq.hw.fold import ceil_div, parallel_fits, window_of
+from hwq.hw.folding_file import parse_folding
+from hwq.hw.plan import Plan, make_plan
+from hwq.ir.op import Op
+from hwq.ir.program import Program
+from hwq.ops import Depthwise, Linear
+from hwq.verify.check import Verification, verify
+
+DEEP = os.environ.get("HWQ_DEEP") == "1"
+Entry = dict[str, Any]
+
+
+@contextmanager
+def own_cache(folder: Path) -> Iterator[None]:
+    """Keep compiled testbenches in `folder`: those of random programs are never used again."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HWQ_CACHE", str(folder))
+        yield
+
+
+def entries(program: Program, op: Op) -> list[Entry]:
+    """Foldings of `op` as a folding file has them: smallest, largest, partial, parallel; the quick ones first."""
+    x, y = program.types[op.inputs[0]], program.types[op.name]
+    if not isinstance(op, Linear):
+        lanes = dict.fromkeys((1, x.channels, max(1, 2 * x.channels // 3), ceil_div(x.channels, 2)))
+        return [{"lanes": n} for n in lanes]
+    m, c, taps = y.channels, x.channels, window_of(op, x).taps
+    part_m, part_c = max(1, 2 * m // 3), max(1, 2 * c // 3)
+    grid = [(1, 1), (part_m, part_c), (m, c), (m, 1), (1, c), (ceil_div(m, 2), part_c), (part_m, c)]
+    found: list[Entry] = []
+    for pe, simd in grid:
+        steps = taps * (1 if isinstance(op, Depthwise) else ceil_div(c, simd))
+        fitting = [rq for rq in range(1, pe + 1) if pe % rq == 0 and pe // rq <= steps]
+        for rq in dict.fromkeys((fitting[0], fitting[-1])):
+            found.append({"pe": pe, "simd": simd, "rq": rq, "window": "serial"})
+    if parallel_fits(window_of(op, x), x):
+        parallel = [(m, c, m), (part_m, c, part_m), (1, c, 1), (m, part_c, m), (m, 1, None)]
+        for pe, simd, wanted in parallel:
+            steps = 1 if isinstance(op, Depthwise) else ceil_div(c, simd)
+            rq = wanted or next(rq for rq in range(1, pe + 1) if pe % rq == 0 and pe // rq <= steps)
+            entry = {"pe": pe, "simd": simd, "rq": rq, "window": "parallel"}
+            found.insert(min(len(found), 2 * parallel.index((pe, simd, wanted)) + 1), entry)
+    unique: list[Entry] = []
+    for entry in found:
+        if isinstance(op, Depthwise):
+            del entry["simd"]
+        if entry not in unique:
+            unique.append(entry)
+    return unique
+
+
+def plan_with(program: Program, folding: Mapping[str, Entry]) -> Plan:
+    """The plan under the foldings given by a folding file's entries."""
+    return make_plan(program, parse_folding(dict(folding), program, "test"))
+
+
+def checked(
+    plan: Plan, folder: Path, simulator: str = "icarus", samples: int = 4, stall: float = 0.0, seed: int = 1
+) -> Verification:
+    """Generate `plan` into `folder` and compare all streams with the simulator."""
+    if not folder.exists():
+        generate(plan, folder, samples)
+    with own_cache(folder.parent / "cache") if simulator == "icarus" else _shared():
+        return verify(folder, simulator, samples, stall, trace=True, seed=seed)
+
+
+@contextmanager
+def _shared() -> Iterator[None]:
+    yield

@@ -1,0 +1,296 @@
+"""Small programs for tests: operations with made-up weights, wired by tensor name, accumulators of exact width.
+
+An operation reads `a` (and `b`) and is called `y`; `program` makes ports for the tensors that are given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
+
+from hwq.arith import IntArray, Requant, Rounding, int_range, signed_bits
+from hwq.ir.op import Op
+from hwq.ir.program import Port, Program
+from hwq.ir.types import Format, TensorType
+from hwq.ir.window import Window
+from hwq.ops import Add, ArgMax, AvgPool, Conv, Dense, Depthwise, MaxPool, Pad, Rescale
+from hwq.ops.requantised import Requantised
+
+R = TypeVar("R", bound=Requantised)
+SHIFTED = Requant((1,), 0, Rounding.HALF_UP, 0, 0, 0)
+"""Stands for the requantisation that `fitted` chooses."""
+
+
+def tensor(*shape: int, bits: int = 8, signed: bool = True) -> TensorType:
+    height, width, channels = shape
+    return TensorType((height, width, channels), bits, signed)
+
+
+def program(
+    ops: Sequence[Op],
+    inputs: Mapping[str, TensorType],
+    outputs: Sequence[str] = ("y",),
+    name: str = "net",
+    samples: Mapping[str, IntArray] | None = None,
+) -> Program:
+    """A verified program over `ops`; ports are called like their tensors."""
+    bare = Program(name, (), (), tuple(ops), dict(inputs), {})
+    formats = {tensor: Format(2.0**-4) for tensor in bare.types}
+
+    def port(tensor: str) -> Port:
+        shape = bare.types[tensor].shape
+        return Port(tensor, tensor, "float32", np.arange(int(np.prod(shape))).reshape(shape))
+
+    return replace(
+        bare,
+        inputs=tuple(port(tensor) for tensor in inputs),
+        outputs=tuple(port(tensor) for tensor in outputs),
+        formats=formats,
+        samples=dict(samples or {}),
+    ).verify()
+
+
+def corners(types: Mapping[str, TensorType], count: int = 5, seed: int = 1) -> dict[str, IntArray]:
+    """Samples: all at the lowest value, all at the highest, only extremes, then random ones."""
+    out = {}
+    for i, (name, type_) in enumerate(types.items()):
+        rng = np.random.default_rng([seed, i])
+        low, high = type_.range
+        shape = (count, *type_.shape)
+        x = rng.integers(low, high + 1, shape)
+        x[0], x[1 : count - 2] = low, rng.choice([low, high], (max(0, count - 3), *type_.shape))
+        x[1] = high
+        out[name] = x
+    return out
+
+
+def requant(
+    op: Requantised,
+    types: Sequence[TensorType],
+    *,
+    scale: str = "one",
+    rounding: Rounding = Rounding.HALF_UP,
+    zero: int = 0,
+    gain: int = 2,
+    relu: bool = False,
+    seed: int = 1,
+) -> Requant:
+    """A requantisation that uses the output's range and, with a `gain` of some bits, saturates now and then.
+
+    `scale` is ``shift``, ``one`` (multiplier), ``channel`` (a multiplier each) or ``pow2`` (a power of two each).
+    """
+    channels = op.result(*types).channels
+    rng = np.random.default_rng([seed, channels])
+    count = channels if scale in ("channel", "pow2") else 1
+    multiplier = {
+        "shift": lambda: [1],
+        "one": lambda: rng.integers(30_000, 65_536, 1).tolist(),
+        "channel": lambda: [65_535, 1, *rng.integers(1, 65_536, count).tolist()][:count],
+        "pow2": lambda: (1 << rng.integers(0, 6, count)).tolist(),
+    }[scale]()
+    top = max(multiplier)
+    low, high = op.accumulator(*(type_.range for type_ in types))
+    shift = max(0, signed_bits((low * top, high * top)) - op.bits - gain)
+    qmin, qmax = int_range(op.bits, op.signed)
+    return Requant(tuple(multiplier), shift, rounding, zero, max(qmin, zero) if relu else qmin, qmax)
+
+
+def fitted(op: R, *types: TensorType, scale: str = "one", rounding: int = 1, zero: int = 0, relu: bool = False) -> R:
+    """`op` with a requantisation (see `requant`) and the narrowest accumulator."""
+    wide = replace(op, requant=_open(op))
+    chosen = requant(wide, types, scale=scale, rounding=Rounding(rounding), zero=zero, relu=relu)
+    return replace(op, requant=chosen, acc_bits=max(2, signed_bits(op.accumulator(*(t.range for t in types)))))
+
+
+def _open(op: Requantised) -> Requant:
+    return replace(SHIFTED, qmin=int_range(op.bits, op.signed)[0], qmax=int_range(op.bits, op.signed)[1])
+
+
+def weights(shape: Sequence[int], bits: int, seed: int = 1) -> IntArray:
+    """Random weights that reach both ends of their range."""
+    low, high = int_range(bits, True)
+    out = np.random.default_rng([seed, bits, *shape]).integers(low, high + 1, shape)
+    out.flat[0], out.flat[-1] = low, high
+    return out
+
+
+def biases(channels: int, size: int, seed: int = 1) -> IntArray:
+    return np.random.default_rng([seed, channels]).integers(-size, size + 1, channels)
+
+
+def conv(
+    x: TensorType,
+    m: int,
+    window: Window,
+    *,
+    name: str = "y",
+    source: str = "a",
+    wbits: int = 8,
+    bits: int = 8,
+    signed: bool = True,
+    pad: int = 0,
+    scale: str = "one",
+    rounding: int = 1,
+    zero: int = 0,
+    relu: bool = False,
+) -> Conv:
+    op = Conv(
+        name=name,
+        inputs=(source,),
+        window=window,
+        pad_value=pad,
+        weight=weights((m, *window.kernel, x.channels), wbits),
+        bias=biases(m, 1 << (wbits + x.bits - 1)),
+        weight_bits=wbits,
+        requant=SHIFTED,
+        acc_bits=2,
+        bits=bits,
+        signed=signed,
+    )
+    return fitted(op, x, scale=scale, rounding=rounding, zero=zero, relu=relu)
+
+
+def depthwise(
+    x: TensorType,
+    window: Window,
+    *,
+    name: str = "y",
+    source: str = "a",
+    wbits: int = 8,
+    bits: int = 8,
+    signed: bool = True,
+    pad: int = 0,
+    scale: str = "one",
+    rounding: int = 1,
+    zero: int = 0,
+    relu: bool = False,
+) -> Depthwise:
+    op = Depthwise(
+        name=name,
+        inputs=(source,),
+        window=window,
+        pad_value=pad,
+        weight=weights((x.channels, *window.kernel), wbits),
+        bias=biases(x.channels, 1 << (wbits + x.bits - 1)),
+        weight_bits=wbits,
+        requant=SHIFTED,
+        acc_bits=2,
+        bits=bits,
+        signed=signed,
+    )
+    return fitted(op, x, scale=scale, rounding=rounding, zero=zero, relu=relu)
+
+
+def dense(
+    x: TensorType,
+    m: int,
+    *,
+    name: str = "y",
+    source: str = "a",
+    wbits: int = 8,
+    bits: int = 8,
+    signed: bool = True,
+    scale: str = "one",
+    rounding: int = 1,
+    zero: int = 0,
+    relu: bool = False,
+) -> Dense:
+    op = Dense(
+        name=name,
+        inputs=(source,),
+        weight=weights((m, *x.shape), wbits),
+        bias=biases(m, 1 << (wbits + x.bits - 1)),
+        weight_bits=wbits,
+        requant=SHIFTED,
+        acc_bits=2,
+        bits=bits,
+        signed=signed,
+    )
+    return fitted(op, x, scale=scale, rounding=rounding, zero=zero, relu=relu)
+
+
+def avgpool(
+    x: TensorType,
+    window: Window,
+    *,
+    name: str = "y",
+    source: str = "a",
+    bits: int = 8,
+    signed: bool = True,
+    pad: int = 0,
+    scale: str = "one",
+    rounding: int = 1,
+    zero: int = 0,
+    relu: bool = False,
+) -> AvgPool:
+    op = AvgPool(
+        name=name,
+        inputs=(source,),
+        window=window,
+        pad_value=pad,
+        bias=-window.taps * pad,
+        requant=SHIFTED,
+        acc_bits=2,
+        bits=bits,
+        signed=signed,
+    )
+    return fitted(op, x, scale=scale, rounding=rounding, zero=zero, relu=relu)
+
+
+def rescale(
+    x: TensorType,
+    *,
+    name: str = "y",
+    source: str = "a",
+    bias: int = 0,
+    bits: int = 8,
+    signed: bool = True,
+    scale: str = "one",
+    rounding: int = 1,
+    zero: int = 0,
+    relu: bool = False,
+) -> Rescale:
+    op = Rescale(name=name, inputs=(source,), bias=bias, requant=SHIFTED, acc_bits=2, bits=bits, signed=signed)
+    return fitted(op, x, scale=scale, rounding=rounding, zero=zero, relu=relu)
+
+
+def add(
+    a: TensorType,
+    b: TensorType,
+    *,
+    name: str = "y",
+    sources: tuple[str, str] = ("a", "b"),
+    factors: tuple[int, int] = (1, 1),
+    bias: int = 0,
+    bits: int = 8,
+    signed: bool = True,
+    rounding: int = 1,
+    zero: int = 0,
+    relu: bool = False,
+) -> Add:
+    op = Add(
+        name=name,
+        inputs=sources,
+        factors=factors,
+        bias=bias,
+        requant=SHIFTED,
+        acc_bits=2,
+        bits=bits,
+        signed=signed,
+    )
+    return fitted(op, a, b, scale="shift", rounding=rounding, zero=zero, relu=relu)
+
+
+def maxpool(x: TensorType, window: Window, *, name: str = "y", source: str = "a") -> MaxPool:
+    return MaxPool(name=name, inputs=(source,), window=window, pad_value=x.range[0])
+
+
+def pad(pads: tuple[int, int, int, int], value: int = 0, *, name: str = "y", source: str = "a") -> Pad:
+    return Pad(name=name, inputs=(source,), window=Window((1, 1), pads=pads), pad_value=value)
+
+
+def argmax(x: TensorType, *, name: str = "y", source: str = "a") -> ArgMax:
+    return ArgMax(name=name, inputs=(source,), channels=x.channels)

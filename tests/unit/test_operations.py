@@ -1,0 +1,232 @@
+"""`hwq.ops` against loops over plain Python integers, and their bounds against what can happen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from cases import CASES
+from nets import avgpool, conv, dense, depthwise, maxpool, pad, program, rescale, tensor
+from test_arith import ROUND
+
+from hwq.arith import Interval, Requant, Rounding
+from hwq.errors import BadInput
+from hwq.ir.op import REGISTRY, Op
+from hwq.ir.program import Program
+from hwq.ir.types import TensorType
+from hwq.ir.window import Window
+from hwq.ops import Add, ArgMax, AvgPool, Conv, Dense, Depthwise, Linear, MaxPool, Pad, Rescale
+
+Pixel = list[int]
+Image = list[list[Pixel]]
+PROGRAMS = {f"{kind}-{name}": p for kind, cases in CASES.items() for name, p in cases.items()}
+each_case = pytest.mark.parametrize("program_", PROGRAMS.values(), ids=PROGRAMS.keys())
+
+
+def requantised(acc: int, channel: int, q: Requant) -> int:
+    factor = q.multiplier[channel % len(q.multiplier)]
+    rounded = ROUND[q.rounding](Fraction(acc * factor, 1 << q.shift))
+    return max(q.qmin, min(q.qmax, rounded + q.zero_point))
+
+
+def taps(x: Image, window: Window, pad_value: int, row: int, column: int) -> Iterator[tuple[int, int, Pixel]]:
+    """Kernel row, kernel column and input pixel of each tap of one output pixel."""
+    for kh in range(window.kernel[0]):
+        for kw in range(window.kernel[1]):
+            r = row * window.stride[0] - window.pads[0] + kh * window.dilation[0]
+            c = column * window.stride[1] - window.pads[1] + kw * window.dilation[1]
+            inside = 0 <= r < len(x) and 0 <= c < len(x[0])
+            yield kh, kw, x[r][c] if inside else [pad_value] * len(x[0][0])
+
+
+def pixel(op: Op, xs: list[Image], row: int, column: int) -> Pixel:
+    """One output pixel of any operation."""
+    x = xs[0]
+    match op:
+        case Conv():
+            found = list(taps(x, op.window, op.pad_value, row, column))
+            sums = [
+                int(op.bias[m]) + sum(int(op.weight[m, kh, kw, c]) * v for kh, kw, p in found for c, v in enumerate(p))
+                for m in range(op.channels)
+            ]
+        case Depthwise():
+            found = list(taps(x, op.window, op.pad_value, row, column))
+            sums = [
+                int(op.bias[m]) + sum(int(op.weight[m, kh, kw]) * p[m] for kh, kw, p in found)
+                for m in range(op.channels)
+            ]
+        case Dense():
+            every = [(r, c, k) for r in range(len(x)) for c in range(len(x[0])) for k in range(len(x[0][0]))]
+            sums = [
+                int(op.bias[m]) + sum(int(op.weight[(m, *place)]) * x[place[0]][place[1]][place[2]] for place in every)
+                for m in range(op.channels)
+            ]
+        case AvgPool():
+            found = list(taps(x, op.window, op.pad_value, row, column))
+            sums = [op.bias + sum(p[c] for _, _, p in found) for c in range(len(x[0][0]))]
+        case Rescale():
+            sums = [v + op.bias for v in x[row][column]]
+        case Add():
+            pairs = zip(xs[0][row][column], xs[1][row][column], strict=True)
+            sums = [a * op.factors[0] + b * op.factors[1] + op.bias for a, b in pairs]
+        case MaxPool():
+            found = list(taps(x, op.window, op.pad_value, row, column))
+            return [max(p[c] for _, _, p in found) for c in range(len(x[0][0]))]
+        case Pad():
+            return next(p for _, _, p in taps(x, op.window, op.pad_value, row, column))
+        case ArgMax():
+            return [x[row][column].index(max(x[row][column]))]
+        case _:
+            raise AssertionError(f"no loop for {op.kind}")
+    return [requantised(acc, channel, op.requant) for channel, acc in enumerate(sums)]
+
+
+@each_case
+def test_equals_loops_over_integers(program_: Program) -> None:
+    op = program_.ops[0]
+    rows, columns, _ = program_.types["y"].shape
+    xs = [program_.samples[name] for name in op.inputs]
+    got = op.evaluate(*xs)
+    for n in range(len(got)):
+        images = [x[n].tolist() for x in xs]
+        want = [[pixel(op, images, row, column) for column in range(columns)] for row in range(rows)]
+        assert got[n].tolist() == want
+
+
+@each_case
+def test_results_stay_within_bounds(program_: Program) -> None:
+    """Random inputs of any sub-interval: accumulator and result are inside of what is claimed."""
+    op = program_.ops[0]
+    rng = np.random.default_rng(1)
+    for trial in range(6):
+        intervals: list[Interval] = []
+        for name in op.inputs:
+            low, high = program_.types[name].range
+            ends = sorted(rng.integers(low, high + 1, 2).tolist()) if trial else [low, high]
+            intervals.append((ends[0], ends[1]))
+        xs = [
+            rng.choice(ends, (20, *program_.types[name].shape)) if trial % 2 else
+            rng.integers(ends[0], ends[1] + 1, (20, *program_.types[name].shape))
+            for name, ends in zip(op.inputs, intervals, strict=True)
+        ]  # fmt: skip
+        low, high = op.bound(*intervals)
+        y = op.evaluate(*xs)
+        assert low <= y.min() and y.max() <= high
+        assert np.abs(y).max() <= op.magnitude(*intervals) or not hasattr(op, "accumulate")
+        if isinstance(op, Linear | AvgPool | Add | Rescale):
+            acc = op.accumulate(*xs)
+            low, high = op.accumulator(*intervals)
+            assert low <= acc.min() and acc.max() <= high
+            assert np.abs(acc).max() <= op.partial_sum(*intervals) <= op.magnitude(*intervals)
+
+
+@pytest.mark.parametrize("kind", ["conv", "depthwise", "dense"])
+@pytest.mark.parametrize("interval", [(-128, 127), (0, 255), (3, 17), (-9, -2)])
+def test_worst_input_attains_the_accumulator_bound(kind: str, interval: Interval) -> None:
+    """For each channel the input that is highest where a weight is positive; without padding every tap is free."""
+    x = tensor(3, 3, 4)
+    op: Linear = {
+        "conv": conv(x, 5, Window((3, 3))), "depthwise": depthwise(x, Window((3, 3))), "dense": dense(x, 5),
+    }[kind]  # fmt: skip
+    low, high = interval
+    found = []
+    for m in range(op.channels):
+        weight = np.zeros((3, 3, 4), np.int64) + op.weight[m].reshape(3, 3, -1)
+        worst = np.stack([np.where(weight > 0, high, low), np.where(weight > 0, low, high)])
+        found += op.accumulate(worst)[..., m].ravel().tolist()
+    assert (min(found), max(found)) == op.accumulator(interval)
+
+
+@pytest.mark.parametrize("rounding", list(Rounding))
+def test_result_bound_is_attained(rounding: Rounding) -> None:
+    """With one multiplier the bound of the result is what the accumulator's ends become."""
+    x = tensor(2, 2, 3)
+    op = dense(x, 1, rounding=rounding)
+    for low, high in ((-128, 127), (-3, 100)):
+        worst = np.stack([np.where(op.weight[0] > 0, a, b) for a, b in ((high, low), (low, high))])
+        y = op.evaluate(worst)
+        assert (int(y.min()), int(y.max())) == op.bound((low, high))
+
+
+def test_padding_widens_the_bound() -> None:
+    op = conv(tensor(3, 3, 2, signed=False), 2, Window((3, 3), pads=(1, 1, 1, 1)), pad=200)
+    assert op.accumulator((0, 10)) == op.accumulator((0, 200))
+    assert op.accumulator((150, 210)) != op.accumulator((0, 210))
+
+
+def test_every_operation_has_a_loop() -> None:
+    assert {p.ops[0].kind for p in PROGRAMS.values()} == REGISTRY.keys()
+
+
+X = tensor(4, 4, 3)
+REFUSED: dict[str, tuple[Op, str]] = {
+    "weight shape": (replace(conv(tensor(4, 4, 2), 2, Window((3, 3)))), r"weight has shape \(2, 3, 3, 2\), expected"),
+    "weights too wide": (replace(conv(X, 2, Window((3, 3))), weight_bits=4), "weights exceed 4 bits"),
+    "bias": (replace(conv(X, 2, Window((3, 3))), bias=np.zeros(3, np.int64)), r"bias has shape \(3,\)"),
+    "no output": (replace(conv(X, 2, Window((3, 3))), window=Window((3, 3), dilation=(2, 1))), "output would be 0 by"),
+    "dense shape": (dense(tensor(1, 1, 48), 2), "weight has shape"),
+    "depthwise shape": (depthwise(tensor(4, 4, 2), Window((2, 2))), "weight has shape"),
+    "clamp": (replace(rescale(X), bits=4), "clamp .* is outside of s4"),
+    "multipliers": (
+        replace(conv(X, 2, Window((1, 1))), requant=replace(conv(X, 2, Window((1, 1))).requant, multiplier=(1, 2, 3))),
+        "3 multipliers for 2 channels",
+    ),
+    "multiplier": (
+        replace(conv(X, 2, Window((1, 1))), requant=replace(conv(X, 2, Window((1, 1))).requant, multiplier=(65_536,))),
+        "outside of 0 to 65535",
+    ),
+    "average multipliers": (
+        replace(avgpool(X, Window((2, 2))), requant=Requant((1, 2, 3), 0, Rounding.FLOOR, 0, 0, 1)),
+        "average pooling has one multiplier",
+    ),
+    "maximum of padding": (maxpool(X, Window((2, 2), pads=(2, 0, 0, 0))), "lies wholly in the padding"),
+    "maximum between": (maxpool(X, Window((2, 1), dilation=(5, 1), pads=(1, 0, 1, 0))), "wholly in the padding"),
+    "maximum's padding": (replace(maxpool(X, Window((2, 2))), pad_value=0), "expected -128, the lowest value"),
+    "padding value": (pad((1, 1, 1, 1), 128), "pad_value 128 is outside of s8"),
+    "padding window": (replace(pad((1, 1, 1, 1)), window=Window((1, 1), (2, 1))), "expected 1 by 1"),
+    "argmax channels": (ArgMax(name="y", inputs=("a",), channels=4), "expected 4 channels"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("op", "text"), REFUSED.values(), ids=REFUSED.keys())
+def test_refusals(op: Op, text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        op.result(X)
+    with pytest.raises(BadInput, match=rf"y \({op.kind}\): .*{text}"):
+        program([op], {"a": X})
+
+
+ADD = {
+    "shapes": (tensor(4, 4, 2), {}, "expected equal shapes"),
+    "multiplier": (X, {"requant": Requant((3,), 0, Rounding.FLOOR, 0, 0, 1)}, "none in `requant`"),
+    "factors": (X, {"factors": (1, 0)}, "expected 1 to 65535"),
+}
+
+
+@pytest.mark.parametrize(("other", "changes", "text"), ADD.values(), ids=ADD.keys())
+def test_add_refusals(other: TensorType, changes: dict[str, object], text: str) -> None:
+    op = CASES["add"]["half_up"].ops[0]
+    with pytest.raises(ValueError, match=text):
+        replace(op, **changes).result(X, other)  # type: ignore[arg-type]
+
+
+def test_window_arithmetic() -> None:
+    """Sizes against counting the positions at which a window fits."""
+    for kernel in (1, 2, 3):
+        for stride in (1, 2, 3):
+            for dilation in (1, 2):
+                for before, after in ((0, 0), (1, 0), (0, 2)):
+                    window = Window((kernel, 1), (stride, 1), (dilation, 1), (before, 0, after, 0))
+                    size = 7 + before + after
+                    starts = [s for s in range(0, size, stride) if s + (kernel - 1) * dilation < size]
+                    assert window.output(7, 1) == (len(starts), 1)
+
+
+def test_argmax_takes_the_first_of_equals() -> None:
+    op = ArgMax(name="y", inputs=("a",), channels=4)
+    x = np.array([[[[1, 7, 7, 0]]], [[[5, 5, 5, 5]]], [[[-3, -9, -3, -2]]]])
+    assert op.evaluate(x).ravel().tolist() == [1, 0, 3]
+    assert op.result(tensor(1, 1, 4)).bits == 2
