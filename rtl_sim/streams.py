@@ -73,9 +73,7 @@ class StreamSource:
         self.data, self.last = getattr(dut, f"{prefix}_tdata"), getattr(dut, f"{prefix}_tlast", None)
         self.valid.value = 0
 
-    async def send(
-        self, words: Sequence[int], lasts: Sequence[int] = (), moved: list[int] | None = None
-    ) -> None:
+    async def send(self, words: Sequence[int], lasts: Sequence[int] = (), moved: list[int] | None = None) -> None:
         """Send all words, noting in `moved` those that were taken; returns when the last one was."""
         for index, word in enumerate(words):
             while self.random.random() < self.stall:

@@ -33,12 +33,8 @@ async def adds(dut: Any, pattern: str) -> None:
     beats: dict[str, list[list[int]]] = {}
     for name in ("A", "B"):
         low, high = act_range(case[f"{name}_W"], case[f"{name}_SIGNED"])
-        values = [
-            source.choice([low, high, 0, source.randint(low, high)]) for _ in range(BEATS * case["LANES"])
-        ]
-        beats[name] = [
-            values[first : first + case["LANES"]] for first in range(0, len(values), case["LANES"])
-        ]
+        values = [source.choice([low, high, 0, source.randint(low, high)]) for _ in range(BEATS * case["LANES"])]
+        beats[name] = [values[first : first + case["LANES"]] for first in range(0, len(values), case["LANES"])]
     results = []
     for left, right in zip(beats["A"], beats["B"], strict=True):
         sums = [a * case["MA"] + b * case["MB"] + case["BIAS"] for a, b in zip(left, right, strict=True)]

@@ -8,8 +8,7 @@ from cocotb.triggers import ClockCycles
 from streams import STALLS, StreamSink, StreamSource, params, reset, start_clock
 
 CASES: list[dict[str, int]] = [
-    {"W": width, "DEPTH": depth, "full_rate": 2}
-    for width, depth in [(9, 4), (9, 1), (9, 2), (9, 3), (9, 17), (1, 8)]
+    {"W": width, "DEPTH": depth, "full_rate": 2} for width, depth in [(9, 4), (9, 1), (9, 2), (9, 3), (9, 17), (1, 8)]
 ]
 
 

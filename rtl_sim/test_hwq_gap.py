@@ -36,9 +36,7 @@ async def averages_each_channel(dut: Any, pattern: str) -> None:
         choices = [[low], [high], range(low, high + 1)][index % 3]
         width = -(-channels // lanes) * lanes
         pixels = [source.choices(choices, k=width) for _ in range(case["PIXELS"])]
-        words += [
-            pack(pixel[b : b + lanes], case["ACT_W"]) for pixel in pixels for b in range(0, width, lanes)
-        ]
+        words += [pack(pixel[b : b + lanes], case["ACT_W"]) for pixel in pixels for b in range(0, width, lanes)]
         sums = [sum(column) + case["BIAS"] for column in zip(*pixels, strict=True)]
         values = [requantised(total, case["MUL"], case) for total in sums]
         results += [pack(values[b : b + lanes], case["OUT_W"]) for b in range(0, width, lanes)]

@@ -57,10 +57,7 @@ def stimuli(case: Params) -> list[tuple[int, int]]:
     top = (1 << case["M_W"]) - 1 if case["MUL_EN"] else 1
     bottom = 0 if case["MUL_EN"] else 1
     if case.get("POW2") and case["ACC_W"] > 10:
-        return [
-            (source.randint(low, high) >> source.randrange(20), source.randint(bottom, top))
-            for _ in range(800)
-        ]
+        return [(source.randint(low, high) >> source.randrange(20), source.randint(bottom, top)) for _ in range(800)]
     if case["ACC_W"] <= 10:
         muls = sorted({bottom, 1, top, top // 2}) if case["MUL_EN"] else [1]
         return [(acc, mul) for mul in muls for acc in range(low, high + 1)]

@@ -30,16 +30,11 @@ def _cases() -> Iterator[Any]:
 @pytest.mark.parametrize(("name", "params", "simulator", "label"), list(_cases()))
 def test_module(name: str, params: dict[str, Any], simulator: str, label: str) -> None:
     """The module behaves as its model says, for these parameters, with stalls on both sides."""
-    missing = runner.missing_tools(simulator)
-    if missing:
-        if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
     runner.run_case(name, params, simulator, label)
 
 
 def test_every_module_is_tested() -> None:
     """Each file of the RTL library has a test module with cases, and each test module a file."""
-    library = {path.stem for path in runner.RTL.glob("hwq_*.sv")}
+    library, testbench = ({path.stem for path in folder.glob("hwq_*.sv")} for folder in runner.RTL)
     tested = {runner.top_of(name) for name in runner.modules() if runner.load(name).CASES}
-    assert library == tested
+    assert library <= tested <= library | testbench

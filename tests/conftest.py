@@ -1,28 +1,12 @@
-"""How long the random tests try, and what becomes of a test whose simulator is missing."""
+"""How long the random tests try."""
 
 from __future__ import annotations
 
 import os
 
-import pytest
 from hypothesis import settings
-
-from hwq.errors import ToolMissing
-from hwq.verify.simulate import PROGRAMS, require_simulator
 
 # No deadline: simulations and busy machines make single examples slow.
 settings.register_profile("default", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.register_profile("fuzz", deadline=None, max_examples=2000, derandomize=False)
 settings.load_profile("default")
-
-
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip a test marked with a simulator that is missing; fail it where CI is set."""
-    for simulator in PROGRAMS:
-        if item.get_closest_marker(simulator):
-            try:
-                require_simulator(simulator)
-            except ToolMissing as missing:
-                if os.environ.get("CI"):
-                    pytest.fail(str(missing))
-                pytest.skip(str(missing))

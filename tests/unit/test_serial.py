@@ -1,0 +1,226 @@
+"""NET.hwq: the same program in, the same program out, the same bytes; anything else is refused."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from cases import CASES
+
+from hwq.errors import BadInput
+from hwq.ir import serial
+from hwq.ir.codec import VALUES, decode, encode
+from hwq.ir.op import REGISTRY
+from hwq.ir.program import Program
+from hwq.ir.text import dump
+from hwq.sim import simulate_plain
+
+PROGRAM = CASES["conv"]["half_even-channel"]
+Members = dict[str, bytes]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "net.hwq"
+    serial.save(PROGRAM, path)
+    return path
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_round_trip(kind: str, tmp_path: Path) -> None:
+    for number, program in enumerate(CASES[kind].values()):
+        program = replace(program, info={"options": {"bits": [1, 2.5, None, True]}})
+        path = tmp_path / f"{number}.hwq"
+        serial.save(program, path)
+        again = serial.load(path)
+        assert serial.digest(again) == serial.digest(program)
+        assert dump(again) == dump(program)
+        assert again.samples.keys() == program.samples.keys()
+        assert again.info == {"options": {"bits": (1, 2.5, None, True)}}
+        want = simulate_plain(program, program.samples)
+        got = simulate_plain(again, again.samples)
+        assert all(np.array_equal(got[name], want[name]) for name in want)
+
+
+def test_same_bytes(file: Path, tmp_path: Path) -> None:
+    serial.save(PROGRAM, tmp_path / "again.hwq")
+    serial.save(serial.load(file), tmp_path / "loaded.hwq")
+    assert (tmp_path / "again.hwq").read_bytes() == file.read_bytes() == (tmp_path / "loaded.hwq").read_bytes()
+
+
+def test_digest_is_of_what_defines_the_integers() -> None:
+    digest = serial.digest(PROGRAM)
+    assert serial.digest(replace(PROGRAM, samples={}, info={"a": 1})) == digest
+    op = PROGRAM.ops[0]
+    weight = op.weight.copy()  # type: ignore[attr-defined]
+    weight[0, 0, 0, 0] += 1
+    for other in (
+        replace(PROGRAM, name="other"),
+        replace(PROGRAM, ops=(replace(op, weight=weight),)),  # type: ignore[call-arg]
+        replace(PROGRAM, ops=(replace(op, pad_value=1),)),  # type: ignore[call-arg]
+    ):
+        assert serial.digest(other) != digest
+
+
+def _members(file: Path) -> Members:
+    with zipfile.ZipFile(file) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def _write(file: Path, members: Members) -> None:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+
+
+def _changed(change: Callable[[dict[str, Any]], object]) -> Callable[[Members], object]:
+    """A change of the JSON text."""
+
+    def apply(members: Members) -> None:
+        text = json.loads(members["program.json"])
+        change(text)
+        members["program.json"] = json.dumps(text).encode()
+
+    return apply
+
+
+def _array(array: np.ndarray, pickled: bool = False) -> bytes:
+    out = io.BytesIO()
+    np.lib.format.write_array(out, array, allow_pickle=pickled)
+    return out.getvalue()
+
+
+WEIGHT = "ops.0.weight.npy"
+DAMAGE: dict[str, tuple[Callable[[Members], object], str]] = {
+    "version": (_changed(lambda t: t.update(hwq=2)), "format version 2, expected 1"),
+    "no version": (_changed(lambda t: t.pop("hwq")), "format version None, expected 1"),
+    "digest": (_changed(lambda t: t.update(digest="0" * 64)), "does not match its digest"),
+    "no digest": (_changed(lambda t: t.pop("digest")), "not a readable program"),
+    "another weight": (lambda m: m.update({WEIGHT: _array(np.zeros((5, 3, 3, 3), np.int8))}), "digest"),
+    "another attribute": (_changed(lambda t: t["ops"][0].update(pad_value=1)), "does not match its digest"),
+    "weight shape": (lambda m: m.update({WEIGHT: _array(np.zeros((5, 3), np.int8))}), "weight has shape"),
+    "no array": (lambda m: m.pop(WEIGHT), "not a readable program"),
+    "no text": (lambda m: m.pop("program.json"), "not a readable program"),
+    "pickled array": (lambda m: m.update({WEIGHT: _array(np.array([{}], object), True)}), "not a readable program"),
+    "float array": (lambda m: m.update({WEIGHT: _array(np.full((5, 3, 3, 3), np.nan))}), "."),
+    "no array at all": (lambda m: m.update({WEIGHT: b"not numpy"}), "not a readable program"),
+    "huge array": (
+        lambda m: m.update({WEIGHT: _array(np.zeros(1, np.int8)).replace(b"(1,)", b"(9999999999999,)")[:128]}),
+        "not a readable program",
+    ),
+    "no JSON": (lambda m: m.update({"program.json": b"{"}), "not a readable program"),
+    "not UTF-8": (lambda m: m.update({"program.json": b"\xff\xfe\x00"}), "not a readable program"),
+    "deep JSON": (lambda m: m.update({"program.json": b"[" * 100_000}), "not a readable program"),
+    "a list": (lambda m: m.update({"program.json": b"[]"}), "not a readable program"),
+    "a number": (lambda m: m.update({"program.json": b"1"}), "not a readable program"),
+    "unknown operation": (_changed(lambda t: t["ops"][0].update(op="system")), "not a readable program"),
+    "unknown value": (_changed(lambda t: t["ops"][0]["requant"].update(value="Path")), "not a readable program"),
+    "unknown field": (_changed(lambda t: t["ops"][0].update(shell="x")), "not a readable program"),
+    "missing field": (_changed(lambda t: t["ops"][0].pop("acc_bits")), "not a readable program"),
+    "unknown rounding": (_changed(lambda t: t["ops"][0]["requant"].update(rounding="UP")), "not a readable program"),
+    "wrong types": (_changed(lambda t: t["ops"][0].update(window=3)), "damaged"),
+    "text for a number": (_changed(lambda t: t["ops"][0].update(acc_bits="9")), "damaged"),
+    "no operations": (_changed(lambda t: t.update(ops=None)), "damaged"),
+    "accumulator": (_changed(lambda t: t["ops"][0].update(acc_bits=4)), "its accumulator spans"),
+    "unknown input": (_changed(lambda t: t["ops"][0].update(inputs=["q"])), "reads q, which no earlier operation"),
+    "port": (_changed(lambda t: t["outputs"][0].update(tensor="q")), "its tensor q does not exist"),
+    "negative shift": (_changed(lambda t: t["ops"][0]["requant"].update(shift=-1)), "."),
+    "zero stride": (_changed(lambda t: t["ops"][0]["window"].update(stride=[0, 1])), "."),
+    "negative padding": (_changed(lambda t: t["ops"][0]["window"].update(pads=[-1, 0, 0, 0])), "."),
+    "illegal name": (_changed(lambda t: t.update(name="../../x")), "is no legal name"),
+    "no inputs": (_changed(lambda t: t["ops"][0].update(inputs=[])), "."),
+    "huge type": (_changed(lambda t: t["input_types"]["a"].update(bits=4000)), "."),
+    "huge shape": (_changed(lambda t: t["input_types"]["a"].update(shape=[5, 10**12, 3])), "."),
+}
+
+
+@pytest.mark.parametrize(("damage", "text"), DAMAGE.values(), ids=DAMAGE.keys())
+def test_damaged_members(file: Path, damage: Callable[[Members], object], text: str) -> None:
+    members = _members(file)
+    damage(members)
+    _write(file, members)
+    with pytest.raises(BadInput, match=text):
+        serial.load(file)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.999])
+def test_truncated_file(file: Path, share: float) -> None:
+    data = file.read_bytes()
+    file.write_bytes(data[: int(len(data) * share)])
+    with pytest.raises(BadInput, match="not a readable program"):
+        serial.load(file)
+
+
+def test_every_flipped_byte_is_noticed_or_harmless(file: Path) -> None:
+    """Wherever a byte is wrong, the file is refused or still holds the very same program."""
+    data = file.read_bytes()
+    want = serial.digest(PROGRAM)
+    for place in range(0, len(data), max(1, len(data) // 300)):
+        file.write_bytes(data[:place] + bytes([data[place] ^ 0x55]) + data[place + 1 :])
+        try:
+            assert serial.digest(serial.load(file)) == want
+        except BadInput:
+            continue
+
+
+def test_zip_bomb_is_refused_by_its_header(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A member that claims or has more than the limit is not unpacked."""
+    monkeypatch.setattr(serial, "MAX_MEMBER", 1000)
+    _write(file, {**_members(file), "bomb.npy": b"\0" * 1_000_000})
+    monkeypatch.setattr(zipfile.ZipFile, "read", lambda *_: pytest.fail("a member was unpacked"))
+    with pytest.raises(BadInput, match=r"member '.*' unpacks to \d+ bytes, too large"):
+        serial.load(file)
+
+
+@pytest.mark.parametrize("path", ["missing.hwq", "."])
+def test_no_file(path: str, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="expected a file written by `hwq quantize`"):
+        serial.load(tmp_path / path)
+
+
+def test_replaced_whole_or_not_at_all(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = file.read_bytes()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(BadInput, match="No space left"):
+        serial.save(replace(PROGRAM, name="other"), file)
+    assert file.read_bytes() == before
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+
+def test_only_listed_classes_are_made() -> None:
+    """Whatever class a text names, nothing but operations and five plain values is ever instantiated."""
+    assert VALUES.keys() == {"Requant", "Window", "TensorType", "Format", "Port"}
+    for name in ("Path", "Popen", "Program", "dict", "hwq.ir.types.Format", "__class__", ""):
+        for tag in ("value", "op"):
+            with pytest.raises(KeyError):
+                decode({tag: name}, {})
+    for kind, cls in REGISTRY.items():
+        assert cls.kind == kind and cls.__module__.startswith("hwq.ops.")
+
+
+def test_plain_values_survive() -> None:
+    plain = {"a": [1, 2.5, None, True, "x"], "b": {"c": {}}}
+    assert decode(json.loads(json.dumps(encode(plain, {}, "p"))), {}) == {
+        "a": (1, 2.5, None, True, "x"),
+        "b": {"c": {}},
+    }
+
+
+def test_samples_and_program_of_another_machine(file: Path) -> None:
+    """Arrays are stored narrow and read as int64, whatever they were."""
+    program: Program = serial.load(file)
+    assert {x.dtype for x in program.samples.values()} == {np.dtype(np.int64)}
+    with zipfile.ZipFile(file) as archive:
+        stored = np.lib.format.read_array(io.BytesIO(archive.read(WEIGHT)))
+    assert stored.dtype == np.int8
