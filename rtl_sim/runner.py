@@ -27,18 +27,14 @@ from xml.etree import ElementTree
 
 from cocotb_tools import runner as cocotb_runner
 
-from hwq.errors import ToolMissing
 from hwq.verify import tools
 from hwq.verify.build_cache import cache_folder, cached_build, content_key
-from hwq.verify.simulate import literal, missing_memory, unknown_parameter
+from hwq.verify.simulate import PROGRAMS, literal, missing_memory, unknown_parameter
 
 HERE = Path(__file__).resolve().parent
 #: Where modules are: the library, and the parts of generated testbenches.
 RTL = (HERE.parent / "templates" / "rtl", HERE.parent / "templates" / "tb")
 WORK = HERE.parent / "build" / "rtl_sim"
-
-#: Programs that a simulator needs.
-NEEDS = {"icarus": ("iverilog", "vvp"), "verilator": ("verilator", "g++", "make")}
 
 #: Seconds after which a simulation counts as hung.
 TIMEOUT = 300
@@ -88,16 +84,6 @@ def rtl_sources(top: str, extra: tuple[str, ...] = ()) -> list[Path]:
     if top not in found:
         raise SimulationFailed(f"{top}: there is a test module, but no templates/*/{top}.sv.")
     return [found[module] for module in sorted(found)]
-
-
-def missing_tools(simulator: str) -> str:
-    """Return what a simulator lacks to run here; nothing when it can run."""
-    try:
-        for name in NEEDS[simulator]:
-            tools.require(name)
-    except ToolMissing as error:
-        return str(error)
-    return ""
 
 
 def run_case(name: str, params: dict[str, Any], simulator: str, label: str) -> int:
@@ -160,7 +146,7 @@ def _built(simulator: str, top: str, sources: list[Path], params: dict[str, Any]
     key = content_key(
         sources,
         {
-            "tools": [version("cocotb"), tools.require(NEEDS[simulator][0]).version],
+            "tools": [version("cocotb"), tools.require(PROGRAMS[simulator][0]).version],
             "top": top,
             "parameters": overrides,
             "arguments": args,

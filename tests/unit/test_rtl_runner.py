@@ -55,7 +55,7 @@ def runner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
     (tmp_path / "hwq_probe.sv").write_text(MODULE)
     (tmp_path / "test_hwq_probe.py").write_text(TEST)
     monkeypatch.setattr(runner, "HERE", tmp_path)
-    monkeypatch.setattr(runner, "RTL", tmp_path)
+    monkeypatch.setattr(runner, "RTL", (tmp_path,))
     monkeypatch.setattr(runner, "WORK", tmp_path / "work")
     monkeypatch.setattr(runner, "TIMEOUT", 5)
     monkeypatch.syspath_prepend(str(tmp_path))
