@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from math import gcd, lcm
+from math import lcm
 
 from hwq.hw.engines import build, requant_multipliers
 from hwq.hw.fifo import beats, branch_depths
@@ -122,10 +122,10 @@ class _Planner:
         return Edge(port, prefix, Stream(prefix, inner.width), inner, lanes, type_.bits, count)
 
     def _output(self, port: Port) -> Edge:
-        """The stream that leaves: its lanes divide the channels, so that every lane means something."""
+        """The stream that leaves: the lanes of its source, or the next number that divides the channels."""
         type_ = self.program.types[port.tensor]
         source = self.readers[port.tensor].pop(0)
-        lanes = gcd(source.lanes, type_.channels)
+        lanes = _divisor(type_.channels, source.lanes)
         again = sum(edge.port.tensor == port.tensor for edge in self.outputs)
         label = f"{port.tensor}__{again + 1}" if again else port.tensor
         inner = self._converted(source, lanes, type_.channels, f"{label}__out")

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hwq.arith import Interval
+
 Pair = tuple[int, int]
 
 
@@ -48,6 +50,11 @@ class Window:
         if not any(self.pads):
             return x
         return np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=value)
+
+    def reach(self, interval: Interval, value: int) -> Interval:
+        """Bounds of all that the taps read: the image's, and the border's `value` where there is a border."""
+        low, high = interval
+        return (min(low, value), max(high, value)) if any(self.pads) else interval
 
     def slices(self, x: NDArray[Any], value: int) -> Iterator[tuple[int, int, NDArray[Any]]]:
         """For each tap its row, its column and the (batch, rows, columns, channels) view that it reads."""

@@ -11,7 +11,6 @@ from hwq.arith import IntArray, Interval
 from hwq.ir.op import register
 from hwq.ir.types import TensorType
 from hwq.ir.window import Window
-from hwq.ops.linear import widen
 from hwq.ops.requantised import Requantised
 
 
@@ -45,14 +44,11 @@ class AvgPool(Requantised):
             acc += view
         return acc
 
-    def _reach(self, interval: Interval) -> Interval:
-        return widen(interval, self.pad_value) if any(self.window.pads) else interval
-
     def accumulator(self, *intervals: Interval) -> Interval:
         """taps * x + bias at both ends."""
-        low, high = self._reach(intervals[0])
+        low, high = self.window.reach(intervals[0], self.pad_value)
         return self.window.taps * low + self.bias, self.window.taps * high + self.bias
 
     def partial_sum(self, *intervals: Interval) -> int:
         """taps * max(abs(x)) + abs(bias)."""
-        return self.window.taps * max(abs(v) for v in self._reach(intervals[0])) + abs(self.bias)
+        return self.window.taps * max(abs(v) for v in self.window.reach(intervals[0], self.pad_value)) + abs(self.bias)

@@ -11,7 +11,7 @@ from hwq.arith import IntArray, Interval
 from hwq.ir.op import register
 from hwq.ir.types import TensorType
 from hwq.ir.window import Window
-from hwq.ops.linear import Linear, widen
+from hwq.ops.linear import Linear
 
 
 @register
@@ -32,7 +32,7 @@ class Depthwise(Linear):
 
     def reach(self, interval: Interval) -> Interval:
         """The input, and the padding where there is any."""
-        return widen(interval, self.pad_value) if any(self.window.pads) else interval
+        return self.window.reach(interval, self.pad_value)
 
     def accumulate(self, *xs: IntArray) -> IntArray:
         """One multiply-add for each tap."""

@@ -61,8 +61,3 @@ class Linear(Requantised):
         low, high = int_range(self.weight_bits, True)
         if self.weight.min() < low or self.weight.max() > high:
             raise ValueError(f"weights exceed {self.weight_bits} bits")
-
-
-def widen(interval: Interval, value: int) -> Interval:
-    """The smallest interval that holds `interval` and `value`."""
-    return min(interval[0], value), max(interval[1], value)

@@ -9,7 +9,6 @@ from hwq.arith import IntArray, Interval
 from hwq.ir.op import Op, register
 from hwq.ir.types import TensorType
 from hwq.ir.window import Window
-from hwq.ops.linear import widen
 
 
 @register
@@ -37,4 +36,4 @@ class Pad(Op):
 
     def bound(self, *intervals: Interval) -> Interval:
         """The input and the border."""
-        return widen(intervals[0], self.pad_value)
+        return self.window.reach(intervals[0], self.pad_value)

@@ -40,7 +40,8 @@ class Requantised(Op):
     def bound(self, *intervals: Interval) -> Interval:
         """Requantisation is monotonic in the accumulator, so its ends bound the output."""
         low, high = self.accumulator(*intervals)
-        ends = np.array([[low * m, high * m] for m in set(self.requant.multiplier)], np.int64)
+        # Python integers: nothing has proved yet that these fit 64 bits.
+        ends = np.array([[low * m, high * m] for m in set(self.requant.multiplier)], object)
         rounded = shift_round(ends, self.requant.shift, self.requant.rounding) + self.requant.zero_point
         clamped = np.clip(rounded, self.requant.qmin, self.requant.qmax)
         return int(clamped.min()), int(clamped.max())

@@ -11,6 +11,7 @@ from hwq.arith import IntArray
 from hwq.emit.vectors import vector_files
 from hwq.errors import BadInput, CheckFailed
 from hwq.hw.plan import Plan
+from hwq.verify.explain import explain
 from hwq.verify.simulate import Simulation, build_icarus, build_verilator
 
 BUILDERS = {"verilator": build_verilator, "icarus": build_icarus}
@@ -78,12 +79,12 @@ def simulate_build(
             (work / "vectors" / name).write_text("\n".join(words) + "\n", "ascii")
         plusargs = [f"+frames={frames}", f"+stall_in={percent}", f"+stall_out={percent}", f"+seed={seed}"]
         output, seconds = simulation.run(plusargs, cwd=work)
-    return _parse(output, frames, len(plan.outputs), seconds)
+    return _parse(plan, output, frames, seconds)
 
 
-def _parse(output: str, frames: int, ports: int, seconds: float) -> Outcome:
+def _parse(plan: Plan, output: str, frames: int, seconds: float) -> Outcome:
     result = _RESULT.search(output)
-    trouble = tuple(match.group() for match in _TROUBLE.finditer(output))
+    trouble = tuple(explain(plan, match.group()) for match in _TROUBLE.finditer(output))
     if result is None:
         raise CheckFailed(
             f"the testbench ended without a result, expected a line HWQ_RESULT. It said: {output[-400:]!r}"

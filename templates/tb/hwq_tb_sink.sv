@@ -21,7 +21,7 @@ module hwq_tb_sink #(
     output wire  [31:0] errors
 );
   int beat, done, faults;
-  logic [31:0] random;
+  wire stalled;
   logic held_q;
   logic [W-1:0] data_q;
   wire [31:0] beats, mismatches;
@@ -29,12 +29,12 @@ module hwq_tb_sink #(
   hwq_tb_check #(.W(W), .FILE(FILE), .NAME(NAME)) u_check (
       .clk(clk), .rst(rst), .tvalid(tvalid), .tready(tready), .tdata(tdata), .beats(beats), .mismatches(mismatches)
   );
+  hwq_tb_stall u_stall (.clk(clk), .rst(rst), .percent(stall), .seed(~seed), .stalled(stalled));
   assign frames = done;
   assign errors = mismatches + faults;
 
   always @(posedge clk) begin
-    random <= rst ? (seed ^ 32'h85ebca6b) | 32'd1 : hwq_tb_random(random);
-    tready <= !rst && random[30:8] % 100 >= stall;
+    tready <= !rst && !stalled;
     held_q <= !rst && tvalid && !tready;
     data_q <= tdata;
     if (rst) begin
@@ -59,13 +59,4 @@ module hwq_tb_sink #(
       end
     end
   end
-
-  function automatic [31:0] hwq_tb_random(input [31:0] x);
-    logic [31:0] y;
-    begin
-      y = x ^ (x << 13);
-      y = y ^ (y >> 17);
-      hwq_tb_random = y ^ (y << 5);
-    end
-  endfunction
 endmodule

@@ -1,7 +1,7 @@
 // Simulation only: drives an AXI4-Stream from FILE, one hexadecimal word a line, for `frames` frames of BEATS words.
 //
 // Each time a new beat may start it is held back with a probability of `stall` per cent; a beat once valid stays so.
-// The random sequence is a xorshift of its own, so that all simulators see the same stalls. Reset starts FILE again.
+// Reset starts FILE again.
 module hwq_tb_source #(
     parameter int W = 8,
     parameter int BEATS = 1,
@@ -19,8 +19,10 @@ module hwq_tb_source #(
 );
   int file, found;
   int sent;
-  logic [31:0] random;
+  wire stalled;
   logic [W-1:0] word;
+
+  hwq_tb_stall u_stall (.clk(clk), .rst(rst), .percent(stall), .seed(seed), .stalled(stalled));
 
   initial begin
     file = $fopen(FILE, "r");
@@ -28,14 +30,13 @@ module hwq_tb_source #(
   end
 
   always @(posedge clk) begin
-    random <= rst ? (seed ^ 32'h9e3779b9) | 32'd1 : hwq_tb_random(random);
     if (rst) begin
       found = $rewind(file);
       sent = 0;
       tvalid <= 1'b0;
       tlast <= 1'b0;
     end else if (!tvalid || tready) begin
-      if (sent < frames * BEATS && random[30:8] % 100 >= stall) begin
+      if (sent < frames * BEATS && !stalled) begin
         found = $fscanf(file, "%h", word);
         if (found != 1) $fatal(1, "HWQ_ERROR %s ends after %0d words", FILE, sent);
         tvalid <= 1'b1;
@@ -47,13 +48,4 @@ module hwq_tb_source #(
       end
     end
   end
-
-  function automatic [31:0] hwq_tb_random(input [31:0] x);
-    logic [31:0] y;
-    begin
-      y = x ^ (x << 13);
-      y = y ^ (y >> 17);
-      hwq_tb_random = y ^ (y << 5);
-    end
-  endfunction
 endmodule
