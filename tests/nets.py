@@ -37,6 +37,17 @@ def program(
     samples: Mapping[str, IntArray] | None = None,
 ) -> Program:
     """A verified program over `ops`; ports are called like their tensors."""
+    return unverified(ops, inputs, outputs, name, samples).verify()
+
+
+def unverified(
+    ops: Sequence[Op],
+    inputs: Mapping[str, TensorType],
+    outputs: Sequence[str] = ("y",),
+    name: str = "net",
+    samples: Mapping[str, IntArray] | None = None,
+) -> Program:
+    """The same without a check of widths."""
     bare = Program(name, (), (), tuple(ops), dict(inputs), {})
     formats = {tensor: Format(2.0**-4) for tensor in bare.types}
 
@@ -50,7 +61,7 @@ def program(
         outputs=tuple(port(tensor) for tensor in outputs),
         formats=formats,
         samples=dict(samples or {}),
-    ).verify()
+    )
 
 
 def corners(types: Mapping[str, TensorType], count: int = 5, seed: int = 1) -> dict[str, IntArray]:

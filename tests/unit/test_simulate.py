@@ -143,9 +143,7 @@ def test_two_builders_of_the_same(tmp_path: Path) -> None:
         together.wait()
         (folder / "whole").touch()
 
-    threads = [
-        threading.Thread(target=lambda: results.append(cached_build(tmp_path, "x", build))) for _ in range(2)
-    ]
+    threads = [threading.Thread(target=lambda: results.append(cached_build(tmp_path, "x", build))) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -69,8 +69,8 @@ REFUSED = {
         r"r \(rescale\): its accumulator spans \(-128, 127\), more than 7 bits",
     ),
     "62 bits": (
-        lambda p: replace(p, ops=(replace(p.ops[0], bias=1 << 46, acc_bits=64), p.ops[1])),
-        r"r \(rescale\): an intermediate needs 63 bits, expected at most 62",
+        lambda p: replace(p, ops=(replace(p.ops[0], bias=1 << 48, acc_bits=50), p.ops[1])),
+        r"r \(rescale\): an intermediate needs 6\d bits, expected at most 62",
     ),
     "port": (
         lambda p: replace(p, outputs=(Port("o", "q", "float32", np.arange(8)),)),
@@ -132,7 +132,11 @@ def test_dump_shows_every_attribute() -> None:
     bodies = ["\n".join(text.splitlines()[1:]) for text in texts]
     assert len(set(bodies)) == len(bodies)
     assert all(text.endswith("\n") for text in texts)
-    assert texts[0].splitlines()[2].startswith("%y: s8[5,6,5] {2^-4} = conv(%a, weight=s8[5,3,3,3]#")
+    line = texts[0].splitlines()[2]
+    assert line.startswith("%y: s8[5,6,5] {2^-4} = conv(%a, q=*1..65535>>")
+    assert " half_even [-128,127], weight=s8[5,3,3,3]#" in line and line.endswith(
+        ", k=3x3 p=1,1,1,1, pad_value=0, acc=s20)"
+    )
 
 
 def test_dump_depends_on_content_alone() -> None:
