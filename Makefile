@@ -6,6 +6,8 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 # Tests that run side by side.
 JOBS ?= 2
+# 1 for the deep setting of sim, bench and fuzz.
+DEEP ?= 0
 
 .PHONY: help setup demo test lint sim golden bench fuzz clean
 
@@ -27,18 +29,19 @@ test: setup ## run every test and lint
 lint: setup ## check style, types, import order and RTL
 	$(PYTEST) tests/lint
 
-sim: setup ## simulate all modules and networks on both simulators; results in build/sim.xml
+sim: setup ## simulate all modules and networks on both simulators; DEEP=1: every case; results in build/sim.xml
 	@mkdir -p build
-	HWQ_DEEP=1 $(PYTEST) -n $(JOBS) --dist worksteal -m "icarus or verilator" --junitxml build/sim.xml
+	HWQ_DEEP=$(DEEP) $(PYTEST) -n $(JOBS) --dist worksteal -m "icarus or verilator" --junitxml build/sim.xml
 
 golden: setup ## write the golden files again; look at the difference before you commit it
 	HWQ_GOLDEN=write $(PYTEST) tests/golden
 
-bench: setup ## measure accuracy, cycles and times on real models
-	$(BIN)/python benchmarks/run.py
+bench: setup ## measure accuracy, cycles and times of the demo network; DEEP=1: of all networks
+	$(BIN)/python benchmarks/run.py $(if $(filter 1,$(DEEP)),--deep --no-cache)
 
-fuzz: setup ## run the random tests longer, with a new seed
-	HWQ_SEED=$$RANDOM HWQ_DEEP=1 $(PYTEST) -n $(JOBS) --hypothesis-profile=fuzz tests rtl_sim
+fuzz: setup ## run the random tests with a new seed; DEEP=1: for long
+	HWQ_SEED=$$RANDOM HWQ_DEEP=$(DEEP) $(PYTEST) -n $(JOBS) tests rtl_sim \
+	  --hypothesis-profile=$(if $(filter 1,$(DEEP)),fuzz,default) --hypothesis-seed=$$RANDOM
 
 clean: ## remove what was built; .venv and the cache of simulators stay
 	rm -rf build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
