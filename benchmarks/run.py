@@ -136,10 +136,9 @@ def main() -> None:
             for network in [n for n in chosen if n.name in ("cifar10_resnet8", "kws_dscnn_mlperf")]:
                 for target in TARGETS:
                     row = measure(network, ScaleKind.POW2, target, 2, 0)
-                    table.add_row(
-                        row["network"], str(target), str(row["multipliers"]), str(row["formula"]), f"{row['measured']:.0f}",
-                        f"{row['utilisation']:.3f}", str(row["verilator"][1]),
-                    )  # fmt: skip
+                    sizes = [str(value) for value in (target, row["multipliers"], row["formula"])]
+                    speed = [f"{row['measured']:.0f}", f"{row['utilisation']:.3f}", str(row["verilator"][1])]
+                    table.add_row(row["network"], *sizes, *speed)
             console.print(table)
 
 

@@ -58,6 +58,7 @@ class DigitsNet(nn.Module):
         self.logits = nn.Linear(features, 10)
 
     def forward(self, image: Tensor) -> Tensor:
+        """Logits (N, 10) of images (N, 1, 8, 8)."""
         stem = functional.relu(self.stem_bn(self.stem_conv(image)))
         inner = functional.relu(self.block1_bn1(self.block1_conv1(stem)))
         block1 = functional.relu(self.block1_bn2(self.block1_conv2(inner)) + stem)

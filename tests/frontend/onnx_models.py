@@ -109,8 +109,7 @@ def check_equal(path: Path, inputs: Mapping[str, np.ndarray] | None = None) -> F
     if inputs is None:
         rng = np.random.default_rng(5)
         inputs = {
-            item.onnx_name: rng.normal(0, 2, (SAMPLES, *item.onnx_shape)).astype(item.dtype)
-            for item in graph.inputs
+            item.onnx_name: rng.normal(0, 2, (SAMPLES, *item.onnx_shape)).astype(item.dtype) for item in graph.inputs
         }
     wanted = run_onnx(path, inputs)
     simple = simplify(graph)

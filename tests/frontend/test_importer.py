@@ -117,9 +117,7 @@ def test_initialisers_that_are_graph_inputs_too(tmp_path: Path) -> None:
 def test_local_functions_are_inlined(tmp_path: Path) -> None:
     made = model([node("Act", ["x"], ["y"], domain="local")], {"x": IMAGE}, ["y"], domains=["local"])
     opset = [onnx.helper.make_opsetid("", 17)]
-    made.functions.append(
-        onnx.helper.make_function("local", "Act", ["i"], ["o"], [node("Relu", ["i"], ["o"])], opset)
-    )
+    made.functions.append(onnx.helper.make_function("local", "Act", ["i"], ["o"], [node("Relu", ["i"], ["o"])], opset))
     check_equal(save(made, tmp_path))
 
 

@@ -19,9 +19,7 @@ def ints(*values: int) -> np.ndarray:
 def test_vector_input_takes_the_shape_of_the_conv(tmp_path: Path) -> None:
     nodes = [node("Reshape", ["x", "s"], ["i"]), node("Conv", ["i", "w"], ["y"])]
     graph = check_equal(
-        save(
-            model(nodes, {"x": (490,)}, ["y"], {"s": ints(-1, 1, 49, 10), "w": weights(4, 1, 5, 3)}), tmp_path
-        )
+        save(model(nodes, {"x": (490,)}, ["y"], {"s": ints(-1, 1, 49, 10), "w": weights(4, 1, 5, 3)}), tmp_path)
     )
     assert graph.shapes["x"] == (1, 49, 10)
     assert np.array_equal(graph.inputs[0].index, np.arange(490))
@@ -115,9 +113,7 @@ def test_flatten_then_unsqueeze_by_input(tmp_path: Path) -> None:
 
 def test_reshape_with_zero_and_minus_one(tmp_path: Path) -> None:
     nodes = [node("Conv", ["x", "w"], ["c"]), node("Reshape", ["c", "s"], ["y"])]
-    check_equal(
-        save(model(nodes, {"x": (3, 5, 6)}, ["y"], {"w": weights(2, 3, 3, 3), "s": ints(0, 0, -1)}), tmp_path)
-    )
+    check_equal(save(model(nodes, {"x": (3, 5, 6)}, ["y"], {"w": weights(2, 3, 3, 3), "s": ints(0, 0, -1)}), tmp_path))
 
 
 def test_residual_of_permuted_tensors(tmp_path: Path) -> None:

@@ -67,9 +67,7 @@ def test_changed_bytes_never_escape_as_another_error(tmp_path: Path) -> None:
 def test_unknown_operator_sets(opset: int, tmp_path: Path) -> None:
     made = dense()
     made.opset_import[0].version = opset
-    assert f"operator set [{opset}], expected {OLDEST_OPSET} to {NEWEST_OPSET}" in refused(
-        save(made, tmp_path)
-    )
+    assert f"operator set [{opset}], expected {OLDEST_OPSET} to {NEWEST_OPSET}" in refused(save(made, tmp_path))
 
 
 def test_absent_operator_set(tmp_path: Path) -> None:
@@ -170,9 +168,7 @@ def test_external_data_through_a_link_inside_the_folder(tmp_path: Path) -> None:
     assert np.array_equal(load(path).initializers["w"], weights(4, 3))
 
 
-@pytest.mark.parametrize(
-    "location", ["../w.bin", "sub/../../w.bin", "link.bin", "linked/w.bin", "", "/etc/passwd"]
-)
+@pytest.mark.parametrize("location", ["../w.bin", "sub/../../w.bin", "link.bin", "linked/w.bin", "", "/etc/passwd"])
 def test_external_data_outside_the_folder(location: str, tmp_path: Path) -> None:
     folder = tmp_path / "model"
     path = external(folder, location, offset="8")

@@ -58,9 +58,7 @@ def test_batch_norm_goes_into_a_depthwise_conv(tmp_path: Path) -> None:
 
 
 def test_two_batch_norms_in_a_row(tmp_path: Path) -> None:
-    graph = run(
-        tmp_path, [node("MaxPool", ["x"], ["c"], kernel_shape=[2, 2]), norm("c", "n"), norm("n", "y")]
-    )
+    graph = run(tmp_path, [node("MaxPool", ["x"], ["c"], kernel_shape=[2, 2]), norm("c", "n"), norm("n", "y")])
     assert kinds(graph) == [MaxPool, Conv]
     assert isinstance(graph.layers[1], Conv)
     assert graph.layers[1].groups == 3

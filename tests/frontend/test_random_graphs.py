@@ -43,15 +43,11 @@ class Net:
 
     def step(self) -> None:
         source, shape = self.tensors[-1] if self.integer(0, 3) else self.draw(st.sampled_from(self.tensors))
-        steps = [self.elementwise] + (
-            [self.conv, self.pool, self.pad, self.residual] if len(shape) == 3 else []
-        )
+        steps = [self.elementwise] + ([self.conv, self.pool, self.pad, self.residual] if len(shape) == 3 else [])
         self.draw(st.sampled_from(steps))(source, shape)
 
     def elementwise(self, source: str, shape: Shape) -> None:
-        op = self.draw(
-            st.sampled_from(["Relu", "Clip", "Add", "Mul", "Sub", "BatchNormalization", "Identity"])
-        )
+        op = self.draw(st.sampled_from(["Relu", "Clip", "Add", "Mul", "Sub", "BatchNormalization", "Identity"]))
         column = (shape[0], *(1,) * (len(shape) - 1))
         extra: list[str] = []
         if op == "Clip":
@@ -88,9 +84,7 @@ class Net:
         top, left, bottom, right = (self.integer(0, 2) for _ in range(4))
         amounts = self.constant(np.array([0, 0, top, left, 0, 0, bottom, right], np.int64))
         value = [self.constant(np.float32(0.5))] if self.draw(st.booleans()) else []
-        self.add(
-            "Pad", [source, amounts, *value], (shape[0], shape[1] + top + bottom, shape[2] + left + right)
-        )
+        self.add("Pad", [source, amounts, *value], (shape[0], shape[1] + top + bottom, shape[2] + left + right))
 
     def residual(self, source: str, shape: Shape) -> None:
         others = [name for name, other in self.tensors if other == shape]
@@ -122,11 +116,7 @@ def networks(draw: st.DrawFn) -> onnx.ModelProto:
     outputs = [net.tensors[-1][0]]
     read = {name for item in net.nodes for name in item.input}
     outputs += [name for name, _ in net.tensors[2:-1] if name not in read]
-    kept = [
-        name
-        for name in outputs
-        if next(item.op_type for item in net.nodes if name in item.output) != "Identity"
-    ]
+    kept = [name for name in outputs if next(item.op_type for item in net.nodes if name in item.output) != "Identity"]
     return model(net.nodes, {"x": shape}, kept, net.constants)
 
 

@@ -217,9 +217,7 @@ def test_all_refusals_come_together(tmp_path: Path) -> None:
 
 
 def test_other_domain_without_operator_set(tmp_path: Path) -> None:
-    made = model(
-        [node("Quant", ["x"], ["y"], name="q", domain="qonnx")], {"x": (4,)}, ["y"], domains=["qonnx"]
-    )
+    made = model([node("Quant", ["x"], ["y"], name="q", domain="qonnx")], {"x": (4,)}, ["y"], domains=["qonnx"])
     del made.opset_import[1]
     assert "q: operator Quant of domain qonnx is not supported" in refusal(made, tmp_path)
 
@@ -254,9 +252,7 @@ def test_integer_input_that_is_not_cast(tmp_path: Path) -> None:
 
 
 def test_model_without_output(tmp_path: Path) -> None:
-    assert "the model has no output" in refusal(
-        model([node("Relu", ["x"], ["y"])], {"x": (4,)}, []), tmp_path
-    )
+    assert "the model has no output" in refusal(model([node("Relu", ["x"], ["y"])], {"x": (4,)}, []), tmp_path)
 
 
 def test_strange_names_become_legal(tmp_path: Path) -> None:

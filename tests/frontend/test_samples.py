@@ -20,16 +20,12 @@ from hwq.frontend.graph import FloatGraph
 def graph(tmp_path: Path) -> FloatGraph:
     """One input 'pixels' of (2, 3, 4), channels last, so that it is (4, 2, 3) inside."""
     nodes = [node("Transpose", ["pixels"], ["t"], perm=[0, 3, 1, 2]), node("Conv", ["t", "w"], ["y"])]
-    return frontend.read(
-        save(model(nodes, {"pixels": (2, 3, 4)}, ["y"], {"w": weights(2, 4, 1, 1)}), tmp_path)
-    )
+    return frontend.read(save(model(nodes, {"pixels": (2, 3, 4)}, ["y"], {"w": weights(2, 4, 1, 1)}), tmp_path))
 
 
 @pytest.fixture
 def pair(tmp_path: Path) -> FloatGraph:
-    return frontend.read(
-        save(model([node("Add", ["a", "b"], ["y"])], {"a": (4,), "b": (4,)}, ["y"]), tmp_path)
-    )
+    return frontend.read(save(model([node("Add", ["a", "b"], ["y"])], {"a": (4,), "b": (4,)}, ["y"]), tmp_path))
 
 
 def test_there_and_back(graph: FloatGraph) -> None:
@@ -162,9 +158,7 @@ def test_truncated_and_changed_archives(graph: FloatGraph, tmp_path: Path) -> No
             continue
 
 
-def test_archive_that_would_fill_the_memory(
-    graph: FloatGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_archive_that_would_fill_the_memory(graph: FloatGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     np.savez_compressed(tmp_path / "d.npz", x=np.zeros((1000, 2, 3, 4)))
     monkeypatch.setattr("hwq.frontend.data.MAX_BYTES", 10_000)
     with pytest.raises(BadInput, match="expected at most 10000"):

@@ -54,9 +54,7 @@ def test_verilator_lint(source: Path) -> None:
 
 
 def test_no_inline_waivers() -> None:
-    inline = [
-        path.name for path in RTL.glob("*.sv") if "verilator lint_off" in path.read_text(encoding="utf-8")
-    ]
+    inline = [path.name for path in RTL.glob("*.sv") if "verilator lint_off" in path.read_text(encoding="utf-8")]
     assert inline == []
 
 
