@@ -49,7 +49,7 @@ class Op(ABC):
 
     @abstractmethod
     def bound(self, *intervals: Interval) -> Interval:
-        """Exact lowest and highest output for inputs within `intervals`."""
+        """Lowest and highest output for inputs within `intervals`; exact for one multiplier for all channels."""
 
     def accumulator(self, *intervals: Interval) -> Interval | None:
         """Exact lowest and highest accumulator (before requantisation), or None where there is none."""

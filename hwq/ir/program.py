@@ -131,6 +131,8 @@ class Program:
         if len({name.lower() for name in types}) < len(types):
             refusals.append(f"{self.name}: two tensors differ only in the case of their names")
         refusals += [f"{name}: has no format" for name in types if name not in self.formats]
+        read = {name for op in self.ops for name in op.inputs} | set(self.output_tensors())
+        refusals += [f"{name}: nothing reads it. Remove it from the model." for name in types if name not in read]
         refusals += [line for name, type_ in types.items() for line in self._limits(name, type_)]
         refuse_all(refusals)
         return self

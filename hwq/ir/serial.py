@@ -110,6 +110,8 @@ def _read(path: Path) -> tuple[Program, str]:
         for name in archive.namelist():
             if name.endswith(".npy"):
                 stored = np.lib.format.read_array(io.BytesIO(archive.read(name)), allow_pickle=False)
+                if stored.dtype.kind != "i":
+                    raise ValueError(f"{name} holds {stored.dtype}, expected integers")
                 arrays[name.removesuffix(".npy")] = stored.astype(np.int64)
     fields = {key: decode(text[key], arrays) for key in (*_CORE, "samples", "info")}
     return Program(**fields), str(text["digest"])

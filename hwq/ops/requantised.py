@@ -58,6 +58,8 @@ class Requantised(Op):
         low, high = out.range
         if not low <= self.requant.qmin <= self.requant.qmax <= high:
             raise ValueError(f"clamp [{self.requant.qmin},{self.requant.qmax}] is outside of {out}")
+        if not -(1 << self.bits) <= self.requant.zero_point < 1 << self.bits:
+            raise ValueError(f"zero point {self.requant.zero_point} is out of reach of {out}")
         if len(self.requant.multiplier) not in (1, channels):
             raise ValueError(f"{len(self.requant.multiplier)} multipliers for {channels} channels")
         if not all(0 <= m < 1 << 16 for m in self.requant.multiplier):

@@ -16,7 +16,7 @@ from hwq.arith import IntArray
 from hwq.ir.op import Op
 from hwq.ir.program import Program, replace_ops
 from hwq.ops import Linear
-from hwq.quant.linear import BIAS_BITS, with_bias
+from hwq.quant.linear import bias_bits, with_bias
 from hwq.sim.certificate import certify
 from hwq.sim.fast import execute
 from hwq.sim.kernels import ACCUMULATE
@@ -55,7 +55,7 @@ def _corrected(program: Program, op: Linear, xs: list[NDArray[Any]], mean: NDArr
         acc = kernel(op, certificate.sum_type, xs)
     unit = accumulator_scale(program, op)
     error = np.floor(mean / unit - acc.mean(axis=(0, 1, 2), dtype=np.float64) + 0.5)
-    limit = 1 << BIAS_BITS
+    limit = 1 << bias_bits(op.weight_bits, program.types[op.inputs[0]].bits)
     bias = np.clip(op.bias + error.astype(np.int64), -limit - abs(op.bias), limit + abs(op.bias))
     return with_bias(op, bias, program.input_intervals(op)[0])
 

@@ -16,15 +16,25 @@ from hwq.quant.context import Context, accumulator_bits
 from hwq.quant.ranges import pow2_ceil, weight_scales
 
 BIAS_BITS = 22
-"""Weight scales are kept large enough that no bias needs more bits, whatever a dead channel's weights are."""
+"""Least width that a bias may have; see `bias_bits`."""
 SCALE_SPREAD = {ScaleKind.POW2: 2.0**15, ScaleKind.FIXED: 2.0**8}
 """Largest ratio of the weight scales of one layer: all multipliers share one shift and have 16 bits."""
+
+
+def bias_bits(weight_bits: int, input_bits: int) -> int:
+    """Width of the largest bias.
+
+    Weight scales are kept so large that no bias needs more, whatever a dead channel's weights are; a bias of 64 of
+    the largest products is no reason to coarsen the weights.
+    """
+    return max(BIAS_BITS, weight_bits + input_bits + 6)
 
 
 def lower_linear(ctx: Context, layer: fg.Conv | fg.Dense, interval: Interval) -> Linear:
     """The integer operation of a float layer; `interval` bounds the integers of its input."""
     x, y = ctx.formats[layer.inputs[0]], ctx.formats[layer.name]
-    scales = _floored(weight_scales(layer.weight, ctx.config), layer.bias, x.scale, ctx.config.scale)
+    limit = 2.0 ** bias_bits(ctx.config.weight_bits, ctx.types[layer.inputs[0]].bits)
+    scales = _floored(weight_scales(layer.weight, ctx.config), np.abs(layer.bias) / (x.scale * limit), ctx.config.scale)
     top = (1 << (ctx.config.weight_bits - 1)) - 1
     column = scales.reshape(-1, *[1] * (layer.weight.ndim - 1))
     weight = quantise(layer.weight / column, 1.0, 0, -top, top)
@@ -53,11 +63,8 @@ def with_bias(op: Linear, bias: NDArray[np.int64], interval: Interval) -> Linear
     return replace(op, acc_bits=accumulator_bits(op.accumulator(interval)))
 
 
-def _floored(
-    scales: NDArray[np.float64], bias: NDArray[np.float64], x_scale: float, kind: ScaleKind
-) -> NDArray[np.float64]:
-    """Weight scales, none so small that its bias or its multiplier would not fit."""
-    smallest = np.abs(bias) / (x_scale * 2.0**BIAS_BITS)
+def _floored(scales: NDArray[np.float64], smallest: NDArray[np.float64], kind: ScaleKind) -> NDArray[np.float64]:
+    """Weight scales, none below `smallest` and none so small that its multiplier would not fit."""
     if kind is ScaleKind.POW2:
         smallest = np.array([pow2_ceil(s) for s in smallest])
     scales = np.maximum(scales, smallest)
