@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from nets import add, argmax, avgpool, conv, corners, dense, depthwise, maxpool, pad, program, rescale, tensor
 
+from hwq.arith import Rounding
 from hwq.ir.op import Op
 from hwq.ir.program import Program
 from hwq.ir.types import TensorType
@@ -56,6 +57,11 @@ def _conv() -> Iterator[tuple[str, Program]]:
     yield "column", _case(conv(column, 4, Window((3, 1), pads=(1, 0, 1, 0))), column)
     two, sixteen = tensor(4, 4, 7, bits=2), tensor(4, 4, 3, bits=16)
     yield "2-bit", _case(conv(two, 5, SAME, wbits=2, bits=2), two)
+    narrow = tensor(4, 5, 3, bits=4)
+    for rounding in Rounding:
+        for scale in ("shift", "three", "odd"):
+            label = f"ties-{rounding.name.lower()}-{scale}"
+            yield label, _case(conv(narrow, 3, K1, wbits=2, bits=4, scale=scale, rounding=rounding), narrow)
     yield "16-bit", _case(conv(sixteen, 5, SAME, wbits=16, bits=16), sixteen)
     u16 = tensor(3, 3, 3, bits=16, signed=False)
     yield "16-bit-unsigned", _case(conv(u16, 3, SAME, wbits=16, bits=16, signed=False, scale="channel"), u16)
@@ -114,8 +120,12 @@ def _avgpool() -> Iterator[tuple[str, Program]]:
     s8, u8 = tensor(6, 6, 5), tensor(4, 4, 3, signed=False)
     yield "2x2", _case(avgpool(s8, Window((2, 2), (2, 2))), s8)
     yield "padded-half_even", _case(avgpool(u8, SAME, pad=128, zero=128, signed=False, rounding=2), u8)
+    yield "shift-half_up", _case(avgpool(s8, Window((2, 2), (2, 2)), scale="shift"), s8)
     yield "shift-floor", _case(avgpool(s8, Window((2, 2), (1, 1)), scale="shift", rounding=0), s8)
     yield "half_away", _case(avgpool(s8, Window((3, 3), (2, 2), pads=(1, 0, 1, 2)), rounding=3), s8)
+    yield "half_even", _case(avgpool(s8, Window((2, 2), (2, 2)), scale="shift", rounding=2), s8)
+    yield "half_away-shift", _case(avgpool(s8, Window((2, 2), (2, 2)), scale="shift", rounding=3), s8)
+    yield "global-half_away", _case(avgpool(u8, Window((4, 4)), scale="three", rounding=3), u8)
     yield "global", _case(avgpool(s8, Window((6, 6))), s8)
     yield "global-zero_point", _case(avgpool(u8, Window((4, 4)), pad=77, zero=-100, rounding=3), u8)
     yield "global-shift", _case(avgpool(u8, Window((4, 4)), scale="shift", signed=False, rounding=2), u8)
@@ -138,8 +148,10 @@ def _pad() -> Iterator[tuple[str, Program]]:
 def _rescale() -> Iterator[tuple[str, Program]]:
     s8, u8 = tensor(3, 3, 5), tensor(2, 4, 3, signed=False)
     yield "half_up", _case(rescale(s8), s8)
+    yield "shift-half_up", _case(rescale(s8, bits=6, scale="shift"), s8)
     yield "floor-zero_points", _case(rescale(u8, bias=-128, zero=128, signed=False, rounding=0), u8)
-    yield "shift-half_even", _case(rescale(s8, bits=4, scale="shift", rounding=2), s8)
+    yield "shift-half_even", _case(rescale(s8, bits=6, scale="shift", rounding=2), s8)
+    yield "half_away", _case(rescale(s8, bits=5, scale="three", rounding=3), s8)
     yield "half_away-relu", _case(rescale(s8, signed=False, relu=True, rounding=3), s8)
     wide = tensor(2, 2, 3, bits=16)
     yield "16-bit-to-2", _case(rescale(wide, bits=2), wide)
@@ -151,6 +163,8 @@ def _add() -> Iterator[tuple[str, Program]]:
     s8, u8, s4 = tensor(3, 3, 5), tensor(3, 3, 5, signed=False), tensor(3, 3, 5, bits=4)
     yield "half_up", _case(add(s8, s8), s8, s8)
     yield "factors-floor", _case(add(s8, u8, factors=(65_535, 3), rounding=0), s8, u8)
+    yield "half_even", _case(add(s8, s8, rounding=2), s8, s8)
+    yield "half_away", _case(add(s8, s8, rounding=3), s8, s8)
     yield "half_even-relu", _case(add(u8, s4, factors=(3, 40), signed=False, relu=True, rounding=2), u8, s4)
     yield (
         "zero_points-half_away",

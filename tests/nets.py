@@ -91,20 +91,24 @@ def requant(
 ) -> Requant:
     """A requantisation that uses the output's range and, with a `gain` of some bits, saturates now and then.
 
-    `scale` is ``shift``, ``one`` (multiplier), ``channel`` (a multiplier each) or ``pow2`` (a power of two each).
+    `scale` is ``shift``, ``one`` (multiplier), ``channel`` (a multiplier each), ``pow2`` (a power of two each), or
+    ``three`` and ``odd``: multipliers so small that many results are ties.
     """
     channels = op.result(*types).channels
     rng = np.random.default_rng([seed, channels])
-    count = channels if scale in ("channel", "pow2") else 1
+    count = channels if scale in ("channel", "pow2", "odd") else 1
     multiplier = {
         "shift": lambda: [1],
         "one": lambda: rng.integers(30_000, 65_536, 1).tolist(),
         "channel": lambda: [65_535, 1, *rng.integers(1, 65_536, count).tolist()][:count],
+        "three": lambda: [3],
+        "odd": lambda: [2 * channel + 1 for channel in range(channels)],
         "pow2": lambda: (1 << rng.integers(0, 6, count)).tolist(),
     }[scale]()
     top = max(multiplier)
     low, high = op.accumulator(*(type_.range for type_ in types))
-    shift = max(0, signed_bits((low * top, high * top)) - op.bits - gain)
+    excess = signed_bits((low * top, high * top)) - op.bits
+    shift = max(0, min(2, excess), excess - gain)
     qmin, qmax = int_range(op.bits, op.signed)
     return Requant(tuple(multiplier), shift, rounding, zero, max(qmin, zero) if relu else qmin, qmax)
 

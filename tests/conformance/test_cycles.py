@@ -16,7 +16,7 @@ TOLERANCE = 0.02
 FRAMES = 6
 LEAST, MOST = 300, 2500
 """Frames that are long enough to be judged and short enough to be simulated."""
-QUICK = 3
+QUICK = 2
 
 WINDOWS = {
     "k1": Window((1, 1)),

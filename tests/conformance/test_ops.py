@@ -5,18 +5,22 @@ Registering an operation enrols it: without cases in `cases.py` or without hardw
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from cases import CASES, SAMPLES
 from hardware import DEEP, Entry, checked, entries, plan_with
 
+from hwq.arith import Rounding
 from hwq.ir.op import REGISTRY
 from hwq.ir.program import Program
 from hwq.ops import Linear
+from hwq.ops.requantised import Requantised
 
-FOLDINGS = 3
+FOLDINGS = 2
 """Foldings of each case in a quick run, each case beginning at another one; all of them with HWQ_DEEP."""
 VERILATED = {"conv-half_even-channel", "conv-dilated", "depthwise-asymmetric", "dense-image-channel",
              "avgpool-half_away", "add-factors-floor"}  # fmt: skip
@@ -62,6 +66,21 @@ def test_cases_cover_what_an_operation_can_be() -> None:
     assert {(x.signed, op.signed) for op, x in macs} == {(a, b) for a in (True, False) for b in (True, False)}
     assert {op.requant.is_shift for op, _ in macs} == {True, False}
     assert any(op.requant.zero_point < 0 for op, _ in macs) and any(op.requant.zero_point > 0 for op, _ in macs)
+
+
+@pytest.mark.parametrize("kind", ["add", "avgpool", "conv", "rescale"])
+def test_cases_have_ties(kind: str) -> None:
+    """Each way of rounding ties meets some, above and below zero, and would differ from each other way."""
+    found: set[tuple[Rounding, Rounding]] = set()
+    for p in CASES[kind].values():
+        op = p.ops[0]
+        assert isinstance(op, Requantised)
+        acc = op.accumulate(*(p.samples[name] for name in op.inputs))
+        results = {way: replace(op.requant, rounding=way)(acc) for way in Rounding}
+        own = op.requant.rounding
+        found |= {(own, way) for way in Rounding if not np.array_equal(results[own], results[way])}
+    ties = [Rounding.HALF_UP, Rounding.HALF_EVEN, Rounding.HALF_AWAY]
+    assert found >= {(own, way) for own in ties for way in Rounding if own != way}
 
 
 def _verify(program: Program, entry: Entry, simulator: str, folder: Path) -> None:

@@ -109,7 +109,7 @@ DAMAGE: dict[str, tuple[Callable[[Members], object], str]] = {
     "no array": (lambda m: m.pop(WEIGHT), "not a readable program"),
     "no text": (lambda m: m.pop("program.json"), "not a readable program"),
     "pickled array": (lambda m: m.update({WEIGHT: _array(np.array([{}], object), True)}), "not a readable program"),
-    "float array": (lambda m: m.update({WEIGHT: _array(np.full((5, 3, 3, 3), np.nan))}), "."),
+    "float array": (lambda m: m.update({WEIGHT: _array(np.full((5, 3, 3, 3), np.nan))}), "expected integers"),
     "no array at all": (lambda m: m.update({WEIGHT: b"not numpy"}), "not a readable program"),
     "huge array": (
         lambda m: m.update({WEIGHT: _array(np.zeros(1, np.int8)).replace(b"(1,)", b"(9999999999999,)")[:128]}),

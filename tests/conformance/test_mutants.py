@@ -1,0 +1,158 @@
+"""A line of RTL broken on purpose is noticed: each mutant fails a conformance case that the library passes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from cases import CASES, SAMPLES
+from hardware import DEEP, Entry, checked, plan_with
+from nets import conv, corners, program, rescale, tensor
+
+from hwq.emit.generate import generate
+from hwq.errors import CheckFailed
+from hwq.hw.plan import Plan
+from hwq.ir.program import Program
+from hwq.ir.window import Window
+
+QUICK = 5
+"""Mutants of a quick run; all of them with HWQ_DEEP."""
+PATIENCE = 4000
+
+
+def _lanes() -> Program:
+    """Two elementwise layers of unlike lanes: width converters up and down."""
+    x = tensor(2, 3, 7)
+    return program([rescale(x, name="r"), rescale(x, source="r")], {"a": x}, samples=corners({"a": x}, SAMPLES))
+
+
+def _rows() -> Program:
+    """Deep enough that the ring of rows comes round, and slow enough that it fills."""
+    x = tensor(9, 4, 2)
+    return program([conv(x, 4, Window((3, 3), pads=(1, 1, 1, 1)))], {"a": x}, samples=corners({"a": x}, SAMPLES))
+
+
+def _mac(pe: int, simd: int, rq: int, window: str = "serial") -> dict[str, Entry]:
+    return {"y": {"pe": pe, "simd": simd, "rq": rq, "window": window}}
+
+
+CONV, DEPTHWISE = CASES["conv"], CASES["depthwise"]
+PROGRAMS: dict[str, tuple[Program, dict[str, Entry]]] = {
+    "same": (CONV["same-half_up"], _mac(2, 2, 1)),
+    "all": (CONV["same-half_up"], _mac(3, 2, 3)),
+    "channel": (CONV["half_even-channel"], _mac(4, 3, 2)),
+    "even": (CONV["ties-half_even-shift"], _mac(2, 1, 1)),
+    "away": (CONV["ties-half_away-odd"], _mac(2, 3, 2)),
+    "pow2": (CONV["half_away-pow2"], _mac(2, 3, 1)),
+    "hold": (CONV["same-half_up"], _mac(2, 3, 2, "parallel")),
+    "padded-parallel": (CONV["negative_zero"], _mac(4, 3, 4, "parallel")),
+    "unsigned": (CONV["unsigned-relu"], _mac(2, 3, 1)),
+    "zero": (CONV["negative_zero"], _mac(2, 3, 1)),
+    "wide": (CONV["16-bit"], _mac(5, 3, 1)),
+    "dilated": (CONV["dilated"], _mac(2, 3, 1)),
+    "depthwise": (DEPTHWISE["same"], _mac(2, 1, 1)),
+    "depthwise-parallel": (DEPTHWISE["same"], _mac(2, 1, 2, "parallel")),
+    "rows": (_rows(), _mac(1, 1, 1)),
+    "up": (_lanes(), {"r": {"lanes": 2}, "y": {"lanes": 6}}),
+    "down": (_lanes(), {"r": {"lanes": 6}, "y": {"lanes": 2}}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """`old`, which occurs once in the file of `module`, becomes `new`; the program called `killer` notices."""
+
+    module: str
+    old: str
+    new: str
+    killer: str
+
+
+MUTANTS = [
+    Mutant("mvau", "(sum_first ? bias : acc_q) + ACC_W'(sum);", "(sum_first ? bias : acc_q) - ACC_W'(sum);", "same"),
+    Mutant("requant", "wide[SHIFT] ? HALF : HALF - SUM_W'(1)", "HALF", "even"),
+    Mutant("swu_ser", " || x_q >= X_W'(W)", "", "same"),
+    Mutant("dwc", " || (last_wide && part_q == PART_W'(PARTS_LAST - 1))", "", "up"),
+    Mutant("mvau", "localparam int LANE = DEPTHWISE ? s * PE + p : s;", "localparam int LANE = s;", "depthwise"),
+    Mutant("mvau", "go && (!HOLD || last_nf);", "go;", "hold"),
+    Mutant("mvau", "assign act = {1'b0, act2_q", "assign act = {act2_q[LANE*ACT_W+ACT_W-1], act2_q", "unsigned"),
+    Mutant("mvau", "(bias_nf_q == NF_W'(NF - 1)) ? '0 :", "(bias_nf_q == '0) ? '0 :", "same"),
+    Mutant("mvau", "OUT_BEATS - (NF - 1) * GROUP;", "GROUP;", "same"),
+    Mutant("mvau", "(beat_addr_q == BEAT_W'(OUT_BEATS - 1)) ? '0 :", "1'b0 ? '0 :", "channel"),
+    Mutant("mvau", "done_q ? acc[i] : shift[i+RQ];", "done_q ? acc[i] : shift[i];", "same"),
+    Mutant("mvau", "(last_sf_q && last_nf) ? '0 : word_q", "last_sf_q ? '0 : word_q", "all"),
+    Mutant("mvau", "act2_q <= act1_q;", "act2_q <= s_axis_tdata;", "same"),
+    Mutant("requant", "wide[SUM_W-1] ? HALF - SUM_W'(1) : HALF;", "HALF;", "away"),
+    Mutant("requant", "OUT_W'(quot) + OUT_W'(ZERO);", "OUT_W'(quot);", "zero"),
+    Mutant("requant", "else if (quot < LOW) y_q <= OUT_W'(QMIN);", "", "same"),
+    Mutant("requant", "if (quot > HIGH) y_q <= OUT_W'(QMAX);", "if (quot > HIGH) y_q <= OUT_W'(quot);", "same"),
+    Mutant("requant", "PROD_W'(p) <<< (PIECE_W * k);", "PROD_W'(p) <<< ((PIECE_W - 1) * k);", "wide"),
+    Mutant("requant", "shifted_q <= PROD_W'(acc_q) <<< exponent_q;", "shifted_q <= PROD_W'(acc_q);", "pow2"),
+    Mutant("swu_ser", "(DEPTHWISE ? 1 : 0) - BACK_KH;", "0 - BACK_KH;", "depthwise"),
+    Mutant("swu_ser", "out_q <= pad1_q ? PAD : word_q;", "out_q <= word_q;", "same"),
+    Mutant("swu_ser", "(write_q == ADDR_W'(RING - 1)) ? '0", "(write_q == ADDR_W'(RING - 2)) ? '0", "rows"),
+    Mutant("swu_ser", "(pad_q || !ahead_q[AHEAD_W-1]) && room", "room", "rows"),
+    Mutant("swu_ser", "assign s_axis_tready = fill_q[FILL_W-1];", "assign s_axis_tready = 1'b1;", "rows"),
+    Mutant("swu_ser", "localparam int BACK_X = (KW - 1) * DW;", "localparam int BACK_X = KW - 1;", "dilated"),
+    Mutant("swu_par", "? tap[kw] : PAD;", "? tap[kw] : '0;", "padded-parallel"),
+    Mutant("swu_par", "(row_ok && column_ok[kw])", "column_ok[kw]", "padded-parallel"),
+    Mutant("dwc", "assign s_axis_tready = !full_q || m_axis_tready;", "assign s_axis_tready = 1'b1;", "up"),
+    Mutant("dwc", "word_q <= word_q >> NARROW_W;", "word_q <= word_q >> LANE_W;", "down"),
+]
+
+
+def _plan(name: str) -> Plan:
+    p, folding = PROGRAMS[name]
+    return plan_with(p, folding)
+
+
+def _noticed(plan: Plan, folder: Path) -> bool:
+    """Whether the build fails, stalled or not; compiling it must not."""
+    for stall in (0.4, 0.0):
+        try:
+            if not checked(plan, folder, samples=SAMPLES, stall=stall).passed:
+                return True
+        except CheckFailed as error:
+            assert "does not compile" not in str(error)
+            return True
+    return False
+
+
+def _build(plan: Plan, folder: Path) -> None:
+    """The build, with a testbench that loses patience soon."""
+    generate(plan, folder, SAMPLES)
+    bench = folder / "tb" / f"tb_{plan.program.name}.sv"
+    text = bench.read_text()
+    start = text.index("PATIENCE = ") + len("PATIENCE = ")
+    bench.write_text(text[:start] + str(PATIENCE) + text[text.index(";", start) :])
+
+
+@pytest.mark.icarus
+@pytest.mark.parametrize(
+    "mutant", MUTANTS if DEEP else MUTANTS[:QUICK], ids=lambda m: f"{m.module}-{m.killer}-{m.new[:12]}"
+)
+def test_mutant_is_noticed(mutant: Mutant, tmp_path: Path) -> None:
+    plan = _plan(mutant.killer)
+    _build(plan, tmp_path / "build")
+    source = tmp_path / "build" / "rtl" / f"hwq_{mutant.module}.sv"
+    text = source.read_text()
+    assert text.count(mutant.old) == 1, "the line that the mutant breaks has changed"
+    source.write_text(text.replace(mutant.old, mutant.new))
+    assert _noticed(plan, tmp_path / "build")
+
+
+@pytest.mark.icarus
+@pytest.mark.parametrize("name", PROGRAMS if DEEP else ["same"])
+def test_the_library_itself_passes(name: str, tmp_path: Path) -> None:
+    plan = _plan(name)
+    _build(plan, tmp_path / "build")
+    assert not _noticed(plan, tmp_path / "build")
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: f"{m.module}-{m.killer}-{m.new[:12]}")
+def test_mutants_fit_the_library(mutant: Mutant) -> None:
+    """Without a simulator: the broken line exists, and the killer uses the module."""
+    library = Path(__file__).resolve().parents[2] / "templates" / "rtl"
+    assert (library / f"hwq_{mutant.module}.sv").read_text().count(mutant.old) == 1
+    assert mutant.killer in PROGRAMS

@@ -1,0 +1,137 @@
+"""Random small programs over every operation: straight lines with branches that join again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from nets import add, argmax, avgpool, conv, corners, dense, depthwise, maxpool, pad, program, rescale
+
+from hwq.hw.fold import options
+from hwq.hw.plan import Plan, make_plan
+from hwq.hw.solve import for_cycles, for_multipliers
+from hwq.ir.op import REGISTRY, Op
+from hwq.ir.program import Program
+from hwq.ir.types import TensorType
+from hwq.ir.window import Window
+from hwq.ops import Linear
+
+Draw = Any
+BITS = st.sampled_from((8, 8, 4, 2, 3, 7, 16))
+
+
+@st.composite
+def windows(draw: Draw, x: TensorType, most: int = 3, padded: bool = True) -> Window:
+    """A window with at least one position over `x`, each of which meets the image."""
+    axes = []
+    for size in x.shape[:2]:
+        kernel = draw(st.integers(1, most))
+        dilation = draw(st.sampled_from((1, 1, 2))) if kernel > 1 else 1
+        span = (kernel - 1) * dilation + 1
+        room = kernel - 1 if padded and dilation == 1 else 0
+        before, after = draw(st.integers(0, room)), draw(st.integers(0, room))
+        if size + before + after < span:
+            kernel, dilation, before, after = 1, 1, 0, 0
+        axes.append((kernel, draw(st.integers(1, 3)), dilation, before, after))
+    (kh, sh, dh, top, bottom), (kw, sw, dw, left, right) = axes
+    return Window((kh, kw), (sh, sw), (dh, dw), (top, left, bottom, right))
+
+
+@st.composite
+def quantisation(draw: Draw) -> dict[str, Any]:
+    """Width, sign, rounding, zero point and ReLU of a result."""
+    bits, signed = draw(BITS), draw(st.booleans())
+    low, high = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
+    return {
+        "bits": bits,
+        "signed": signed,
+        "rounding": draw(st.integers(0, 3)),
+        "zero": draw(st.sampled_from((0, 0, low, high, (low + high) // 2))),
+        "relu": draw(st.booleans()),
+    }
+
+
+@st.composite
+def operations(draw: Draw, kind: str, name: str, source: str, x: TensorType) -> Op:
+    """An operation of `kind` with one input."""
+    at = {"name": name, "source": source}
+    inside = st.integers(*x.range)
+    scale = draw(st.sampled_from(("shift", "one", "channel", "pow2", "three", "odd")))
+    weights = {"wbits": draw(st.sampled_from((8, 4, 2, 16)))}
+    match kind:
+        case "conv":
+            window = draw(windows(x))
+            m = draw(st.integers(1, 6))
+            return conv(x, m, window, **at, **weights, pad=draw(inside), scale=scale, **draw(quantisation()))
+        case "depthwise":
+            window = draw(windows(x))
+            return depthwise(x, window, **at, **weights, pad=draw(inside), scale=scale, **draw(quantisation()))
+        case "dense":
+            return dense(x, draw(st.integers(1, 7)), **at, **weights, scale=scale, **draw(quantisation()))
+        case "avgpool":
+            window = draw(st.one_of(windows(x), st.just(Window(x.shape[:2]))))
+            single = draw(st.sampled_from(("shift", "one", "three")))
+            return avgpool(x, window, **at, pad=draw(inside), scale=single, **draw(quantisation()))
+        case "maxpool":
+            return maxpool(x, draw(windows(x)), **at)
+        case "pad":
+            sides = draw(st.tuples(*[st.integers(0, 2)] * 4))
+            return pad(sides, draw(inside), **at)
+        case "rescale":
+            bias = draw(st.sampled_from((0, -x.range[0], -x.range[1])))
+            return rescale(
+                x, **at, bias=bias, scale=draw(st.sampled_from(("shift", "one", "three"))), **draw(quantisation())
+            )
+        case "argmax":
+            return argmax(x, **at)
+    raise AssertionError(f"{kind}: no strategy makes this operation")
+
+
+SINGLE = sorted(kind for kind in REGISTRY if kind != "add")
+WITHIN = [kind for kind in SINGLE if kind not in ("argmax", "dense")]
+
+
+@st.composite
+def programs(draw: Draw, most: int = 5, size: int = 7) -> Program:
+    """Up to `most` operations; every result is read, as the frontend removes what is not."""
+    shape = (draw(st.integers(1, size)), draw(st.integers(1, size)), draw(st.integers(1, 6)))
+    x = TensorType(shape, draw(BITS), draw(st.booleans()))
+    types, ops = {"a": x}, []
+    inputs, current = {"a": x}, "a"
+    count = draw(st.integers(1, most))
+    for number in range(count):
+        name, now = f"t{number}", types[current]
+        equal = [other for other, type_ in types.items() if type_.shape == now.shape]
+        kind = draw(st.sampled_from(["add", *(SINGLE if number == count - 1 else WITHIN)]))
+        if kind == "add":
+            other = draw(st.sampled_from(equal))
+            factors = draw(st.tuples(st.integers(1, 65_535), st.integers(1, 300)))
+            bias = draw(st.integers(-40_000, 40_000))
+            op: Op = add(now, types[other], name=name, sources=(current, other), factors=factors, bias=bias,
+                         **draw(quantisation()))  # fmt: skip
+        else:
+            op = draw(operations(kind, name, current, now))
+        types[name] = op.result(*(types[source] for source in op.inputs))
+        ops.append(op)
+        current = name
+    return program(ops, inputs, (current,), samples=corners(inputs, 5, draw(st.integers(0, 99))))
+
+
+@st.composite
+def plans(draw: Draw, p: Program) -> Plan:
+    """A folding by the solver at a random target, or a random option for each operation."""
+    way = draw(st.sampled_from(("options", "options", "cycles", "multipliers")))
+    table = {op.name: options(p, op) for op in p.ops}
+    if way == "cycles":
+        least = max(found[-1].cycles for found in table.values())
+        return make_plan(p, for_cycles(p, least * draw(st.sampled_from((1, 2, 3, 10)))))
+    if way == "multipliers":
+        layers = sum(isinstance(op, Linear) for op in p.ops)
+        return make_plan(p, for_multipliers(p, layers * draw(st.integers(1, 12))))
+    return make_plan(p, {name: draw(st.sampled_from(found)).fold for name, found in table.items()})
+
+
+def samples(p: Program, count: int, seed: int) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return {name: rng.integers(t.range[0], t.range[1] + 1, (count, *t.shape)) for name, t in p.input_types.items()}

@@ -1,0 +1,173 @@
+"""Depths of FIFOs where branches join: full rate at the computed depth, a deadlock below the bound, on both sides."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hardware import Entry, checked, plan_with
+from nets import add, conv, maxpool, program, rescale, tensor
+
+from hwq.emit.generate import generate
+from hwq.hw.fifo import branch_depths
+from hwq.hw.fold import ceil_div
+from hwq.hw.netlist import Instance
+from hwq.hw.plan import Plan
+from hwq.ir.program import Program
+from hwq.ir.window import Window
+from hwq.ops import Linear
+from hwq.verify.check import Verification
+
+SAME = Window((3, 3), pads=(1, 1, 1, 1))
+ONE = Window((1, 1))
+
+
+def _residual(height: int, width: int, channels: int, window: Window = SAME, layers: int = 2) -> Program:
+    """y = a + conv(... conv(a))."""
+    x = tensor(height, width, channels)
+    names = ["a", *(f"c{i}" for i in range(layers))]
+    convs = [conv(x, channels, window, name=names[i + 1], source=names[i]) for i in range(layers)]
+    return program([*convs, add(x, x, sources=("a", names[-1]))], {"a": x})
+
+
+def _unequal(height: int, width: int, channels: int) -> Program:
+    """y = rescale(a) + conv1x1(a): nobody stores rows but the convolution."""
+    x = tensor(height, width, channels)
+    return program([rescale(x, name="r"), conv(x, channels, ONE, name="c"), add(x, x, sources=("r", "c"))], {"a": x})
+
+
+def _twins(height: int, width: int, channels: int) -> Program:
+    """y = conv3x3(a) + conv3x3(conv1x1(a)): both branches store rows, and need as many."""
+    x = tensor(height, width, channels)
+    ops = [
+        conv(x, channels, SAME, name="l"),
+        conv(x, channels, ONE, name="r0"),
+        conv(x, channels, SAME, name="r", source="r0"),
+        add(x, x, sources=("l", "r")),
+    ]
+    return program(ops, {"a": x})
+
+
+def _nested(height: int, width: int, channels: int) -> Program:
+    """A residual block within another, and a pooling beside both."""
+    x = tensor(height, width, channels)
+    ops = [
+        conv(x, channels, SAME, name="c"),
+        conv(x, channels, SAME, name="d", source="c"),
+        add(x, x, name="inner", sources=("d", "c")),
+        maxpool(x, SAME, name="m"),
+        add(x, x, name="side", sources=("inner", "m")),
+        add(x, x, sources=("side", "a")),
+    ]
+    return program(ops, {"a": x})
+
+
+def _plan(p: Program, width: int) -> Plan:
+    """Every layer with `width` x `width` multipliers and as many lanes."""
+    folding: dict[str, Entry] = {}
+    for op in p.ops:
+        if isinstance(op, Linear):
+            steps = max(1, op.macs_per_pixel // op.channels // width)
+            rq = next(n for n in range(1, width + 1) if width % n == 0 and width // n <= steps)
+            folding[op.name] = {"pe": width, "simd": width, "rq": rq, "window": "serial"}
+        else:
+            folding[op.name] = {"lanes": width}
+    return plan_with(p, folding)
+
+
+def _fifos(plan: Plan) -> list[int]:
+    parts = [part for part in plan.net.parts if isinstance(part, Instance) and "fifo" in part.module]
+    return [int(part.params["DEPTH"]) for part in parts]
+
+
+def _lead(height: int, width: int, reach: int) -> int:
+    """The largest need(n) - n of a branch whose pixels need `reach` rows and columns more, by counting."""
+    need = [
+        min(r + reach, height - 1) * width + min(c + reach, width - 1) + 1 for r in range(height) for c in range(width)
+    ]
+    return max(pixels - delivered for delivered, pixels in enumerate(need))
+
+
+BLOCKS: dict[str, Callable[[int, int, int], Program]] = {
+    "residual": _residual,
+    "one-layer": lambda h, w, c: _residual(h, w, c, layers=1),
+    "1x1": lambda h, w, c: _residual(h, w, c, ONE, 1),
+    "1x1-twice": lambda h, w, c: _residual(h, w, c, ONE, 2),
+    "unequal": _unequal,
+    "twins": _twins,
+    "nested": _nested,
+}
+
+
+@pytest.mark.icarus
+@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize(
+    ("shape", "width"), [((6, 6, 4), 2), ((5, 7, 3), 1), ((1, 6, 4), 2), ((6, 1, 2), 2), ((1, 1, 4), 2)]
+)
+def test_full_rate_at_the_computed_depth(block: str, shape: tuple[int, int, int], width: int, tmp_path: Path) -> None:
+    result = checked(_plan(BLOCKS[block](*shape), width), tmp_path / "build", samples=8)
+    assert result.passed, result.trouble
+    assert result.cycles_per_frame == pytest.approx(result.cycles_formula, rel=0.02, abs=2)
+
+
+@pytest.mark.icarus
+@pytest.mark.parametrize("block", BLOCKS)
+def test_no_deadlock_under_stalls(block: str, tmp_path: Path) -> None:
+    result = checked(_plan(BLOCKS[block](5, 4, 4), 2), tmp_path / "build", samples=4, stall=0.6)
+    assert result.passed, result.trouble
+
+
+def _with_depth(plan: Plan, depth: int, folder: Path) -> Verification:
+    """The build with its only FIFO at another depth, and a testbench that loses patience soon."""
+    generate(plan, folder, 4)
+    for path, pattern, text in (
+        (folder / "rtl" / "net.sv", r"hwq_fifo(?:_bram)?( #\(\s*\.W\(\d+\), \.DEPTH\()\d+", rf"hwq_fifo\g<1>{depth}"),
+        (folder / "tb" / "tb_net.sv", r"(PATIENCE = )\d+", r"\g<1>5000"),
+    ):
+        changed, count = re.subn(pattern, text, path.read_text())
+        assert count == 1
+        path.write_text(changed)
+    return checked(plan, folder, samples=4)
+
+
+@pytest.mark.icarus
+@pytest.mark.parametrize(("shape", "width", "layers"), [((6, 8, 2), 2, 2), ((6, 8, 2), 2, 1), ((6, 6, 4), 2, 2)])
+def test_both_sides_of_the_bound(shape: tuple[int, int, int], width: int, layers: int, tmp_path: Path) -> None:
+    """D = max(need(n) - n) beats run, and so do D - 1, as one beat sits in the join; D - 2 deadlock."""
+    plan = _plan(_residual(*shape, layers=layers), width)
+    bound = _lead(shape[0], shape[1], layers) * ceil_div(shape[2], width)
+    (computed,) = _fifos(plan)
+    assert computed > bound
+    for depth in (bound, bound - 1):
+        assert _with_depth(plan, depth, tmp_path / str(depth)).passed
+    stuck = _with_depth(plan, bound - 2, tmp_path / "stuck")
+    assert not stuck.passed
+    assert any(line.startswith("HWQ_DEADLOCK") for line in stuck.trouble)
+
+
+def test_no_fifo_where_nothing_is_forked() -> None:
+    x = tensor(3, 3, 2)
+    p = program([add(x, x)], {"a": x, "b": x})
+    assert branch_depths(p, p.ops[0], (1, 1)) == (0, 0)
+    doubled = program([add(x, x, sources=("a", "a"))], {"a": x})
+    assert branch_depths(doubled, doubled.ops[0], (1, 1)) == (0, 0)
+
+
+def test_depth_belongs_to_the_nearest_fork() -> None:
+    """Around a block that follows another one, the FIFO balances that block alone."""
+    x = tensor(6, 6, 2)
+    blocks = program(
+        [
+            conv(x, 2, SAME, name="c"),
+            add(x, x, name="s", sources=("a", "c")),
+            conv(x, 2, SAME, name="d", source="s"),
+            add(x, x, sources=("s", "d")),
+        ],
+        {"a": x},
+    )
+    alone = _residual(6, 6, 2, layers=1)
+    first, second = (branch_depths(blocks, op, (1, 1)) for op in blocks.ops if op.kind == "add")
+    assert first == second == branch_depths(alone, alone.ops[-1], (1, 1))
+    assert first[0] > 0 and first[1] == 0
