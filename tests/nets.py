@@ -6,8 +6,8 @@ An operation reads `a` (and `b`) and is called `y`; `program` makes ports for th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -136,6 +136,30 @@ def biases(channels: int, size: int, seed: int = 1) -> IntArray:
     return np.random.default_rng([seed, channels]).integers(-size, size + 1, channels)
 
 
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a requantised operation delivers; `scale` as for `requant`."""
+
+    bits: int = 8
+    signed: bool = True
+    scale: str = "one"
+    rounding: int = 1
+    zero: int = 0
+    relu: bool = False
+
+
+def _made(kind: type[R], types: Sequence[TensorType], output: Mapping[str, Any], **fields: Any) -> R:
+    """An operation of `kind` with its own `fields` and a fitting requantisation; `output` are fields of `Output`."""
+    out = Output(**output)
+    op = kind(requant=SHIFTED, acc_bits=2, bits=out.bits, signed=out.signed, **fields)
+    return fitted(op, *types, scale=out.scale, rounding=out.rounding, zero=out.zero, relu=out.relu)
+
+
+def _linear(shape: Sequence[int], x: TensorType, wbits: int) -> dict[str, Any]:
+    bias = biases(shape[0], 1 << (wbits + x.bits - 1))
+    return {"weight": weights(shape, wbits), "bias": bias, "weight_bits": wbits}
+
+
 def conv(
     x: TensorType,
     m: int,
@@ -144,28 +168,11 @@ def conv(
     name: str = "y",
     source: str = "a",
     wbits: int = 8,
-    bits: int = 8,
-    signed: bool = True,
     pad: int = 0,
-    scale: str = "one",
-    rounding: int = 1,
-    zero: int = 0,
-    relu: bool = False,
+    **output: Any,
 ) -> Conv:
-    op = Conv(
-        name=name,
-        inputs=(source,),
-        window=window,
-        pad_value=pad,
-        weight=weights((m, *window.kernel, x.channels), wbits),
-        bias=biases(m, 1 << (wbits + x.bits - 1)),
-        weight_bits=wbits,
-        requant=SHIFTED,
-        acc_bits=2,
-        bits=bits,
-        signed=signed,
-    )
-    return fitted(op, x, scale=scale, rounding=rounding, zero=zero, relu=relu)
+    linear = _linear((m, *window.kernel, x.channels), x, wbits)
+    return _made(Conv, (x,), output, name=name, inputs=(source,), window=window, pad_value=pad, **linear)
 
 
 def depthwise(
@@ -175,101 +182,26 @@ def depthwise(
     name: str = "y",
     source: str = "a",
     wbits: int = 8,
-    bits: int = 8,
-    signed: bool = True,
     pad: int = 0,
-    scale: str = "one",
-    rounding: int = 1,
-    zero: int = 0,
-    relu: bool = False,
+    **output: Any,
 ) -> Depthwise:
-    op = Depthwise(
-        name=name,
-        inputs=(source,),
-        window=window,
-        pad_value=pad,
-        weight=weights((x.channels, *window.kernel), wbits),
-        bias=biases(x.channels, 1 << (wbits + x.bits - 1)),
-        weight_bits=wbits,
-        requant=SHIFTED,
-        acc_bits=2,
-        bits=bits,
-        signed=signed,
-    )
-    return fitted(op, x, scale=scale, rounding=rounding, zero=zero, relu=relu)
+    linear = _linear((x.channels, *window.kernel), x, wbits)
+    return _made(Depthwise, (x,), output, name=name, inputs=(source,), window=window, pad_value=pad, **linear)
 
 
-def dense(
-    x: TensorType,
-    m: int,
-    *,
-    name: str = "y",
-    source: str = "a",
-    wbits: int = 8,
-    bits: int = 8,
-    signed: bool = True,
-    scale: str = "one",
-    rounding: int = 1,
-    zero: int = 0,
-    relu: bool = False,
-) -> Dense:
-    op = Dense(
-        name=name,
-        inputs=(source,),
-        weight=weights((m, *x.shape), wbits),
-        bias=biases(m, 1 << (wbits + x.bits - 1)),
-        weight_bits=wbits,
-        requant=SHIFTED,
-        acc_bits=2,
-        bits=bits,
-        signed=signed,
-    )
-    return fitted(op, x, scale=scale, rounding=rounding, zero=zero, relu=relu)
+def dense(x: TensorType, m: int, *, name: str = "y", source: str = "a", wbits: int = 8, **output: Any) -> Dense:
+    return _made(Dense, (x,), output, name=name, inputs=(source,), **_linear((m, *x.shape), x, wbits))
 
 
 def avgpool(
-    x: TensorType,
-    window: Window,
-    *,
-    name: str = "y",
-    source: str = "a",
-    bits: int = 8,
-    signed: bool = True,
-    pad: int = 0,
-    scale: str = "one",
-    rounding: int = 1,
-    zero: int = 0,
-    relu: bool = False,
+    x: TensorType, window: Window, *, name: str = "y", source: str = "a", pad: int = 0, **output: Any
 ) -> AvgPool:
-    op = AvgPool(
-        name=name,
-        inputs=(source,),
-        window=window,
-        pad_value=pad,
-        bias=-window.taps * pad,
-        requant=SHIFTED,
-        acc_bits=2,
-        bits=bits,
-        signed=signed,
-    )
-    return fitted(op, x, scale=scale, rounding=rounding, zero=zero, relu=relu)
+    fields = {"window": window, "pad_value": pad, "bias": -window.taps * pad}
+    return _made(AvgPool, (x,), output, name=name, inputs=(source,), **fields)
 
 
-def rescale(
-    x: TensorType,
-    *,
-    name: str = "y",
-    source: str = "a",
-    bias: int = 0,
-    bits: int = 8,
-    signed: bool = True,
-    scale: str = "one",
-    rounding: int = 1,
-    zero: int = 0,
-    relu: bool = False,
-) -> Rescale:
-    op = Rescale(name=name, inputs=(source,), bias=bias, requant=SHIFTED, acc_bits=2, bits=bits, signed=signed)
-    return fitted(op, x, scale=scale, rounding=rounding, zero=zero, relu=relu)
+def rescale(x: TensorType, *, name: str = "y", source: str = "a", bias: int = 0, **output: Any) -> Rescale:
+    return _made(Rescale, (x,), output, name=name, inputs=(source,), bias=bias)
 
 
 def add(
@@ -280,23 +212,10 @@ def add(
     sources: tuple[str, str] = ("a", "b"),
     factors: tuple[int, int] = (1, 1),
     bias: int = 0,
-    bits: int = 8,
-    signed: bool = True,
-    rounding: int = 1,
-    zero: int = 0,
-    relu: bool = False,
+    **output: Any,
 ) -> Add:
-    op = Add(
-        name=name,
-        inputs=sources,
-        factors=factors,
-        bias=bias,
-        requant=SHIFTED,
-        acc_bits=2,
-        bits=bits,
-        signed=signed,
-    )
-    return fitted(op, a, b, scale="shift", rounding=rounding, zero=zero, relu=relu)
+    shifted = {"scale": "shift", **output}
+    return _made(Add, (a, b), shifted, name=name, inputs=sources, factors=factors, bias=bias)
 
 
 def maxpool(x: TensorType, window: Window, *, name: str = "y", source: str = "a") -> MaxPool:
