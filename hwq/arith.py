@@ -151,6 +151,11 @@ class Requant:
         return self.multiplier == (1,)
 
     @property
+    def is_pow2(self) -> bool:
+        """True when every multiplier is a power of two, so that a shifter does for a multiplier."""
+        return all(m > 0 and m & (m - 1) == 0 for m in self.multiplier)
+
+    @property
     def multiplier_bits(self) -> int:
         """Width of the unsigned multiplier."""
         return max(1, max(self.multiplier).bit_length())

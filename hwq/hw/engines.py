@@ -18,14 +18,9 @@ from hwq.ops.requantised import Requantised
 Params = dict[str, ParamValue]
 
 
-def is_pow2(requant: Requant) -> bool:
-    """True when every multiplier is a power of two, so that a shifter does for a multiplier."""
-    return all(m & (m - 1) == 0 and m > 0 for m in requant.multiplier)
-
-
 def requant_words(requant: Requant) -> list[int]:
     """What the multiplier ROM holds for each channel: multipliers, or their exponents."""
-    return [m.bit_length() - 1 for m in requant.multiplier] if is_pow2(requant) else list(requant.multiplier)
+    return [m.bit_length() - 1 for m in requant.multiplier] if requant.is_pow2 else list(requant.multiplier)
 
 
 def requant_params(requant: Requant) -> Params:
@@ -66,7 +61,7 @@ def _linear(net: Netlist, program: Program, op: Linear, fold: Fold, sources: Seq
     mul_file = ""
     rom_bits = max(1, max(requant_words(op.requant)).bit_length())
     requant = requant_params(op.requant) | {
-        "POW2": int(is_pow2(op.requant) and not op.requant.is_shift),
+        "POW2": int(op.requant.is_pow2 and not op.requant.is_shift),
         "M_W": rom_bits,
     }
     if not op.requant.is_shift:
@@ -177,5 +172,5 @@ _BUILD: dict[type[Op], Callable[..., Stream]] = {
 
 def requant_multipliers(op: Op, fold: Fold) -> int:
     """Multipliers in the requantiser of an engine."""
-    multiplies = isinstance(op, Requantised) and not is_pow2(op.requant)
+    multiplies = isinstance(op, Requantised) and not op.requant.is_pow2
     return fold.lanes_out if multiplies else 0

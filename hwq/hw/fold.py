@@ -132,7 +132,7 @@ def options(program: Program, op: Op) -> list[Option]:
 
 def _cost(op: Op, fold: Fold) -> float:
     """Multipliers, and a share for each requantiser lane: a whole one where it multiplies."""
-    multiplies = isinstance(op, Requantised) and any(m & (m - 1) for m in op.requant.multiplier)
+    multiplies = isinstance(op, Requantised) and not op.requant.is_pow2
     return fold.multipliers + fold.lanes_out * (1.0 if multiplies else 0.4) + 0.01 * fold.lanes_in
 
 

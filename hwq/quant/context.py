@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
-from hwq.arith import Requant, int_range, quantise, signed_bits
+from hwq.arith import Interval, Requant, quantise, signed_bits
 from hwq.frontend.graph import Clip, FloatGraph
 from hwq.ir.op import Op
 from hwq.ir.types import Format, TensorType
+from hwq.ops.requantised import Requantised
 from hwq.quant.config import QuantConfig
 from hwq.quant.factors import as_multipliers
+
+R = TypeVar("R", bound=Requantised)
 
 
 @dataclass(slots=True)
@@ -46,11 +50,6 @@ class Context:
         return TensorType((height, width, channels), bits, signed)
 
 
-def accumulator_bits(interval: tuple[int, int]) -> int:
-    """Width for an accumulator; at least 2 so that hardware has a sign and a value."""
-    return max(2, signed_bits(interval))
-
-
-def lowest(type_: TensorType) -> int:
-    """The lowest value of a type."""
-    return int_range(type_.bits, type_.signed)[0]
+def with_accumulator(op: R, *intervals: Interval) -> R:
+    """`op` with the accumulator width that inputs within `intervals` need; at least 2, a sign and a value."""
+    return replace(op, acc_bits=max(2, signed_bits(op.accumulator(*intervals))))

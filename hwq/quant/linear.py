@@ -12,7 +12,7 @@ from hwq.frontend import graph as fg
 from hwq.ir.window import Window
 from hwq.ops import Conv, Dense, Depthwise, Linear
 from hwq.quant.config import ScaleKind
-from hwq.quant.context import Context, accumulator_bits
+from hwq.quant.context import Context, with_accumulator
 from hwq.quant.ranges import pow2_ceil, weight_scales
 
 BIAS_BITS = 22
@@ -59,8 +59,7 @@ def lower_linear(ctx: Context, layer: fg.Conv | fg.Dense, interval: Interval) ->
 
 def with_bias(op: Linear, bias: NDArray[np.int64], interval: Interval) -> Linear:
     """`op` with another bias, and the accumulator width that this needs."""
-    op = replace(op, bias=bias)
-    return replace(op, acc_bits=accumulator_bits(op.accumulator(interval)))
+    return with_accumulator(replace(op, bias=bias), interval)
 
 
 def _floored(scales: NDArray[np.float64], smallest: NDArray[np.float64], kind: ScaleKind) -> NDArray[np.float64]:

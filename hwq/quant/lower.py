@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from hwq.ir.types import Format, TensorType
 from hwq.ir.window import Window
 from hwq.ops import Add, ArgMax, AvgPool, MaxPool, Pad, Rescale
 from hwq.quant.config import QuantConfig, ZeroPoints
-from hwq.quant.context import Context, accumulator_bits, lowest
+from hwq.quant.context import Context, with_accumulator
 from hwq.quant.factors import as_multipliers
 from hwq.quant.linear import lower_linear
 from hwq.quant.observers import Observation
@@ -98,7 +97,7 @@ def _add(ctx: Context, layer: fg.Add, ins: tuple[Interval, ...]) -> Op:
     bias = -(a.zero_point * factors[0] + b.zero_point * factors[1])
     requant = ctx.clamped(layer.name, (1,), shift, layer.clip)
     op = Add(factors=(factors[0], factors[1]), bias=bias, requant=requant, **_common(ctx, layer))
-    return replace(op, acc_bits=accumulator_bits(op.accumulator(*ins)))
+    return with_accumulator(op, *ins)
 
 
 def _avgpool(ctx: Context, layer: fg.AvgPool, ins: tuple[Interval, ...]) -> Op:
@@ -112,19 +111,19 @@ def _avgpool(ctx: Context, layer: fg.AvgPool, ins: tuple[Interval, ...]) -> Op:
         requant=requant,
         **_common(ctx, layer),
     )
-    return replace(op, acc_bits=accumulator_bits(op.accumulator(*ins)))
+    return with_accumulator(op, *ins)
 
 
 def _activation(ctx: Context, layer: fg.Activation, ins: tuple[Interval, ...]) -> Op:
     x, y = ctx.formats[layer.inputs[0]], ctx.formats[layer.name]
     requant = ctx.requant(layer.name, [x.scale / y.scale], layer.clip)
     op = Rescale(bias=-x.zero_point, requant=requant, **_common(ctx, layer))
-    return replace(op, acc_bits=accumulator_bits(op.accumulator(*ins)))
+    return with_accumulator(op, *ins)
 
 
 def _maxpool(ctx: Context, layer: fg.MaxPool, ins: tuple[Interval, ...]) -> Op:
     source = ctx.types[layer.inputs[0]]
-    return MaxPool(name=layer.name, inputs=layer.inputs, window=_window(layer), pad_value=lowest(source))
+    return MaxPool(name=layer.name, inputs=layer.inputs, window=_window(layer), pad_value=source.range[0])
 
 
 def _pad(ctx: Context, layer: fg.Pad, ins: tuple[Interval, ...]) -> Op:
