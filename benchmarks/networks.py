@@ -52,12 +52,18 @@ def digits() -> Network:
     return Network("digits", folder / "model.onnx", calib, test["image"], score, True)
 
 
-def shared(name: str, file: str = "model.onnx") -> Network:
-    """A network of the shared folder, scored by the script that lies there."""
+def evaluation_script() -> Any:
+    """The module `evaluate.py` of the shared folder: it loads and scores."""
     spec = importlib.util.spec_from_file_location("shared_evaluate", SHARED / "evaluate.py")
     assert spec is not None and spec.loader is not None
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
+    return script
+
+
+def shared(name: str, file: str = "model.onnx") -> Network:
+    """A network of the shared folder, scored by the script that lies there."""
+    script = evaluation_script()
 
     def samples(split: str) -> Samples:
         found = script.load(name, split)[0]

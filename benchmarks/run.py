@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import figures
 import numpy as np
 from networks import Network, digits, networks
 from rich.console import Console
@@ -44,13 +45,12 @@ def agreement(network: Network, program: Program) -> tuple[float | None, float]:
     xs = list(
         network.evaluation[0] if network.evaluation[0].ndim == 2 and not network.classifies else network.evaluation
     )
-    exact = np.stack(network.float_run(xs)).reshape(len(xs), -1).astype(np.float64)
+    exact = np.stack(network.float_run(xs)).reshape(len(xs), -1)
     got = np.stack(integer_run(program, network)(xs)).reshape(len(xs), -1)
     if program.outputs[0].host_ops:
         got = np.exp(got - got.max(1, keepdims=True))
         got /= got.sum(1, keepdims=True)
-    same = 100 * float((exact.argmax(1) == got.argmax(1)).mean()) if network.classifies else None
-    return same, 10 * float(np.log10((exact**2).sum() / ((exact - got) ** 2).sum()))
+    return figures.agreement(exact, got) if network.classifies else None, figures.sqnr(exact, got)
 
 
 def measure(network: Network, scale: ScaleKind, multipliers: int, samples: int, icarus: int) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from hwq.emit.generate import generate as write_build
 from hwq.errors import BadInput, ToolMissing
 from hwq.frontend import read
 from hwq.frontend import text as graph_text
-from hwq.frontend.data import load_arrays, load_samples
+from hwq.frontend.data import Samples, load_arrays, load_samples
+from hwq.frontend.graph import FloatGraph
 from hwq.hw.fold import Fold
 from hwq.hw.folding_file import read_folding
 from hwq.hw.plan import Plan, make_plan
@@ -26,6 +27,10 @@ from hwq.ir.text import dump
 from hwq.passes import simplify
 from hwq.quant import Progress, QuantConfig, silent
 from hwq.quant import quantize as quantize_graph
+from hwq.quant.analysis import Analysis
+from hwq.quant.analysis import analyze as analyze_graph
+from hwq.quant.weight_only import WeightOnly
+from hwq.quant.weight_only import weight_only as weight_only_graph
 from hwq.report.summary import Summary, summarise
 from hwq.sim import simulate_fast, simulate_plain
 from hwq.verify import check
@@ -89,9 +94,31 @@ def quantize(model: str | Path, calib: Data, config: QuantConfig | None = None, 
     BadInput
         With every reason for which the model or the data cannot be used.
     """
+    return quantize_graph(*_read(model, calib, progress), config, progress)
+
+
+def analyze(model: str | Path, calib: Data, config: QuantConfig | None = None, progress: Progress = silent) -> Analysis:
+    """What each layer of the integer program of a model loses, and which one to give more bits.
+
+    Parameters and errors are those of `quantize`.
+    """
+    return analyze_graph(*_read(model, calib, progress), config, progress)
+
+
+def weight_only(
+    model: str | Path, calib: Data, config: QuantConfig | None = None, progress: Progress = silent
+) -> WeightOnly:
+    """What a model loses when its weights are quantised and its activations stay floats; a study, not for hardware.
+
+    Parameters and errors are those of `quantize`.
+    """
+    return weight_only_graph(*_read(model, calib, progress), config, progress)
+
+
+def _read(model: str | Path, calib: Data, progress: Progress) -> tuple[FloatGraph, Samples]:
     progress("Reading the model", None)
     graph = simplify(read(model))
-    return quantize_graph(graph, load_samples(calib, graph), config, progress)
+    return graph, load_samples(calib, graph)
 
 
 def simulate(program: Program, data: Data, plain: bool = False) -> dict[str, NDArray[Any]]:

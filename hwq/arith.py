@@ -17,6 +17,8 @@ IntArray = NDArray[np.int64]
 Floats = NDArray[np.float32] | NDArray[np.float64]
 Interval = tuple[int, int]
 """Lowest and highest value, both included."""
+MANTISSA_BITS = 4
+"""Widest odd part of a multiplier that hardware multiplies by with adders and a shifter (see hwq_requant.sv)."""
 
 
 class Rounding(IntEnum):
@@ -151,9 +153,41 @@ class Requant:
         return self.multiplier == (1,)
 
     @property
+    def mantissa_bits(self) -> int:
+        """Bits of the widest odd part of a multiplier; 1 when each is a power of two, 16 when one is 0 and has none.
+
+        A product with an odd part of b bits takes b - 1 adders, one with a power of two a shifter.
+
+        Examples
+        --------
+        >>> Requant((1, 64, 96, 40), 7, Rounding.HALF_UP, 0, -128, 127).mantissa_bits
+        3
+        """
+        return max((m // (m & -m)).bit_length() if m else 16 for m in self.multiplier)
+
+    @property
+    def multiplies(self) -> bool:
+        """True when the hardware needs a multiplier, because an odd part has more than `MANTISSA_BITS` bits."""
+        return self.mantissa_bits > MANTISSA_BITS
+
+    @property
+    def words(self) -> tuple[int, ...]:
+        """The multipliers as hardware stores them: as they are, or {exponent, odd part / 2} without a multiplier."""
+        bits = self.mantissa_bits
+        if self.multiplies:
+            return self.multiplier
+        exponents = [(m & -m).bit_length() - 1 for m in self.multiplier]
+        return tuple(e << (bits - 1) | m >> (e + 1) for e, m in zip(exponents, self.multiplier, strict=True))
+
+    @property
+    def word_bits(self) -> int:
+        """Bits of one of `words`; at least one of them is an exponent's."""
+        return max(1 if self.multiplies else self.mantissa_bits, max(self.words).bit_length())
+
+    @property
     def is_pow2(self) -> bool:
         """True when every multiplier is a power of two, so that a shifter does for a multiplier."""
-        return all(m > 0 and m & (m - 1) == 0 for m in self.multiplier)
+        return self.mantissa_bits == 1
 
     @property
     def multiplier_bits(self) -> int:

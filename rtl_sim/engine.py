@@ -87,5 +87,16 @@ async def check_engine(
 
 
 def factor(mul: int, case: Params) -> int:
-    """What `mul` multiplies by: itself, or two to its power."""
-    return 1 << mul if case.get("POW2") else mul
+    """What the word `mul` multiplies by: itself, or the odd mantissa of MANT_W bits and the exponent in it."""
+    bits = case.get("MANT_W", 0)
+    return (2 * mul + 1) % (1 << bits) << (mul >> (bits - 1)) if bits else mul
+
+
+def powers(word: int, terms: int, bits: int) -> list[int]:
+    """The signed powers of two, or zeros, in a stored weight: `terms` of `bits` bits each."""
+    found = []
+    for term in range(terms):
+        magnitude = word >> (term * bits) & ((1 << (bits - 1)) - 1)
+        power = 1 << (magnitude - 1) if magnitude else 0
+        found.append(-power if word >> (term * bits + bits - 1) & 1 else power)
+    return found

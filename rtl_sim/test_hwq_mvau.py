@@ -1,15 +1,17 @@
-"""hwq_mvau against plain integers: folds, partial folds, depthwise, held beats, all widths and roundings."""
+"""hwq_mvau against plain integers: folds, partial folds, depthwise, held beats, codings, all widths and roundings."""
 
 import random
 from pathlib import Path
 from typing import Any
 
 import cocotb
-from engine import act_range, check_engine, factor, live_masks, requantised
+from engine import act_range, check_engine, factor, live_masks, powers, requantised
 from streams import STALLS, pack, params
 
 PIXELS = 5
+Codes = list[list[list[int]]]
 _FILES: dict[str, int | str] = {"WGT_FILE": "weights.mem", "BIAS_FILE": "biases.mem", "MUL_FILE": "muls.mem"}
+_TABLES: dict[str, int | str] = {"TABLE_FILE": "tables.mem"}
 _S8: dict[str, int | str] = {"OUT_W": 8, "ZERO": 0, "QMIN": -128, "QMAX": 127}
 _U8: dict[str, int | str] = {"OUT_W": 8, "ZERO": 5, "QMIN": 5, "QMAX": 255}
 _U4: dict[str, int | str] = {"OUT_W": 4, "ZERO": 0, "QMIN": 0, "QMAX": 15}
@@ -28,7 +30,7 @@ def _case(
     m_w: int = 8,
     out: dict[str, int | str] = _S8,
     acc_w: int = 0,
-    **flags: int,
+    **flags: int | str,
 ) -> dict[str, int | str]:
     """One case: ACC_W just holds the worst sum (unless given), SHIFT spreads the outputs over OUT_W."""
     act_w = int(act[1:])
@@ -54,7 +56,8 @@ CASES: list[dict[str, int | str]] = [
     _case(1, 5, 3, 3, 1, rounding=0),
     _case(1, 1, 1, 1, 1),
     _case(8, 2, 9, 11, 1, m_w=0, out=_U8),
-    _case(4, 2, 4, 10, 2, m_w=2, POW2=1),
+    _case(4, 2, 4, 10, 2, m_w=2, MANT_W=1),
+    _case(4, 2, 4, 10, 2, m_w=5, MANT_W=3),
     # a dot product in one beat: free running and held
     _case(4, 6, 1, 12, 4),
     _case(4, 6, 1, 10, 4, "u8", HOLD=1),
@@ -71,27 +74,61 @@ CASES: list[dict[str, int | str]] = [
     _case(2, 2, 2, 4, 1, "s2", 16, rounding=3),
     _case(2, 2, 2, 4, 1, "s8", 8, acc_w=48, m_w=16, SHIFT=46),
     _case(2, 2, 4, 4, 1, "s8", 8, m_w=0, SHIFT=0, out=_S16),
+    # tables: one, a table of each channel, a held beat, depthwise; a bit for each weight
+    _case(4, 2, 4, 10, 1, ENTRIES=16, CODE_W=4, **_TABLES),
+    _case(3, 2, 4, 7, 3, ENTRIES=5, CODE_W=3, CHANNEL_TABLES=1, **_TABLES),
+    _case(4, 6, 1, 10, 4, HOLD=1, ENTRIES=7, CODE_W=3, CHANNEL_TABLES=1, **_TABLES),
+    _case(3, 4, 2, 7, 3, "u8", DEPTHWISE=1, ENTRIES=4, CODE_W=2, CHANNEL_TABLES=1, **_TABLES),
+    _case(4, 3, 4, 6, 1, weight=2, ENTRIES=2, CODE_W=1, **_TABLES),
+    # sums of powers of two
+    _case(4, 3, 3, 10, 2, "u8", TERMS=2, CODE_W=8),
+    _case(2, 2, 4, 3, 1, TERMS=1, CODE_W=4),
+    _case(3, 4, 2, 7, 3, "s16", 16, out=_S16, DEPTHWISE=1, TERMS=2, CODE_W=10),
+    _case(4, 6, 1, 10, 4, "u4", 3, HOLD=1, TERMS=2, CODE_W=6),
 ]
 
 
-def rom_data(case: dict[str, Any]) -> tuple[list[list[list[int]]], list[int], list[int]]:
-    """Weights [channel][sf][s], biases and multipliers, the same for the memory files and for the check."""
+def rom_data(case: dict[str, Any]) -> tuple[Codes, list[list[int]], list[int], list[int]]:
+    """Codes [channel][sf][s], a table of each channel, biases and multipliers, the same for files and check."""
     source = random.Random(case["PE"] * 1000 + case["CHANNELS"])
-    weights = [
-        [extremes_and_others(source, case["WGT_W"], 1, case["SIMD"]) for _ in range(case["SF"])]
-        for _ in range(case["CHANNELS"])
-    ]
+    channels = range(case["CHANNELS"])
+    tables = [extremes_and_others(source, case["WGT_W"], 1, case.get("ENTRIES", 0)) for _ in channels]
+    if not case.get("CHANNEL_TABLES"):
+        tables = tables[:1] * len(channels)
+    codes = [[[code(source, case) for _ in range(case["SIMD"])] for _ in range(case["SF"])] for _ in channels]
     x_low, x_high = act_range(case["ACT_W"], case["ACT_SIGNED"])
     least, most = act_range(case["ACC_W"], 1)
     biases = []
-    for rows in weights:
+    for rows, table in zip(codes, tables, strict=True):
         # The bias may use what the exact bound of the products leaves of ACC_W, up to its last value.
-        ends = [(w * x_low, w * x_high) for row in rows for w in row]
+        weights = [weight(word, table, case) for row in rows for word in row]
+        ends = [(w * x_low, w * x_high) for w in weights]
         lowest, highest = least - sum(map(min, ends)), most - sum(map(max, ends))
         biases.append(source.choice([lowest, highest, source.randint(lowest, highest)]))
     top = (1 << case["M_W"]) - 1
-    muls = [source.randint(0, top) if case["MUL_EN"] else 1 for _ in range(case["CHANNELS"])]
-    return weights, biases, muls
+    muls = [source.randint(0, top) if case["MUL_EN"] else 1 for _ in channels]
+    return codes, tables, biases, muls
+
+
+def code(source: random.Random, case: dict[str, Any]) -> int:
+    """The stored form of a weight: an extreme one or any other."""
+    if case.get("ENTRIES"):
+        return source.randrange(case["ENTRIES"])
+    if not case.get("TERMS"):
+        return extremes_and_others(source, case["WGT_W"], 1, 1)[0]
+    low, high = act_range(case["WGT_W"], 1)
+    while True:
+        word = source.getrandbits(case["CODE_W"])
+        terms = powers(word, case["TERMS"], case["CODE_W"] // case["TERMS"])
+        if low <= sum(terms) <= high and max(map(abs, terms)) <= high:
+            return word
+
+
+def weight(word: int, table: list[int], case: dict[str, Any]) -> int:
+    """What a stored weight stands for."""
+    if case.get("ENTRIES"):
+        return table[word]
+    return sum(powers(word, case["TERMS"], case["CODE_W"] // case["TERMS"])) if case.get("TERMS") else word
 
 
 def extremes_and_others(source: random.Random, bits: int, signed: int, count: int) -> list[int]:
@@ -102,29 +139,32 @@ def extremes_and_others(source: random.Random, bits: int, signed: int, count: in
 
 def prepare(case: dict[str, Any], folder: Path) -> None:
     """Write the memory files; unused PEs and lanes have zeros."""
-    weights, biases, muls = rom_data(case)
+    codes, tables, biases, muls = rom_data(case)
     pe, lanes, sf_n = case["PE"], case["RQ"], case["SF"]
     pad = case["NF"] * pe - case["CHANNELS"]
-    weights += [[[0] * case["SIMD"]] * sf_n] * pad
+    codes += [[[0] * case["SIMD"]] * sf_n] * pad
+    tables += [[0] * case.get("ENTRIES", 0)] * pad
     biases += [0] * pad
     muls += [0] * (-len(muls) % lanes)
     words = [
-        pack([w for p in range(pe) for w in weights[nf * pe + p][sf]], case["WGT_W"])
+        pack([w for p in range(pe) for w in codes[nf * pe + p][sf]], case.get("CODE_W", case["WGT_W"]))
         for nf in range(case["NF"])
         for sf in range(sf_n)
     ]
-    tables = {
+    every = [[entry for table in tables[nf * pe : nf * pe + pe] for entry in table] for nf in range(case["NF"])]
+    files = {
         "WGT_FILE": words,
+        "TABLE_FILE": [pack(row, case["WGT_W"]) for row in (every if case.get("CHANNEL_TABLES") else tables[:1])],
         "BIAS_FILE": [pack(biases[nf * pe : nf * pe + pe], case["ACC_W"]) for nf in range(case["NF"])],
         "MUL_FILE": [pack(muls[b : b + lanes], case["M_W"]) for b in range(0, len(muls), lanes)],
     }
-    for key, table in tables.items():
-        (folder / case[key]).write_text("".join(f"{word:x}\n" for word in table), encoding="ascii")
+    for key in files.keys() & case.keys():
+        (folder / case[key]).write_text("".join(f"{word:x}\n" for word in files[key]), encoding="ascii")
 
 
 def frame(case: dict[str, Any], source: random.Random) -> tuple[list[int], list[int]]:
     """Random input beats of PIXELS output pixels, and the output beats they have to give."""
-    weights, biases, muls = rom_data(case)
+    codes, tables, biases, muls = rom_data(case)
     pe, simd, channels = case["PE"], case["SIMD"], case["CHANNELS"]
     depthwise, hold = case.get("DEPTHWISE", 0), case.get("HOLD", 0)
     lanes = pe * simd if depthwise else simd
@@ -143,7 +183,8 @@ def frame(case: dict[str, Any], source: random.Random) -> tuple[list[int], list[
             acc = biases[channel]
             for sf, beat in enumerate(rows):
                 seen = beat[p::pe] if depthwise else beat
-                acc += sum(w * x for w, x in zip(weights[channel][sf], seen, strict=True))
+                weights = [weight(word, tables[channel], case) for word in codes[channel][sf]]
+                acc += sum(w * x for w, x in zip(weights, seen, strict=True))
             values.append(requantised(acc, factor(muls[channel], case), case))
         results += [pack(values[b : b + case["RQ"]], case["OUT_W"]) for b in range(0, channels, case["RQ"])]
     return words, results

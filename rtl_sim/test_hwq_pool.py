@@ -4,7 +4,7 @@ import random
 from typing import Any
 
 import cocotb
-from engine import act_range, check_engine, requantised
+from engine import act_range, check_engine, factor, requantised
 from streams import STALLS, pack, params
 
 OUTPUTS = 40
@@ -19,8 +19,8 @@ CASES: list[dict[str, int | str]] = [
     {"LANES": 4, "ACT_W": 4, "ACT_SIGNED": 0, "TAPS": 1, "MAX": 1, "OUT_W": 4},
     {"LANES": 1, "ACT_W": 16, "ACT_SIGNED": 0, "TAPS": 3, "MAX": 1, "OUT_W": 16},
     {"LANES": 4, "ACT_W": 2, "ACT_SIGNED": 1, "TAPS": 2, "MAX": 1, "OUT_W": 2},
-    {"LANES": 4, "ACT_W": 5, "ACT_SIGNED": 1, "TAPS": 1, "MAX": 0, "BIAS": 1000, "MUL": 3, "ACC_W": 12,
-     "MUL_EN": 1, "M_W": 2, "SHIFT": 6, "ROUND": 3, **_OUT},
+    {"LANES": 4, "ACT_W": 5, "ACT_SIGNED": 1, "TAPS": 1, "MAX": 0, "BIAS": 1000, "MUL": 7, "ACC_W": 12,
+     "MUL_EN": 1, "MANT_W": 3, "M_W": 3, "SHIFT": 6, "ROUND": 3, **_OUT},
     {"LANES": 1, "ACT_W": 16, "ACT_SIGNED": 1, "TAPS": 6, "MAX": 0, "BIAS": 100000, "MUL": 65535, "ACC_W": 20,
      "MUL_EN": 1, "M_W": 16, "SHIFT": 18, "ROUND": 0, "OUT_W": 16, "ZERO": 0, "QMIN": -32768, "QMAX": 32767},
 ]  # fmt: skip
@@ -43,6 +43,6 @@ async def pools(dut: Any, pattern: str) -> None:
         if case["MAX"]:
             values = [max(column) for column in columns]
         else:
-            values = [requantised(sum(column) + case["BIAS"], case["MUL"], case) for column in columns]
+            values = [requantised(sum(column) + case["BIAS"], factor(case["MUL"], case), case) for column in columns]
         results.append(pack(values, case["OUT_W"]))
     await check_engine(dut, pattern, {"s_axis": words}, results)

@@ -45,8 +45,12 @@ CASES: list[dict[str, int | str]] = [
     *[_case(19, 16, 0, rounding, _S16, lanes=1) for rounding in (1, 3)],
     *[_case(35, 8, 30, rounding, _RELU) for rounding in (1, 3)],
     *[_case(36, 16, 40, rounding, _U8) for rounding in (1, 3)],
-    *[_case(9, 2, 4, rounding, _RELU) | {"POW2": 1} for rounding in range(4)],
-    _case(24, 4, 20, 1, _S8) | {"POW2": 1},
+    *[_case(9, 2, 4, rounding, _RELU) | {"MANT_W": 1} for rounding in range(4)],
+    _case(24, 4, 20, 1, _S8) | {"MANT_W": 1},
+    *[_case(9, 3, 5, rounding, _RELU) | {"MANT_W": 2} for rounding in range(4)],
+    *[_case(10, bits, 4, 2, _S8) | {"MANT_W": bits} for bits in range(1, 5)],
+    _case(20, 6, 22, 3, _S16) | {"MANT_W": 3},
+    *[_case(52, 7, 46, rounding, _S16, lanes=2) | {"MANT_W": 4} for rounding in (1, 2)],
 ]
 
 
@@ -56,8 +60,6 @@ def stimuli(case: Params) -> list[tuple[int, int]]:
     low, high = act_range(case["ACC_W"], 1)
     top = (1 << case["M_W"]) - 1 if case["MUL_EN"] else 1
     bottom = 0 if case["MUL_EN"] else 1
-    if case.get("POW2") and case["ACC_W"] > 10:
-        return [(source.randint(low, high) >> source.randrange(20), source.randint(bottom, top)) for _ in range(800)]
     if case["ACC_W"] <= 10:
         muls = sorted({bottom, 1, top, top // 2}) if case["MUL_EN"] else [1]
         return [(acc, mul) for mul in muls for acc in range(low, high + 1)]
@@ -67,7 +69,7 @@ def stimuli(case: Params) -> list[tuple[int, int]]:
         power = source.randrange(case["M_W"]) if case["MUL_EN"] else 0
         mul = 1 << power if source.random() < 0.5 else source.randint(bottom, top)
         twice = 2 * (source.randint(case["QMIN"] - 3, case["QMIN"] + span) - case["ZERO"]) + 1
-        tie = (twice << case["SHIFT"]) // max(2 * mul, 1)
+        tie = (twice << case["SHIFT"]) // max(2 * factor(mul, case), 1)
         pairs.append((min(max(tie + source.randint(-1, 1), low), high), mul))
         pairs.append((source.randint(low, high), mul))
     return pairs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 from nets import add, argmax, avgpool, conv, corners, dense, depthwise, maxpool, pad, program, rescale, tensor
 
 from hwq.arith import Rounding
@@ -11,6 +12,7 @@ from hwq.ir.op import Op
 from hwq.ir.program import Program
 from hwq.ir.types import TensorType
 from hwq.ir.window import Window
+from hwq.ops import Codebook, PowerSums
 
 SAMPLES = 5
 
@@ -22,6 +24,19 @@ ODD = Window((2, 3), (1, 2), pads=(1, 0, 0, 2))
 """Uneven kernel and stride, padding on two sides alone."""
 WIDE = Window((3, 2), (1, 1), (2, 3), pads=(2, 1, 1, 2))
 """Dilated."""
+
+
+BIPOLAR = Codebook(np.array([-1, 1]))
+NO_ZERO = Codebook(np.array([-120, -77, -40, -21, -9, -4, -2, 1, 3, 6, 11, 25, 50, 81, 101, 127]))
+WITH_ZERO = Codebook(np.array([-100, -7, 0, 9, 66]))
+LARGE = Codebook(np.arange(-32_768, 32_768, 257) + np.arange(256) % 3)
+
+
+def _tables(channels: int, entries: int = 8) -> Codebook:
+    """A table for each channel; every other one has a zero."""
+    table = np.random.default_rng(channels).integers(-128, 128, (channels, entries)) | 1
+    table[::2, entries // 2] = 0
+    return Codebook(table)
 
 
 def _case(op: Op, *types: TensorType) -> Program:
@@ -67,6 +82,23 @@ def _conv() -> Iterator[tuple[str, Program]]:
     yield "16-bit-unsigned", _case(conv(u16, 3, SAME, wbits=16, bits=16, signed=False, scale="channel"), u16)
     prime = tensor(3, 4, 7)
     yield "prime_channels", _case(conv(prime, 11, SAME, scale="channel"), prime)
+    for bits in range(2, 6):
+        way = list(Rounding)[bits % 4]
+        yield f"mantissa{bits}", _case(conv(s8, 7, K3, scale=f"mantissa{bits}", rounding=way), s8)
+    wide = tensor(2, 3, 4, bits=16)
+    yield "mantissa4-wide", _case(conv(wide, 6, K1, wbits=16, scale="mantissa4", rounding=3, bits=16), wide)
+    yield "bipolar", _case(conv(u8, 5, SAME, wbits=2, coding=BIPOLAR, scale="pow2"), u8)
+    yield "bipolar-2-bit", _case(conv(two, 5, SAME, wbits=2, coding=BIPOLAR, bits=2), two)
+    yield "codebook", _case(conv(s8, 5, SAME, coding=NO_ZERO, pad=-3), s8)
+    yield "codebook-zero", _case(conv(s8, 4, S2, coding=WITH_ZERO, scale="mantissa2"), s8)
+    yield "codebook-channel", _case(conv(prime, 11, SAME, coding=_tables(11)), prime)
+    yield "codebook-channel-odd", _case(conv(u8, 5, ODD, coding=_tables(5, 3), pad=9, scale="channel"), u8)
+    yield "codebook-256", _case(conv(sixteen, 3, K3, wbits=16, coding=LARGE, bits=16), sixteen)
+    for terms in (1, 2):
+        yield f"powers{terms}", _case(conv(s8, 5, SAME, coding=PowerSums(terms), scale="pow2"), s8)
+        yield f"powers{terms}-unsigned", _case(conv(u8, 5, WIDE, wbits=5, coding=PowerSums(terms), pad=200), u8)
+    yield "powers2-2-bit", _case(conv(two, 5, SAME, wbits=2, coding=PowerSums(2), bits=2), two)
+    yield "powers2-16-bit", _case(conv(sixteen, 3, K3, wbits=16, coding=PowerSums(2), bits=16), sixteen)
 
 
 def _depthwise() -> Iterator[tuple[str, Program]]:
@@ -87,6 +119,12 @@ def _depthwise() -> Iterator[tuple[str, Program]]:
     two, sixteen = tensor(4, 4, 3, bits=2, signed=False), tensor(4, 4, 3, bits=16)
     yield "2-bit", _case(depthwise(two, SAME, wbits=2, bits=2), two)
     yield "16-bit", _case(depthwise(sixteen, SAME, wbits=16, bits=16), sixteen)
+    yield "mantissa3", _case(depthwise(s8, SAME, scale="mantissa3", rounding=2), s8)
+    yield "bipolar", _case(depthwise(two, SAME, wbits=2, coding=BIPOLAR), two)
+    yield "codebook", _case(depthwise(s8, SAME, coding=NO_ZERO, pad=5), s8)
+    yield "codebook-channel", _case(depthwise(u8, ODD, coding=_tables(5), scale="pow2"), u8)
+    yield "powers1", _case(depthwise(s8, S2, wbits=4, coding=PowerSums(1)), s8)
+    yield "powers2", _case(depthwise(u8, SAME, coding=PowerSums(2), scale="channel"), u8)
 
 
 def _dense() -> Iterator[tuple[str, Program]]:
@@ -101,6 +139,12 @@ def _dense() -> Iterator[tuple[str, Program]]:
     two, sixteen = tensor(1, 1, 13, bits=2), tensor(1, 1, 6, bits=16, signed=False)
     yield "2-bit", _case(dense(two, 6, wbits=2, bits=2, signed=False, relu=True), two)
     yield "16-bit", _case(dense(sixteen, 6, wbits=16, bits=16), sixteen)
+    yield "mantissa4", _case(dense(vector, 7, scale="mantissa4", rounding=0), vector)
+    yield "bipolar", _case(dense(image, 5, wbits=2, coding=BIPOLAR), image)
+    yield "codebook", _case(dense(vector, 7, coding=WITH_ZERO), vector)
+    yield "codebook-channel", _case(dense(image, 7, coding=_tables(7, 4), scale="channel"), image)
+    yield "powers1", _case(dense(image, 5, coding=PowerSums(1)), image)
+    yield "powers2", _case(dense(vector, 7, wbits=6, coding=PowerSums(2), scale="mantissa3"), vector)
 
 
 def _maxpool() -> Iterator[tuple[str, Program]]:

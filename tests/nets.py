@@ -16,7 +16,7 @@ from hwq.ir.op import Op
 from hwq.ir.program import Port, Program
 from hwq.ir.types import Format, TensorType
 from hwq.ir.window import Window
-from hwq.ops import Add, ArgMax, AvgPool, Conv, Dense, Depthwise, MaxPool, Pad, Rescale
+from hwq.ops import Add, ArgMax, AvgPool, Coding, Conv, Dense, Depthwise, MaxPool, Pad, Rescale
 from hwq.ops.requantised import Requantised
 
 R = TypeVar("R", bound=Requantised)
@@ -92,11 +92,14 @@ def requant(
     """A requantisation that uses the output's range and, with a `gain` of some bits, saturates now and then.
 
     `scale` is ``shift``, ``one`` (multiplier), ``channel`` (a multiplier each), ``pow2`` (a power of two each), or
-    ``three`` and ``odd``: multipliers so small that many results are ties.
+    ``three`` and ``odd``: multipliers so small that many results are ties, or ``mantissa2`` to ``mantissa5``: odd
+    parts of up to so many bits, times a power of two each.
     """
     channels = op.result(*types).channels
     rng = np.random.default_rng([seed, channels])
-    count = channels if scale in ("channel", "pow2", "odd") else 1
+    scale, mantissa = ("mantissa", int(scale[-1])) if scale.startswith("mantissa") else (scale, 1)
+    count = channels if scale in ("channel", "pow2", "odd", "mantissa") else 1
+    most = (1 << mantissa) - 1
     multiplier = {
         "shift": lambda: [1],
         "one": lambda: rng.integers(30_000, 65_536, 1).tolist(),
@@ -104,6 +107,10 @@ def requant(
         "three": lambda: [3],
         "odd": lambda: [2 * channel + 1 for channel in range(channels)],
         "pow2": lambda: (1 << rng.integers(0, 6, count)).tolist(),
+        "mantissa": lambda: [
+            most,
+            *((rng.integers(1, most + 1, count) | 1) << rng.integers(0, 6, count)).tolist(),
+        ][:count],
     }[scale]()
     top = max(multiplier)
     low, high = op.accumulator(*(type_.range for type_ in types))
@@ -117,7 +124,7 @@ def fitted(op: R, *types: TensorType, scale: str = "one", rounding: int = 1, zer
     """`op` with a requantisation (see `requant`) and the narrowest accumulator."""
     wide = replace(op, requant=_open(op))
     chosen = requant(wide, types, scale=scale, rounding=Rounding(rounding), zero=zero, relu=relu)
-    return replace(op, requant=chosen, acc_bits=max(2, signed_bits(op.accumulator(*(t.range for t in types)))))
+    return replace(op, requant=chosen, acc_bits=op.accumulator_bits(*(t.range for t in types)))
 
 
 def _open(op: Requantised) -> Requant:
@@ -129,6 +136,17 @@ def weights(shape: Sequence[int], bits: int, seed: int = 1) -> IntArray:
     low, high = int_range(bits, True)
     out = np.random.default_rng([seed, bits, *shape]).integers(low, high + 1, shape)
     out.flat[0], out.flat[-1] = low, high
+    return out
+
+
+def coded(shape: Sequence[int], bits: int, coding: Coding, seed: int = 1) -> IntArray:
+    """Random weights that `coding` expresses; each channel has its lowest and its highest one."""
+    rng = np.random.default_rng([seed, bits, *shape])
+    values = coding.values(bits)
+    rows = values if values.ndim > 1 else [np.unique(values)] * shape[0]
+    out = np.stack([rng.choice(row, shape[1:]) for row in rows])
+    for channel, row in zip(out.reshape(shape[0], -1), rows, strict=True):
+        channel[0], channel[-1] = row.min(), row.max()
     return out
 
 
@@ -155,9 +173,10 @@ def _made(kind: type[R], types: Sequence[TensorType], output: Mapping[str, Any],
     return fitted(op, *types, scale=out.scale, rounding=out.rounding, zero=out.zero, relu=out.relu)
 
 
-def _linear(shape: Sequence[int], x: TensorType, wbits: int) -> dict[str, Any]:
+def _linear(shape: Sequence[int], x: TensorType, wbits: int, coding: Coding | None) -> dict[str, Any]:
     bias = biases(shape[0], 1 << (wbits + x.bits - 1))
-    return {"weight": weights(shape, wbits), "bias": bias, "weight_bits": wbits}
+    weight = coded(shape, wbits, coding) if coding else weights(shape, wbits)
+    return {"weight": weight, "bias": bias, "weight_bits": wbits, "coding": coding}
 
 
 def conv(
@@ -168,10 +187,11 @@ def conv(
     name: str = "y",
     source: str = "a",
     wbits: int = 8,
+    coding: Coding | None = None,
     pad: int = 0,
     **output: Any,
 ) -> Conv:
-    linear = _linear((m, *window.kernel, x.channels), x, wbits)
+    linear = _linear((m, *window.kernel, x.channels), x, wbits, coding)
     return _made(Conv, (x,), output, name=name, inputs=(source,), window=window, pad_value=pad, **linear)
 
 
@@ -182,15 +202,25 @@ def depthwise(
     name: str = "y",
     source: str = "a",
     wbits: int = 8,
+    coding: Coding | None = None,
     pad: int = 0,
     **output: Any,
 ) -> Depthwise:
-    linear = _linear((x.channels, *window.kernel), x, wbits)
+    linear = _linear((x.channels, *window.kernel), x, wbits, coding)
     return _made(Depthwise, (x,), output, name=name, inputs=(source,), window=window, pad_value=pad, **linear)
 
 
-def dense(x: TensorType, m: int, *, name: str = "y", source: str = "a", wbits: int = 8, **output: Any) -> Dense:
-    return _made(Dense, (x,), output, name=name, inputs=(source,), **_linear((m, *x.shape), x, wbits))
+def dense(
+    x: TensorType,
+    m: int,
+    *,
+    name: str = "y",
+    source: str = "a",
+    wbits: int = 8,
+    coding: Coding | None = None,
+    **output: Any,
+) -> Dense:
+    return _made(Dense, (x,), output, name=name, inputs=(source,), **_linear((m, *x.shape), x, wbits, coding))
 
 
 def avgpool(

@@ -9,8 +9,13 @@ from types import FrameType
 
 import typer
 
+from hwq.cli.analyze import analyze
 from hwq.cli.commands import app
+from hwq.cli.explore import explore
 from hwq.cli.session import USAGE, Session
+
+app.command(epilog="Example: hwq analyze model.onnx --calib calib.npz --weight-bits 4")(analyze)
+app.command(epilog="Example: hwq explore model.onnx --calib calib.npz -o front/ --measure")(explore)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

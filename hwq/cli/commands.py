@@ -11,11 +11,13 @@ from typing import Annotated, Any
 import typer
 
 from hwq import api
-from hwq.cli.options import CheckOptions, QuantOptions, SimulatorName, SizeOptions, command
+from hwq.cli.budget_options import BudgetOptions
+from hwq.cli.options import CheckOptions, SimulatorName, SizeOptions, command
 from hwq.cli.session import Session
 from hwq.ir import serial
 from hwq.ir.program import Program
-from hwq.ir.storage import check_writable, save_arrays
+from hwq.ir.storage import check_writable, save_arrays, write_atomically
+from hwq.quant.config_file import write_options
 from hwq.report import terminal
 from hwq.report.summary import summarise
 from hwq.verify.check import SIMULATORS, Verification
@@ -75,11 +77,18 @@ def quantize(
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="NET.hwq", help="File to write.", show_default=False)
     ],
-    options: QuantOptions,
+    options: BudgetOptions,
+    write_config: Annotated[
+        Path | None, typer.Option(metavar="FILE.toml", help="Also write all options in force to a file.")
+    ] = None,
 ) -> None:
     """Make the integer program of a model."""
-    check_writable(output)
-    config = options.config()
+    config = options.quant_config()
+    for path in (output, write_config):
+        if path is not None:
+            check_writable(path)
+    if write_config is not None:
+        write_atomically(write_config, write_options(config).encode())
     started = time.monotonic()
     program = api.quantize(model, calib, config, session.progress)
     session.progress("Writing")
@@ -212,7 +221,7 @@ def build(
     model: Model,
     calib: Calib,
     output: BuildFolder,
-    quant: QuantOptions,
+    quant: BudgetOptions,
     size: SizeOptions,
     check: CheckOptions,
     sim: Annotated[
@@ -221,7 +230,7 @@ def build(
     ] = None,
 ) -> int:
     """Quantise, simulate, generate, verify and report in one go."""
-    config, target = quant.config(), size.target()
+    config, target = quant.quant_config(), size.target()
     started = time.monotonic()
     summary, runs = api.build(
         model, calib, output, config, target, sim.value if sim else None,

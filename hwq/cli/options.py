@@ -12,26 +12,14 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from hwq.api import Target
-from hwq.arith import Rounding
 from hwq.cli.session import Session
 from hwq.emit.generate import DEFAULT_FRAMES
 from hwq.errors import BadInput
 from hwq.hw.solve import DEFAULT_MULTIPLIERS
-from hwq.quant.config import Head, QuantConfig, RangeMethod, ScaleKind, ZeroPoints
 
-_QUANT = "Quantisation"
 _SIZE = "Size: --cycles, --multipliers, --folding, or --fps with --clock"
 _CHECK = "Verification"
 _OUTPUT = "Output"
-
-
-class RoundingName(Enum):
-    """Values of `--rounding`, under the names of `hwq.arith.Rounding`."""
-
-    HALF_UP = "half-up"
-    HALF_EVEN = "half-even"
-    HALF_AWAY = "half-away"
-    FLOOR = "floor"
 
 
 class SimulatorName(Enum):
@@ -53,87 +41,6 @@ class OutputOptions:
         bool,
         typer.Option("-v", "--verbose", help="Print each step on standard error.", rich_help_panel=_OUTPUT),
     ] = False
-
-
-@dataclass(frozen=True, slots=True)
-class QuantOptions:
-    """Options of `hwq quantize`."""
-
-    weight_bits: Annotated[
-        int, typer.Option(metavar="BITS", help="Bits of a weight, 2 to 16.", rich_help_panel=_QUANT)
-    ] = 8
-    act_bits: Annotated[
-        int, typer.Option(metavar="BITS", help="Bits of an activation, 2 to 16.", rich_help_panel=_QUANT)
-    ] = 8
-    output_bits: Annotated[
-        int | None,
-        typer.Option(
-            metavar="BITS",
-            help="Bits of an output of the model, 2 to 16.",
-            show_default="--act-bits",
-            rich_help_panel=_QUANT,
-        ),
-    ] = None
-    scale: Annotated[
-        ScaleKind,
-        typer.Option(
-            metavar="KIND",
-            help="pow2: powers of two, in hardware shifts. fixed: any scale, in hardware multipliers.",
-            rich_help_panel=_QUANT,
-        ),
-    ] = ScaleKind.POW2
-    per_channel: Annotated[
-        bool,
-        typer.Option(
-            "--per-channel/--per-tensor", help="A scale for each output channel of the weights.", rich_help_panel=_QUANT
-        ),
-    ] = True
-    zero_points: Annotated[
-        ZeroPoints,
-        typer.Option(
-            metavar="WHICH",
-            help="Which tensors with both signs get a zero point: none, inputs or all.",
-            rich_help_panel=_QUANT,
-        ),
-    ] = ZeroPoints.INPUTS
-    range: Annotated[
-        RangeMethod,
-        typer.Option(
-            metavar="METHOD",
-            help="How the range of an activation is chosen: max, percentile or mse.",
-            rich_help_panel=_QUANT,
-        ),
-    ] = RangeMethod.MSE
-    percentile: Annotated[
-        float,
-        typer.Option(
-            metavar="PERCENT", help="Share of the values that --range percentile keeps.", rich_help_panel=_QUANT
-        ),
-    ] = 99.99
-    rounding: Annotated[
-        RoundingName,
-        typer.Option(
-            metavar="MODE",
-            help="How a fraction is rounded: half-up, half-even, half-away or floor.",
-            rich_help_panel=_QUANT,
-        ),
-    ] = RoundingName.HALF_UP
-    bias_correction: Annotated[
-        bool, typer.Option(help="Move biases so that the mean error is zero.", rich_help_panel=_QUANT)
-    ] = True
-    head: Annotated[
-        Head,
-        typer.Option(
-            metavar="WHAT",
-            help="What leaves the hardware: logits, or argmax, the index of the largest.",
-            rich_help_panel=_QUANT,
-        ),
-    ] = Head.LOGITS
-
-    def config(self) -> QuantConfig:
-        """The same, checked, as the quantiser takes it."""
-        given = {field.name: getattr(self, field.name) for field in fields(self)}
-        return QuantConfig(**{**given, "rounding": Rounding[self.rounding.name]})
 
 
 @dataclass(frozen=True, slots=True)

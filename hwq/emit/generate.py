@@ -66,6 +66,7 @@ def manifest(plan: Plan) -> dict[str, Any]:
         "top": plan.program.name,
         "cycles_formula": plan.interval,
         "multipliers": plan.multipliers,
+        "shift_add_lanes": plan.shift_add_lanes,
         "requant_multipliers": plan.requant_multipliers,
         "utilisation": plan.utilisation,
         "macs": mac_count(plan.program),

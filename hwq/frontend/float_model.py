@@ -164,6 +164,11 @@ class _Writer:
         if (clip.low, clip.high) == (0.0, math.inf):
             self._node("Relu", [source], output)
             return
+        if clip.factors is not None:
+            lowest, highest = (bound.reshape(-1, 1, 1) for bound in clip.bounds())
+            self._node("Max", [source, self._constant(f"{output}:low", lowest)], f"{output}:above")
+            self._node("Min", [f"{output}:above", self._constant(f"{output}:high", highest)], output)
+            return
         low = "" if clip.low == -math.inf else self._constant(f"{output}:low", clip.low)
         high = "" if clip.high == math.inf else self._constant(f"{output}:high", clip.high)
         self._node("Clip", [source, low, high], output)

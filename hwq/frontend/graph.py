@@ -22,15 +22,30 @@ Pads = tuple[int, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """Bounds that an activation imposes on its input: ReLU is (0, inf), ReLU6 is (0, 6)."""
+    """Bounds that an activation imposes on its input: ReLU is (0, inf), ReLU6 is (0, 6).
+
+    With `factors` channel c has the bounds ``low * factors[c]`` and ``high * factors[c]``.
+    """
 
     low: float = -math.inf
     high: float = math.inf
+    factors: tuple[float, ...] | None = None
 
     @property
     def is_identity(self) -> bool:
         """True when nothing is clipped."""
         return self.low == -math.inf and self.high == math.inf
+
+    def bounds(self) -> tuple[FloatArray, FloatArray]:
+        """Lower and upper bounds, of one element or one for each channel."""
+        factors = np.array(self.factors or 1.0)
+        return np.array(self.low) * factors, np.array(self.high) * factors
+
+    def times(self, factors: FloatArray) -> Clip:
+        """The clip of a tensor whose channels were multiplied by `factors`."""
+        if self.low in (0.0, -math.inf) and self.high == math.inf:
+            return self
+        return replace(self, factors=tuple(float(f) for f in factors * (self.factors or 1.0)))
 
     def then(self, outer: Clip) -> Clip:
         """The clip that equals this one followed by `outer`."""

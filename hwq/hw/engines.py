@@ -7,28 +7,31 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from hwq.arith import Requant
-from hwq.hw.fold import Fold, ceil_div, cycles, is_global, ring_rows, window_of
+from hwq.hw.fold import Fold, ceil_div, cycles, is_global, multiplies, ring_rows, window_of
 from hwq.hw.netlist import Instance, Netlist, ParamValue, Stream
-from hwq.hw.pack import bias_words, multiplier_words, weight_words
+from hwq.hw.pack import bias_words, code_bits, multiplier_words, table_words, tables, weight_words
 from hwq.ir.op import Op
 from hwq.ir.program import Program
-from hwq.ops import Add, ArgMax, AvgPool, Conv, Dense, Depthwise, Linear, MaxPool, Pad, Rescale
-from hwq.ops.requantised import Requantised
+from hwq.ops import Add, ArgMax, AvgPool, Conv, Dense, Depthwise, Linear, MaxPool, Pad, PowerSums, Rescale
 
 Params = dict[str, ParamValue]
 
 
-def requant_words(requant: Requant) -> list[int]:
-    """What the multiplier ROM holds for each channel: multipliers, or their exponents."""
-    return [m.bit_length() - 1 for m in requant.multiplier] if requant.is_pow2 else list(requant.multiplier)
-
-
 def requant_params(requant: Requant) -> Params:
-    """Parameters of rule R1, but for the multiplier itself."""
+    """Parameters of rule R1, but for the multiplier."""
     return {
-        "MUL_EN": int(not requant.is_shift), "M_W": requant.multiplier_bits, "SHIFT": requant.shift,
-        "ROUND": int(requant.rounding), "ZERO": requant.zero_point, "QMIN": requant.qmin, "QMAX": requant.qmax,
+        "SHIFT": requant.shift, "ROUND": int(requant.rounding), "ZERO": requant.zero_point, "QMIN": requant.qmin,
+        "QMAX": requant.qmax,
     }  # fmt: skip
+
+
+def multiplier_params(requant: Requant) -> Params:
+    """Whether rule R1 multiplies, by odd parts of how many bits (0: by plain integers), and the width of a word."""
+    return {
+        "MUL_EN": int(not requant.is_shift),
+        "MANT_W": 0 if requant.multiplies else requant.mantissa_bits,
+        "M_W": requant.word_bits,
+    }
 
 
 def wide(value: int) -> str:
@@ -58,26 +61,43 @@ def _linear(net: Netlist, program: Program, op: Linear, fold: Fold, sources: Seq
     replay = 1 if depthwise or fold.parallel else folds
     taps = _window_unit(net, program, op, fold, sources[0], replay, depthwise)
     out = _result(net, program, op, fold)
-    mul_file = ""
-    rom_bits = max(1, max(requant_words(op.requant)).bit_length())
-    requant = requant_params(op.requant) | {
-        "POW2": int(op.requant.is_pow2 and not op.requant.is_shift),
-        "M_W": rom_bits,
-    }
-    if not op.requant.is_shift:
-        values = np.array(requant_words(op.requant), np.int64)
-        words = multiplier_words(values, op.channels, fold, rom_bits)
-        mul_file = net.rom(f"{op.name}_mul", fold.lanes_out * rom_bits, words)
     params: Params = {
         "PE": fold.pe, "SIMD": fold.simd, "ACT_W": x.bits, "ACT_SIGNED": int(x.signed),
         "WGT_W": op.weight_bits, "ACC_W": op.acc_bits, "SF": steps, "NF": folds, "CHANNELS": op.channels,
         "DEPTHWISE": int(depthwise), "HOLD": int(fold.parallel and not depthwise and folds > 1),
-        "WGT_FILE": net.rom(f"{op.name}_weight", fold.multipliers * op.weight_bits, weight_words(op, fold, depthwise)),
+        **_weight_params(net, op, fold, depthwise),
         "BIAS_FILE": net.rom(f"{op.name}_bias", fold.pe * op.acc_bits, bias_words(op, fold)),
-        "MUL_FILE": mul_file, "RQ": fold.lanes_out, "OUT_W": op.bits, **requant,
+        **_multiplier_rom(net, op, fold), "RQ": fold.lanes_out, "OUT_W": op.bits, **requant_params(op.requant),
     }  # fmt: skip
     net.parts.append(Instance("hwq_mvau", f"u_{op.name}", params, {"s_axis": taps, "m_axis": out}))
     return out
+
+
+def _weight_params(net: Netlist, op: Linear, fold: Fold, depthwise: bool) -> Params:
+    """The weight ROM, and how its words become weights (rules L5, L6)."""
+    values = tables(op, fold, depthwise)
+    bits = code_bits(op, values)
+    params: Params = {}
+    if isinstance(op.coding, PowerSums):
+        params = {"CODE_W": bits, "TERMS": op.coding.terms}
+    elif values is not None:
+        by_channel, entries = values.ndim - 1, values.shape[-1]
+        width = (fold.pe if by_channel else 1) * entries * op.weight_bits
+        params = {
+            "CODE_W": bits, "ENTRIES": entries, "CHANNEL_TABLES": by_channel,
+            "TABLE_FILE": net.rom(f"{op.name}_table", width, table_words(values, fold, op.weight_bits)),
+        }  # fmt: skip
+    file = net.rom(f"{op.name}_weight", fold.multipliers * bits, weight_words(op, fold, depthwise))
+    return {**params, "WGT_FILE": file}
+
+
+def _multiplier_rom(net: Netlist, op: Linear, fold: Fold) -> Params:
+    """The multipliers of the channels, in memory unless all are 1."""
+    file, bits = "", op.requant.word_bits
+    if not op.requant.is_shift:
+        words = multiplier_words(np.array(op.requant.words, np.int64), op.channels, fold, bits)
+        file = net.rom(f"{op.name}_mul", fold.lanes_out * bits, words)
+    return {"MUL_FILE": file, **multiplier_params(op.requant)}
 
 
 def _window_unit(
@@ -128,8 +148,9 @@ def _pool(net: Netlist, program: Program, op: AvgPool | MaxPool | Pad, fold: Fol
 def _summed(op: AvgPool | Rescale) -> Params:
     return {
         "BIAS": wide(op.bias),
-        "MUL": op.requant.multiplier[0],
+        "MUL": op.requant.words[0],
         "ACC_W": op.acc_bits,
+        **multiplier_params(op.requant),
         **requant_params(op.requant),
     }
 
@@ -152,11 +173,10 @@ def _elementwise(net: Netlist, program: Program, op: Op, fold: Fold, sources: Se
 
 def _add(net: Netlist, program: Program, op: Add, fold: Fold, sources: Sequence[Stream]) -> Stream:
     a, b = program.input_types_of(op)
-    requant = requant_params(op.requant)
-    del requant["MUL_EN"], requant["M_W"]
     params: Params = {
         "LANES": fold.lanes_in, "A_W": a.bits, "A_SIGNED": int(a.signed), "B_W": b.bits, "B_SIGNED": int(b.signed),
-        "MA": op.factors[0], "MB": op.factors[1], "BIAS": wide(op.bias), "OUT_W": op.bits, **requant,
+        "MA": op.factors[0], "MB": op.factors[1], "BIAS": wide(op.bias), "OUT_W": op.bits,
+        **requant_params(op.requant),
     }  # fmt: skip
     out = _result(net, program, op, fold)
     ports = {"a_axis": sources[0], "b_axis": sources[1], "m_axis": out}
@@ -172,5 +192,4 @@ _BUILD: dict[type[Op], Callable[..., Stream]] = {
 
 def requant_multipliers(op: Op, fold: Fold) -> int:
     """Multipliers in the requantiser of an engine."""
-    multiplies = isinstance(op, Requantised) and not op.requant.is_pow2
-    return fold.lanes_out if multiplies else 0
+    return fold.lanes_out if multiplies(op) else 0

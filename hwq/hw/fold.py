@@ -49,6 +49,11 @@ class Option:
     cost: float
 
 
+def multiplies(op: Op) -> bool:
+    """Whether the requantiser of `op` has multipliers."""
+    return isinstance(op, Requantised) and op.requant.multiplies
+
+
 def window_of(op: Op, x: TensorType) -> Window:
     """The window of an operation; a dense layer is one window over the whole input."""
     if isinstance(op, Dense):
@@ -121,7 +126,8 @@ def _parallel_cycles(window: Window, x: TensorType, y: TensorType, busy: int) ->
 def options(program: Program, op: Op) -> list[Option]:
     """Every way of building `op` that no other way beats in both cycles and cost, the cheapest first."""
     x, y = program.types[op.inputs[0]], program.types[op.name]
-    found = [Option(fold, cycles(op, fold, x, y), _cost(op, fold)) for fold in _folds(op, x, y)]
+    lane = 1.0 if multiplies(op) else 0.4
+    found = [Option(fold, cycles(op, fold, x, y), _cost(fold, lane)) for fold in _folds(op, x, y)]
     found.sort(key=lambda o: (o.cost, o.cycles))
     best: list[Option] = []
     for option in found:
@@ -130,10 +136,9 @@ def options(program: Program, op: Op) -> list[Option]:
     return best
 
 
-def _cost(op: Op, fold: Fold) -> float:
-    """Multipliers, and a share for each requantiser lane: a whole one where it multiplies."""
-    multiplies = isinstance(op, Requantised) and not op.requant.is_pow2
-    return fold.multipliers + fold.lanes_out * (1.0 if multiplies else 0.4) + 0.01 * fold.lanes_in
+def _cost(fold: Fold, lane: float) -> float:
+    """Multipliers of the array, `lane` for each lane of the requantiser, and a little for the stream."""
+    return fold.multipliers + fold.lanes_out * lane + 0.01 * fold.lanes_in
 
 
 def _folds(op: Op, x: TensorType, y: TensorType) -> Iterator[Fold]:

@@ -6,7 +6,8 @@ import numpy as np
 
 from hwq.arith import IntArray
 from hwq.hw.fold import Fold
-from hwq.ops import Linear
+from hwq.ops import Linear, PowerSums
+from hwq.ops.coding import codes
 
 
 def hex_words(values: IntArray, bits: int) -> list[str]:
@@ -35,19 +36,51 @@ def stream_words(tensor: IntArray, lanes: int, bits: int) -> list[str]:
     return hex_words(_grouped(rows, lanes).reshape(-1, lanes), bits)
 
 
+def tables(op: Linear, fold: Fold, depthwise: bool) -> IntArray | None:
+    """The weight of each code as the hardware has it: (codes,), or (M, codes); None for plain weights.
+
+    Code 0 is the weight 0 wherever there is one.  A codebook without gets one where lanes are idle, as those have code
+    0 and read whatever a stream carries beyond its channels.
+    """
+    if op.coding is None:
+        return None
+    values = op.coding.values(op.weight_bits)
+    if isinstance(op.coding, PowerSums):
+        return values
+    values = np.take_along_axis(values, np.argsort(values != 0, axis=-1, kind="stable"), -1)
+    idle = not depthwise and op.weight.shape[-1] % fold.lanes_in > 0
+    if idle and values[..., 0].any():
+        values = np.concatenate([np.zeros((*values.shape[:-1], 1), np.int64), values], axis=-1)
+    return values
+
+
+def code_bits(op: Linear, values: IntArray | None) -> int:
+    """Bits of a stored weight; `values` are its `tables`."""
+    return op.weight_bits if values is None else int(values.shape[-1] - 1).bit_length()
+
+
+def table_words(values: IntArray, fold: Fold, bits: int) -> list[str]:
+    """One word for each output fold, with the tables of its PEs; or one word with the only table."""
+    rows = _pad(values, 0, fold.pe).reshape(-1, fold.pe * values.shape[-1]) if values.ndim > 1 else values[None]
+    return hex_words(rows, bits)
+
+
 def weight_words(op: Linear, fold: Fold, depthwise: bool) -> list[str]:
     """One word for each fold step nf * SF + sf; lane p * SIMD + s (see hwq_mvau.sv)."""
-    kernel = op.weight.reshape(op.channels, -1, 1 if depthwise else op.weight.shape[-1])
+    values = tables(op, fold, depthwise)
+    stored = op.weight if values is None else codes(op.weight, values, op.weight_bits)
+    bits = code_bits(op, values)
+    kernel = stored.reshape(op.channels, -1, 1 if depthwise else op.weight.shape[-1])
     by_pe = _pad(kernel, 0, fold.pe)
     nf, taps = by_pe.shape[0] // fold.pe, kernel.shape[1]
     if depthwise:
         steps = by_pe.reshape(nf, fold.pe, taps)
         lanes = steps if fold.parallel else steps.transpose(0, 2, 1)
-        return hex_words(lanes.reshape(nf * (1 if fold.parallel else taps), -1), op.weight_bits)
+        return hex_words(lanes.reshape(nf * (1 if fold.parallel else taps), -1), bits)
     grouped = _pad(by_pe, 2, fold.lanes_in).reshape(nf, fold.pe, taps, -1, fold.lanes_in)
     order = (0, 3, 1, 2, 4) if fold.parallel else (0, 2, 3, 1, 4)
     steps = grouped.transpose(order)
-    return hex_words(steps.reshape(-1, fold.pe * fold.simd), op.weight_bits)
+    return hex_words(steps.reshape(-1, fold.pe * fold.simd), bits)
 
 
 def bias_words(op: Linear, fold: Fold) -> list[str]:

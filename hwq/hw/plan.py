@@ -9,10 +9,11 @@ from math import lcm
 
 from hwq.hw.engines import build, requant_multipliers
 from hwq.hw.fifo import beats, branch_depths
-from hwq.hw.fold import Fold, ceil_div, cycles, mac_count
+from hwq.hw.fold import Fold, ceil_div, cycles, linear_ops, mac_count
 from hwq.hw.netlist import Fork, Instance, Netlist, Stream
 from hwq.ir.op import Op
 from hwq.ir.program import Port, Program
+from hwq.ops import PowerSums
 
 BRAM_DEPTH = 64
 """FIFOs deeper than this use block RAM."""
@@ -61,8 +62,15 @@ class Plan:
 
     @property
     def multipliers(self) -> int:
-        """Multipliers of all MAC arrays."""
+        """Multipliers of all MAC arrays, `shift_add_lanes` included."""
         return sum(fold.multipliers for fold in self.folds.values())
+
+    @property
+    def shift_add_lanes(self) -> int:
+        """Those of `multipliers` that are shifts and adders, because their weights are sums of powers of two."""
+        return sum(
+            self.folds[op.name].multipliers for op in linear_ops(self.program) if isinstance(op.coding, PowerSums)
+        )
 
     @property
     def requant_multipliers(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from enum import IntEnum
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,15 @@ from hwq.ir.types import Format, TensorType
 from hwq.ir.window import Window
 
 VALUES: dict[str, type] = {cls.__name__: cls for cls in (Requant, Window, TensorType, Format, Port)}
+"""Plain values that a text may name."""
+
+ValueType = TypeVar("ValueType", bound=type)
+
+
+def register_value(cls: ValueType) -> ValueType:
+    """Class decorator: add a dataclass to `VALUES`."""
+    VALUES[cls.__name__] = cls
+    return cls
 
 
 def encode(value: Any, arrays: dict[str, np.ndarray], path: str) -> Any:

@@ -113,6 +113,8 @@ class Program:
             width = getattr(op, "acc_bits", None)
             if accumulator is not None and width is not None and signed_bits(accumulator) > width:
                 refusals.append(f"{op.name} ({op.kind}): its accumulator spans {accumulator}, more than {width} bits")
+            elif width is not None and signed_bits(getattr(op, "start", (0, 0))) > width:
+                refusals.append(f"{op.name} ({op.kind}): a bias needs more than the accumulator's {width} bits")
             if op.magnitude(*ins).bit_length() > MAX_BITS:
                 refusals.append(
                     f"{op.name} ({op.kind}): an intermediate needs {op.magnitude(*ins).bit_length()} bits, "

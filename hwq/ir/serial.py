@@ -18,7 +18,7 @@ from hwq.ir.codec import decode, encode
 from hwq.ir.program import Program
 from hwq.ir.storage import EPOCH, write_atomically
 
-VERSION = 1
+VERSION = 2
 MAX_MEMBER = 1 << 31
 """Largest unpacked size of one member, in bytes: a zip bomb is refused."""
 

@@ -40,8 +40,9 @@ def _typed(program: Program, tensor: str) -> str:
 def _line(program: Program, op: Op) -> str:
     shown = [f"%{name}" for name in op.inputs]
     for field in dataclasses.fields(op):
-        if field.name not in _HIDDEN:
-            shown.append(_attribute(field.name, getattr(op, field.name)))
+        value = getattr(op, field.name)
+        if field.name not in _HIDDEN and value is not None:
+            shown.append(_attribute(field.name, value))
     width = getattr(op, "acc_bits", None)
     if width is not None:
         shown.append(f"acc=s{width}")
@@ -57,4 +58,7 @@ def _attribute(name: str, value: Any) -> str:
         return str(value)
     if isinstance(value, Requant):
         return f"q={value}"
+    if dataclasses.is_dataclass(value):
+        fields = [_attribute(field.name, getattr(value, field.name)) for field in dataclasses.fields(value)]
+        return f"{name}={type(value).__name__.lower()}({', '.join(fields)})"
     return f"{name}={value}"

@@ -3,6 +3,7 @@
 from hwq.ops.add import Add
 from hwq.ops.argmax import ArgMax
 from hwq.ops.avgpool import AvgPool
+from hwq.ops.coding import Codebook, Coding, PowerSums
 from hwq.ops.conv import Conv
 from hwq.ops.dense import Dense
 from hwq.ops.depthwise import Depthwise
@@ -11,4 +12,7 @@ from hwq.ops.maxpool import MaxPool
 from hwq.ops.pad import Pad
 from hwq.ops.rescale import Rescale
 
-__all__ = ["Add", "ArgMax", "AvgPool", "Conv", "Dense", "Depthwise", "Linear", "MaxPool", "Pad", "Rescale"]
+__all__ = [
+    "Add", "ArgMax", "AvgPool", "Codebook", "Coding", "Conv", "Dense", "Depthwise", "Linear", "MaxPool", "Pad",
+    "PowerSums", "Rescale",
+]  # fmt: skip

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwq.arith import IntArray, Interval, int_range
+from hwq.ir.program import MAX_TENSOR_BITS
+from hwq.ops.coding import Coding, codes
 from hwq.ops.requantised import Requantised
 
 
@@ -16,12 +18,14 @@ class Linear(Requantised):
     """acc[m] = sum(weight[m] * x) + bias[m] over a window (rule L1).
 
     `weight` is int64 with the output channel first, `bias` int64 (M,) at accumulator scale with the zero
-    point of the input folded in (rule L2): acc = sum(w * q) + (b - z * sum(w)).
+    point of the input folded in (rule L2): acc = sum(w * q) + (b - z * sum(w)).  `coding` says how the hardware stores
+    the weights; `weight` holds their values whatever it is.
     """
 
     weight: IntArray
     bias: IntArray
     weight_bits: int
+    coding: Coding | None = None
 
     @property
     def channels(self) -> int:
@@ -32,6 +36,26 @@ class Linear(Requantised):
     def macs_per_pixel(self) -> int:
         """Multiplications for one output pixel."""
         return self.weight.size
+
+    @property
+    def stored_bits(self) -> int:
+        """Bits of one weight in memory."""
+        return self.coding.stored_bits(self.weight_bits) if self.coding else self.weight_bits
+
+    @property
+    def table_bits(self) -> int:
+        """Bits of the tables that the stored weights point into."""
+        return self.coding.table_bits(self.weight_bits) if self.coding else 0
+
+    @property
+    def rom_bits(self) -> int:
+        """Bits of all weights and tables."""
+        return self.weight.size * self.stored_bits + self.table_bits
+
+    @property
+    def start(self) -> Interval:
+        """The biases."""
+        return int(self.bias.min()), int(self.bias.max())
 
     @abstractmethod
     def reach(self, interval: Interval) -> Interval:
@@ -53,7 +77,7 @@ class Linear(Requantised):
         return int(sums.max())
 
     def check_weights(self, shape: tuple[int, ...]) -> None:
-        """Refuse weights or a bias of another shape than `shape`, or wider than `weight_bits`."""
+        """Refuse weights or a bias of another shape than `shape`, wider than `weight_bits`, or not of the coding."""
         if self.weight.shape != shape:
             raise ValueError(f"weight has shape {self.weight.shape}, expected {shape}")
         if self.bias.shape != (shape[0],):
@@ -61,3 +85,6 @@ class Linear(Requantised):
         low, high = int_range(self.weight_bits, True)
         if self.weight.min() < low or self.weight.max() > high:
             raise ValueError(f"weights exceed {self.weight_bits} bits")
+        if self.coding and self.weight_bits <= MAX_TENSOR_BITS:  # wider ones are refused by Program.verify
+            self.coding.check(shape[0], self.weight_bits)
+            codes(self.weight, self.coding.values(self.weight_bits), self.weight_bits)

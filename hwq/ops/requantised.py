@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hwq.arith import IntArray, Interval, Requant, shift_round
+from hwq.arith import IntArray, Interval, Requant, shift_round, signed_bits
 from hwq.ir.op import Op
 from hwq.ir.types import TensorType
 
@@ -21,6 +21,11 @@ class Requantised(Op):
     bits: int
     signed: bool
 
+    @property
+    def start(self) -> Interval:
+        """Bounds of what an accumulator holds before it has seen an input."""
+        return 0, 0
+
     @abstractmethod
     def accumulate(self, *xs: IntArray) -> IntArray:
         """The accumulators, bias included: int64 (batch, rows, columns, channels)."""
@@ -28,6 +33,10 @@ class Requantised(Op):
     @abstractmethod
     def accumulator(self, *intervals: Interval) -> Interval:
         """Exact lowest and highest accumulator over all channels."""
+
+    def accumulator_bits(self, *intervals: Interval) -> int:
+        """Width of the narrowest accumulator; at least 2, a sign and a value (rule L3)."""
+        return max(2, signed_bits(self.start), signed_bits(self.accumulator(*intervals)))
 
     @abstractmethod
     def partial_sum(self, *intervals: Interval) -> int:

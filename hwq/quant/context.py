@@ -6,13 +6,14 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from hwq.arith import Interval, Requant, quantise, signed_bits
+from hwq.arith import Interval, Requant, quantise
 from hwq.frontend.graph import Clip, FloatGraph
 from hwq.ir.op import Op
 from hwq.ir.types import Format, TensorType
 from hwq.ops.requantised import Requantised
 from hwq.quant.config import QuantConfig
 from hwq.quant.factors import as_multipliers
+from hwq.quant.fitting import Weights
 
 R = TypeVar("R", bound=Requantised)
 
@@ -25,6 +26,7 @@ class Context:
     config: QuantConfig
     formats: dict[str, Format]
     types: dict[str, TensorType]
+    weights: Weights
     ops: list[Op] = field(default_factory=list)
 
     def requant(self, name: str, ratios: list[float], clip: Clip) -> Requant:
@@ -35,21 +37,17 @@ class Context:
         return self.clamped(name, multipliers, shift, clip)
 
     def clamped(self, name: str, multipliers: tuple[int, ...], shift: int, clip: Clip) -> Requant:
-        """Requantisation with the output's zero point, clamped to its type and to `clip`."""
+        """Requantisation with the output's zero point, clamped to its type and to the tightest bounds of `clip`."""
         form, type_ = self.formats[name], self.types[name]
         qmin, qmax = type_.range
+        low, high = clip.bounds()
         if not math.isinf(clip.low):
-            qmin = int(quantise(clip.low, form.scale, form.zero_point, qmin, qmax))  # type: ignore[arg-type]
+            qmin = int(quantise(low.max(), form.scale, form.zero_point, qmin, qmax))
         if not math.isinf(clip.high):
-            qmax = int(quantise(clip.high, form.scale, form.zero_point, qmin, qmax))  # type: ignore[arg-type]
+            qmax = int(quantise(high.min(), form.scale, form.zero_point, qmin, qmax))
         return Requant(multipliers, shift, self.config.rounding, form.zero_point, qmin, qmax)
-
-    def type_of(self, name: str, bits: int, signed: bool) -> TensorType:
-        """Type of tensor `name` in stream order (height, width, channels)."""
-        channels, height, width = self.graph.shapes[name]
-        return TensorType((height, width, channels), bits, signed)
 
 
 def with_accumulator(op: R, *intervals: Interval) -> R:
-    """`op` with the accumulator width that inputs within `intervals` need; at least 2, a sign and a value."""
-    return replace(op, acc_bits=max(2, signed_bits(op.accumulator(*intervals))))
+    """`op` with the narrowest accumulator for inputs within `intervals`."""
+    return replace(op, acc_bits=op.accumulator_bits(*intervals))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 
 from hwq.ir.program import Program
+from hwq.quant.calibration import Calibration
 from hwq.sim.fast import simulate_fast
 
 
@@ -32,22 +31,14 @@ class SignalToNoise:
         }
 
 
-def layer_errors(
-    program: Program, batches: Iterable[tuple[dict[str, np.ndarray], dict[str, np.ndarray]]]
-) -> dict[str, float | None]:
-    """SQNR in dB of every tensor.
-
-    Parameters
-    ----------
-    batches
-        Pairs: integers of the inputs (batch, height, width, channels), and the float network's tensors
-        (batch, channels, height, width).
-    """
+def layer_errors(program: Program, data: Calibration) -> dict[str, float | None]:
+    """SQNR in dB of every tensor that an operation makes, on calibration data."""
     ratio = SignalToNoise()
-    for integers, reals in batches:
+    inputs = list(program.input_types)
+    for reals in data.batches(data.tensors):
+        integers = {name: program.formats[name].quantise(reals[name], program.types[name]) for name in inputs}
         values = simulate_fast(program, integers, keep_all=True)
-        for op in program.ops:
-            if op.name in reals:
-                got = program.formats[op.name].dequantise(values[op.name]).transpose(0, 3, 1, 2)
-                ratio.update(op.name, reals[op.name], got)
+        for name in data.tensors:
+            if name not in inputs:
+                ratio.update(name, reals[name], program.formats[name].dequantise(values[name]))
     return ratio.decibels()

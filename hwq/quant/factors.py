@@ -13,7 +13,8 @@ def as_multipliers(ratios: Sequence[float]) -> tuple[tuple[int, ...], int]:
     """Integers m and one shift s with m / 2**s next to each of `ratios`, in lowest terms.
 
     The largest m uses all 16 bits before common factors of two are removed, so powers of two are exact as
-    long as they lie within 2**15 of one another.  A ratio above zero never becomes zero.
+    long as they lie within 2**15 of one another.  A ratio above zero never becomes zero,
+    and one that is out of reach becomes the largest power of two.
 
     Examples
     --------
@@ -27,7 +28,8 @@ def as_multipliers(ratios: Sequence[float]) -> tuple[tuple[int, ...], int]:
     shift = MULTIPLIER_BITS - math.frexp(max(ratios))[1]
     shift = max(0, min(shift, MAX_SHIFT))
     top = (1 << MULTIPLIER_BITS) - 1
-    multipliers = [min(top, max(1, math.floor(ratio * 2.0**shift + 0.5))) for ratio in ratios]
+    nearest = (math.floor(ratio * 2.0**shift + 0.5) for ratio in ratios)
+    multipliers = [max(1, m) if m <= top else 1 << (MULTIPLIER_BITS - 1) for m in nearest]
     while shift > 0 and all(m % 2 == 0 for m in multipliers):
         multipliers, shift = [m // 2 for m in multipliers], shift - 1
     return tuple(multipliers), shift

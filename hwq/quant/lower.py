@@ -11,33 +11,28 @@ from hwq.arith import Interval
 from hwq.frontend import graph as fg
 from hwq.ir.op import Op
 from hwq.ir.program import Port, Program
-from hwq.ir.types import Format, TensorType
+from hwq.ir.types import TensorType
 from hwq.ir.window import Window
 from hwq.ops import Add, ArgMax, AvgPool, MaxPool, Pad, Rescale
-from hwq.quant.config import QuantConfig, ZeroPoints
+from hwq.quant.config import QuantConfig
 from hwq.quant.context import Context, with_accumulator
 from hwq.quant.factors import as_multipliers
+from hwq.quant.fitting import Weights
+from hwq.quant.formats import Formats
 from hwq.quant.linear import lower_linear
-from hwq.quant.observers import Observation
-from hwq.quant.ranges import activation_format
 
 
-def lower(
-    graph: fg.FloatGraph,
-    inputs: dict[str, tuple[Format, bool]],
-    seen: dict[str, Observation],
-    config: QuantConfig,
-) -> Program:
-    """The integer program of `graph`: `inputs` gives format and signedness of its inputs, `seen` decides the others."""
-    ctx = Context(graph, config, {}, {})
-    for name, (form, signed) in inputs.items():
-        ctx.formats[name], ctx.types[name] = form, ctx.type_of(name, config.act_bits, signed)
-    intervals: dict[str, Interval] = {name: type_.range for name, type_ in ctx.types.items()}
+def lower(graph: fg.FloatGraph, formats: Formats, config: QuantConfig, weights: Weights) -> Program:
+    """The integer program of `graph`, whose tensors get `formats` and whose linear layers get `weights`."""
+    types = {name: chosen.type(graph.shapes[name]) for name, chosen in formats.items()}
+    forms = {name: chosen.form for name, chosen in formats.items()}
+    ctx = Context(graph, config, forms, types, weights)
+    intervals: dict[str, Interval] = {port.tensor: types[port.tensor].range for port in graph.inputs}
     for layer in graph.layers:
-        _choose(ctx, layer.name, seen, layer)
         ins = tuple(intervals[name] for name in layer.inputs)
         op = _LOWER[type(layer)](ctx, layer, ins)
         ctx.ops.append(op)
+        weights.push(op, ins)
         intervals[op.name] = op.bound(*ins)
     sources = tuple(
         Port(p.onnx_name, p.tensor, p.dtype, _stream_order(p.index, graph.shapes[p.tensor])) for p in graph.inputs
@@ -48,23 +43,6 @@ def lower(
     )
     input_types = {port.tensor: ctx.types[port.tensor] for port in graph.inputs}
     return Program(graph.name, sources, outputs, tuple(ctx.ops), input_types, ctx.formats).verify()
-
-
-def _choose(ctx: Context, name: str, seen: dict[str, Observation], layer: fg.Layer) -> None:
-    """Fix format and type of a tensor; pooling and padding keep those of their input."""
-    if isinstance(layer, fg.ArgMax):
-        index_bits = max(1, (ctx.graph.shapes[layer.inputs[0]][0] - 1).bit_length())
-        ctx.formats[name], ctx.types[name] = Format(1.0), ctx.type_of(name, index_bits, False)
-    elif isinstance(layer, fg.MaxPool | fg.Pad):
-        source = ctx.types[layer.inputs[0]]
-        ctx.formats[name] = ctx.formats[layer.inputs[0]]
-        ctx.types[name] = ctx.type_of(name, source.bits, source.signed)
-    else:
-        last = ctx.graph.is_output(name) and not ctx.graph.consumers(name)
-        bits = ctx.config.output_bits if last and ctx.config.output_bits else ctx.config.act_bits
-        zero_point = ctx.config.zero_points is ZeroPoints.ALL and not ctx.graph.shares_format_with_output(name)
-        ctx.formats[name], signed = activation_format(seen[name], bits, ctx.config, zero_point)
-        ctx.types[name] = ctx.type_of(name, bits, signed)
 
 
 def _stream_order(index: np.ndarray, shape: fg.Shape) -> np.ndarray:

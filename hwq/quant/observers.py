@@ -1,100 +1,231 @@
-"""Observers: what calibration data say about each tensor, in memory that does not grow with the data."""
+"""Observers: what is recorded of each tensor while calibration data runs through the float network.
+
+Memory does not grow with the number of batches: extremes, a moving average of them and histograms are kept for each
+channel.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-BINS = 4096
+from hwq.arith import Interval
+from hwq.ir.types import Format
+from hwq.quant.calibration import Calibration, Floats
+from hwq.quant.sensitivity import squared_gradients
+
+BINS = 1 << 17
+"""Bins of one tensor, shared by its channels."""
+CHANNEL_BINS = (128, 4096)
+"""Fewest and most bins of a channel."""
+MOMENTUM = 0.1
+"""Weight of a new batch in the moving average of the extremes."""
+NARROW = 1e-30
+"""Channels that span less fill one bin: float32 ends there."""
+GRADIENT_BATCH = 4
+CLIPPED = 8.0
+"""How much worse a squared error is when it comes from clipping than from rounding: clipped neighbours err alike."""
+MARGIN = 0.1
+"""Data to come reach farther than calibration data by this share, as far as clipping goes."""
+
+Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Observation:
-    """Extremes of a tensor and a histogram of `BINS` equal bins between them."""
+    """What was seen of one tensor; arrays have one row for each channel.
 
-    low: float
-    high: float
+    `counts` (C, bins) is a histogram between the extremes `lows` and `highs` of each channel, zeros left out;
+    `weights` is the same with each value weighted by the squared gradient of the network's outputs there (see
+    `sensitivity`), so that squared errors of the tensor add up to squared errors of the outputs; `averages` (2, C) are
+    moving averages of the extremes of batches; `size` counts all values, zeros included.
+    """
+
+    lows: Array
+    highs: Array
+    averages: Array
     counts: NDArray[np.int64]
+    weights: Array
+    size: int
 
     @property
-    def centres(self) -> NDArray[np.float64]:
-        """Middle of each bin."""
-        width = (self.high - self.low) / BINS
-        return self.low + width * (np.arange(BINS, dtype=np.float64) + 0.5)
+    def low(self) -> float:
+        """Lowest value of the tensor."""
+        return float(self.lows.min())
+
+    @property
+    def high(self) -> float:
+        """Highest value of the tensor."""
+        return float(self.highs.max())
+
+    @property
+    def widths(self) -> Array:
+        """Width of the bins of each channel, (C, 1)."""
+        width: Array = ((self.highs - self.lows) / self.counts.shape[1])[:, None]
+        return width
+
+    @property
+    def centres(self) -> Array:
+        """Middle of each bin, (C, bins)."""
+        centre: Array = self.lows[:, None] + self.widths * (np.arange(self.counts.shape[1]) + 0.5)
+        return centre
+
+    @property
+    def variance(self) -> Array:
+        """Variance of each channel, (C,)."""
+        square = (self.counts * self.centres**2).sum(1) * len(self.lows) / self.size
+        spread: Array = np.maximum(square - self.mean**2, 0.0)
+        return spread
+
+    @property
+    def mean(self) -> Array:
+        """Mean of each channel, (C,)."""
+        mean: Array = (self.counts * self.centres).sum(1) * len(self.lows) / self.size
+        return mean
+
+    def times(self, factors: Array) -> Observation:
+        """What would have been seen of the tensor with its channels multiplied by `factors` (C,), all above zero."""
+        return replace(
+            self, lows=self.lows * factors, highs=self.highs * factors, averages=self.averages * factors,
+            weights=self.weights / factors[:, None] ** 2,
+        )  # fmt: skip
 
     def percentile(self, percent: float) -> tuple[float, float]:
         """The bounds that cut off (100 - percent) / 2 per cent of the values on either side."""
-        total = np.cumsum(self.counts)
-        tail = total[-1] * (100.0 - percent) / 200.0
-        first = int(np.searchsorted(total, tail, side="right"))
-        last = int(np.searchsorted(total, total[-1] - tail, side="left"))
-        edges = np.linspace(self.low, self.high, BINS + 1)
-        return float(edges[min(first, BINS - 1)]), float(edges[min(last, BINS - 1) + 1])
+        values, weights, half = self.centres.ravel(), self.counts.ravel(), self.widths / 2.0
+        order = np.argsort(values, kind="stable")
+        total = np.cumsum(weights[order])
+        total += np.where(values[order] > 0.0, self.size - total[-1], 0)
+        tail = self.size * (100.0 - percent) / 200.0
+        last = len(order) - 1
+        first = order[min(int(np.searchsorted(total, tail, side="right")), last)]
+        final = order[min(int(np.searchsorted(total, self.size - tail, side="left")), last)]
+        bins = self.counts.shape[1]
+        return float(values[first] - half[first // bins, 0]), float(values[final] + half[final // bins, 0])
 
+    def squared_error(self, form: Format, levels: Interval) -> Array:
+        """Sum of squared errors of each channel, (C,), if the tensor had the format `form`."""
+        centres = self.centres
+        steps = np.clip(self._steps(form.scale), levels[0] - form.zero_point, levels[1] - form.zero_point)
+        inside = np.abs(centres - steps * form.scale) <= form.scale / 2.0
+        fine = inside & (form.scale < 2.0 * self.widths)
+        error = np.where(fine, form.scale**2 / 12.0, (centres - steps * form.scale) ** 2)
+        total: Array = (self.counts * error).sum(1)
+        return total
 
-Batch = dict[str, NDArray[np.floating]]
+    def output_error(
+        self, form: Format, levels: Interval, factors: Array | None = None, *, cautious: bool = True
+    ) -> Array:
+        """Squared error of the outputs that each channel causes, (C,), if its values times `factors` had `form`.
+
+        To first order; if `cautious`, with clipping worth `CLIPPED` times what it does by itself, and with values that
+        are larger by `MARGIN`.
+        """
+        scale = form.scale / (np.ones((1, 1)) if factors is None else factors[:, None])
+        steps = self._steps(scale)
+        wide = self.centres * ((1.0 + MARGIN * cautious) / scale)
+        beyond = wide - np.clip(wide, levels[0] - form.zero_point - 0.5, levels[1] - form.zero_point + 0.5)
+        error = np.where(scale < 2.0 * self.widths, scale**2 / 12.0, (self.centres - steps * scale) ** 2)
+        total: Array = (self.weights * (error + (CLIPPED if cautious else 1.0) * (beyond * scale) ** 2)).sum(1)
+        return total
+
+    def _steps(self, scale: Any) -> Array:
+        """Bins in whole steps; within a bin that is wide against a step, values are taken as uniform."""
+        steps: Array = np.floor(self.centres / scale + 0.5)
+        return steps
 
 
 class Extremes:
-    """First pass: the lowest and highest value of each tensor."""
+    """First pass: extremes of each channel, and moving averages of them."""
 
     def __init__(self) -> None:
-        self.bounds: dict[str, tuple[float, float]] = {}
+        self.lows: dict[str, Array] = {}
+        self.highs: dict[str, Array] = {}
+        self.averages: dict[str, Array] = {}
 
-    def update(self, batch: Batch) -> None:
-        """Take in the tensors of one batch."""
+    def update(self, batch: dict[str, Floats]) -> None:
+        """Take in (batch, height, width, channels) arrays."""
         for name, x in batch.items():
-            low, high = self.bounds.get(name, (np.inf, -np.inf))
-            self.bounds[name] = min(low, float(x.min())), max(high, float(x.max()))
+            low, high = x.min(axis=(0, 1, 2)).astype(np.float64), x.max(axis=(0, 1, 2)).astype(np.float64)
+            both = np.stack([low, high])
+            self.lows[name] = np.minimum(self.lows.get(name, low), low)
+            self.highs[name] = np.maximum(self.highs.get(name, high), high)
+            self.averages[name] = self.averages.get(name, both) * (1.0 - MOMENTUM) + both * MOMENTUM
 
 
 class Histograms:
     """Second pass: histograms between the extremes of the first."""
 
-    def __init__(self, bounds: dict[str, tuple[float, float]]) -> None:
-        self.bounds = bounds
-        self.counts = {name: np.zeros(BINS, np.int64) for name in bounds}
+    def __init__(self, extremes: Extremes) -> None:
+        self.extremes = extremes
+        shapes = {n: (len(low), int(np.clip(BINS // len(low), *CHANNEL_BINS))) for n, low in extremes.lows.items()}
+        self.counts = {name: np.zeros(shape, np.int64) for name, shape in shapes.items()}
+        self.weights = {name: np.zeros(shape) for name, shape in shapes.items()}
+        self.sizes = dict.fromkeys(shapes, 0)
 
-    def update(self, batch: Batch) -> None:
-        """Take in the tensors of one batch."""
+    def update(self, batch: dict[str, Floats], squares: dict[str, Floats]) -> None:
+        """Take in (batch, height, width, channels) arrays, and the squared gradients of the outputs there."""
         for name, x in batch.items():
-            low, high = self.bounds[name]
-            scale = BINS / (high - low) if high > low else 0.0
-            index = ((x.ravel() - np.float32(low)) * np.float32(scale)).astype(np.int32)
-            self.counts[name] += np.bincount(np.clip(index, 0, BINS - 1), minlength=BINS)
+            counts, low = self.counts[name], self.extremes.lows[name]
+            channels, bins = counts.shape
+            span = self.extremes.highs[name] - low
+            factor = np.divide(bins, span, out=np.zeros_like(span), where=span > NARROW).astype(np.float32)
+            rows = x.reshape(-1, channels)
+            index = ((rows - low.astype(np.float32)) * factor).astype(np.int32)
+            np.clip(index, 0, bins - 1, out=index)
+            index += np.arange(channels, dtype=np.int32) * bins
+            nonzero = rows != 0.0
+            index = index[nonzero]
+            counts += np.bincount(index, minlength=counts.size).reshape(counts.shape)
+            if name in squares:
+                weights = squares[name].reshape(-1, channels)[nonzero]
+                self.weights[name] += np.bincount(index, weights, counts.size).reshape(counts.shape)
+            self.sizes[name] += x.size
 
-    def observations(self) -> dict[str, Observation]:
-        """What was seen of each tensor."""
-        return {name: Observation(*self.bounds[name], self.counts[name]) for name in self.bounds}
-
-
-class ChannelMeans:
-    """The mean of each channel of each tensor, over batch and position."""
-
-    def __init__(self) -> None:
-        self.sums: dict[str, NDArray[np.float64]] = {}
-        self.count: dict[str, int] = {}
-
-    def update(self, batch: Batch) -> None:
-        """Take in (batch, channels, height, width) arrays."""
-        for name, x in batch.items():
-            self.sums[name] = self.sums.get(name, 0.0) + x.sum(axis=(0, 2, 3), dtype=np.float64)
-            self.count[name] = self.count.get(name, 0) + x.size // x.shape[1]
-
-    def means(self) -> dict[str, NDArray[np.float64]]:
-        """Tensor name to (channels,)."""
-        return {name: total / self.count[name] for name, total in self.sums.items()}
+    def observation(self, name: str) -> Observation:
+        """What was seen of a tensor."""
+        seen = self.extremes
+        return Observation(
+            seen.lows[name], seen.highs[name], seen.averages[name], self.counts[name], self.weights[name],
+            self.sizes[name],
+        )  # fmt: skip
 
 
-def observe(batches: Iterable[Batch], again: Iterable[Batch]) -> dict[str, Observation]:
-    """Two passes over the same batches: extremes, then histograms."""
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What was seen of every tensor, and what errors before the activations do.
+
+    `gains` has for each linear layer the expected squared gradient of the outputs, summed over the positions of a
+    sample, (channels,); empty when no gradients were taken.
+    """
+
+    tensors: dict[str, Observation]
+    gains: dict[str, Array]
+    samples: int
+
+    def times(self, factors: dict[str, Array]) -> Survey:
+        """The survey of the same network with its channels multiplied by `factors`."""
+        tensors = {name: seen.times(factors[name]) for name, seen in self.tensors.items()}
+        gains = {name: gain / factors[name] ** 2 for name, gain in self.gains.items()}
+        return replace(self, tensors=tensors, gains=gains)
+
+
+def observe(data: Calibration, gradients: bool) -> Survey:
+    """Two passes over the samples: extremes, then histograms, weighted by `gradients` where asked for."""
     extremes = Extremes()
-    for batch in batches:
+    for batch in data.batches(data.tensors):
         extremes.update(batch)
-    histograms = Histograms(extremes.bounds)
-    for batch in again:
-        histograms.update(batch)
-    return histograms.observations()
+    histograms = Histograms(extremes)
+    rng = np.random.default_rng(0)
+    gains: dict[str, Array] = {}
+    for batch in data.batches(data.tensors, GRADIENT_BATCH):
+        squares = squared_gradients(data, batch, rng) if gradients else {}
+        for name, square in squares.items():
+            if name.endswith(":pre"):
+                total = square.sum(axis=(0, 1, 2), dtype=np.float64) / data.count
+                gains[name.removesuffix(":pre")] = gains.get(name.removesuffix(":pre"), 0.0) + total
+        histograms.update(batch, squares)
+    return Survey({name: histograms.observation(name) for name in extremes.lows}, gains, data.count)

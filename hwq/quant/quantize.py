@@ -1,10 +1,9 @@
-"""quantize: calibrate, lower, correct, and record what was seen."""
+"""quantize: calibrate, equalise, lower, search, slim, and record what was seen."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,29 +13,24 @@ from hwq.errors import BadInput
 from hwq.frontend import graph as fg
 from hwq.frontend.reference import FloatReference
 from hwq.ir.program import Program
-from hwq.quant.bias_correction import correct_biases
-from hwq.quant.config import Head, QuantConfig
+from hwq.quant.calibration import Calibration
+from hwq.quant.config import Head, QuantConfig, RangeMethod
 from hwq.quant.errors import layer_errors
-from hwq.quant.inputs import input_formats
-from hwq.quant.lower import lower
-from hwq.quant.observers import ChannelMeans, observe
+from hwq.quant.mixed import within_budget
+from hwq.quant.observers import Survey, observe
+from hwq.quant.pipeline import Draft, best, draft, equalised
+from hwq.quant.progress import Progress, silent
+from hwq.quant.search import search_scales
+from hwq.quant.slim import slim
 from hwq.version import __version__
 
-BATCH = 16
-MEASURE_BYTES = 256 << 20
-"""Bias correction and error figures hold this much of the widest tensor at most."""
+TRACE_BYTES = 192 << 20
+"""Weights are fitted, and errors measured, on as many samples as fill this much with the widest tensor at most."""
 SAMPLE_BYTES = 1 << 20
 MAX_SAMPLES = 32
 """Calibration samples that travel in the program, as stimulus for its hardware."""
 
 Samples = dict[str, NDArray[Any]]
-Batch = TypeVar("Batch")
-Progress = Callable[[str, float | None], None]
-"""Is told what is being done and, where known, the share of it that is done (0 to 1)."""
-
-
-def silent(_step: str, _share: float | None) -> None:
-    """Show no progress."""
 
 
 def quantize(
@@ -63,36 +57,66 @@ def quantize(
     Raises
     ------
     BadInput
-        When the graph has an output that cannot be built.
+        When the graph has an output that cannot be built, or an option names a layer that does not exist.
     """
     config = config or QuantConfig()
-    graph = _with_head(graph, config)
-    reference = FloatReference(graph)
-    tensors = [name for name in graph.shapes if not _is_index(graph, name)]
-    first, second = (
-        _told(_run(reference, samples, tensors), samples, f"Calibrating, pass {number} of 2", progress)
-        for number in (1, 2)
-    )
-    seen = observe(first, second)
-    progress("Choosing formats", None)
-    few = _subset(graph, samples)
-    program = lower(graph, input_formats(graph, reference, few, seen, config), seen, config)
-    if config.bias_correction:
-        progress("Correcting biases", None)
-        program = correct_biases(program, _integers(program, few), _means(graph, reference, few))
-    pairs = _told(_pairs(program, reference, few, tensors), few, "Measuring the error of each layer", progress)
-    errors = layer_errors(program, pairs)
+    config.check_rules([layer.name for layer in graph.layers] + [port.tensor for port in graph.inputs])
+    found = find(with_head(graph, config.head), samples, config, progress)
+    progress("Measuring the error of each layer", None)
+    program = found.program
     info = {
-        "hwq": __version__, "options": config.describe(), "sqnr_db": errors,
+        "hwq": __version__, "options": config.describe(), "sqnr_db": layer_errors(program, found.data),
         "source": {layer.name: layer.source for layer in graph.layers},
         "calibration_samples": len(next(iter(samples.values()))),
     }  # fmt: skip
+    program = for_host(program, found.data)
+    if config.slim:
+        progress("Slimming", None)
+        program, saved = slim(program)
+        info["slimmed"] = saved.describe()
     return replace(program, samples=_stimulus(program, samples), info=info)
 
 
-def _with_head(graph: fg.FloatGraph, config: QuantConfig) -> fg.FloatGraph:
+def find(graph: fg.FloatGraph, samples: Samples, config: QuantConfig, progress: Progress) -> Draft:
+    """The program of least noise that the options allow, with all that it was made from."""
+    few, seen = survey(graph, samples, config, progress)
+    if config.mixed:
+        return within_budget(few, seen, config, lambda chosen: drafted(few, seen, chosen, progress), progress)
+    return drafted(few, seen, config, progress)
+
+
+def survey(
+    graph: fg.FloatGraph, samples: Samples, config: QuantConfig, progress: Progress
+) -> tuple[Calibration, Survey]:
+    """The samples that weights are fitted on, and what was seen on all."""
+    data = Calibration(graph, samples, FloatReference(graph))
+    progress("Calibrating", None)
+    seen = observe(data, config.equalise or config.mixed or _wants_gradients(graph, config))
+    return data.first(_fitting(graph)), seen
+
+
+def drafted(few: Calibration, seen: Survey, config: QuantConfig, progress: Progress) -> Draft:
+    """The program of least noise for weights whose widths are known."""
+    progress("Fitting weights", None)
+    found = draft(few, seen, config)
+    if config.equalise:
+        progress("Equalising channels", None)
+        other, its_seen = equalised(few, seen, config)
+        found = best(found, draft(other, its_seen, config))
+    return search_scales(found, config, progress) if config.search else found
+
+
+def for_host(program: Program, data: Calibration) -> Program:
+    """`program` with formats of inputs and outputs in the units of the model, not of its equalised form."""
+    formats = dict(program.formats)
+    for name in {port.tensor for port in (*program.inputs, *program.outputs)} & set(data.factors):
+        formats[name] = replace(formats[name], scale=formats[name].scale / float(data.factors[name][0]))
+    return replace(program, formats=formats)
+
+
+def with_head(graph: fg.FloatGraph, head: Head) -> fg.FloatGraph:
     """Append an ArgMax to each output when the user wants the index rather than the logits."""
-    if config.head is Head.LOGITS:
+    if head is Head.LOGITS:
         return graph
     layers, outputs, shapes = list(graph.layers), [], dict(graph.shapes)
     for port in graph.outputs:
@@ -111,61 +135,20 @@ def _with_head(graph: fg.FloatGraph, config: QuantConfig) -> fg.FloatGraph:
     return replace(graph.with_layers(tuple(layers), shapes), outputs=tuple(outputs))
 
 
-def _is_index(graph: fg.FloatGraph, name: str) -> bool:
-    return any(isinstance(layer, fg.ArgMax) and layer.name == name for layer in graph.layers)
+def _wants_gradients(graph: fg.FloatGraph, config: QuantConfig) -> bool:
+    return any(config.of(name).range is RangeMethod.OUTPUT for name in graph.shapes)
 
 
-def _batches(samples: Samples) -> Iterator[Samples]:
-    count = len(next(iter(samples.values())))
-    for start in range(0, count, BATCH):
-        yield {name: x[start : start + BATCH] for name, x in samples.items()}
-
-
-def _told(batches: Iterator[Batch], samples: Samples, step: str, progress: Progress) -> Iterator[Batch]:
-    """The same batches; `progress` is told before each one."""
-    count = len(next(iter(samples.values())))
-    for number, batch in enumerate(batches):
-        progress(step, number * BATCH / count)
-        yield batch
-
-
-def _run(reference: FloatReference, samples: Samples, tensors: list[str]) -> Iterator[Samples]:
-    for batch in _batches(samples):
-        yield reference.run(batch, tensors)
-
-
-def _subset(graph: fg.FloatGraph, samples: Samples) -> Samples:
-    """As many samples as fit `MEASURE_BYTES` in the widest tensor."""
+def _fitting(graph: fg.FloatGraph) -> int:
+    """How many samples to fit weights on."""
     widest = max(int(np.prod(shape)) for shape in graph.shapes.values()) * 8
-    count = max(1, MEASURE_BYTES // widest)
-    return {name: x[:count] for name, x in samples.items()}
-
-
-def _means(graph: fg.FloatGraph, reference: FloatReference, samples: Samples) -> Samples:
-    names = {layer.name: f"{layer.name}:pre" for layer in graph.layers if isinstance(layer, fg.Conv | fg.Dense)}
-    means = ChannelMeans()
-    if names:
-        for batch in _run(reference, samples, list(names.values())):
-            means.update(batch)
-    seen = means.means()
-    return {name: seen[pre] for name, pre in names.items()}
-
-
-def _integers(program: Program, samples: Samples) -> dict[str, IntArray]:
-    return {
-        name: program.formats[name].quantise(x.transpose(0, 2, 3, 1), program.types[name])
-        for name, x in samples.items()
-    }
-
-
-def _pairs(
-    program: Program, reference: FloatReference, samples: Samples, tensors: list[str]
-) -> Iterator[tuple[dict[str, IntArray], Samples]]:
-    for batch in _batches(samples):
-        yield _integers(program, batch), reference.run(batch, tensors)
+    return max(1, TRACE_BYTES // widest)
 
 
 def _stimulus(program: Program, samples: Samples) -> dict[str, IntArray]:
     size = sum(int(np.prod(program.types[name].shape)) for name in samples)
     count = max(1, min(MAX_SAMPLES, SAMPLE_BYTES // size))
-    return _integers(program, {name: x[:count] for name, x in samples.items()})
+    return {
+        name: program.formats[name].quantise(x[:count].transpose(0, 2, 3, 1), program.types[name])
+        for name, x in samples.items()
+    }

@@ -47,6 +47,7 @@ class Summary:
     rom_bits: int
     fifo_bits: int
     multipliers: int
+    shift_add_lanes: int
     requant_multipliers: int
     cycles_formula: int
     limited_by: tuple[str, ...]
@@ -69,6 +70,7 @@ def summarise(plan: Plan, verified: Sequence[Verification] = ()) -> Summary:
         rom_bits=plan.rom_bits,
         fifo_bits=plan.fifo_bits,
         multipliers=plan.multipliers,
+        shift_add_lanes=plan.shift_add_lanes,
         requant_multipliers=plan.requant_multipliers,
         cycles_formula=plan.interval,
         limited_by=_limits(plan),
@@ -88,7 +90,7 @@ def _row(plan: Plan, index: int) -> LayerRow:
     op = program.ops[index]
     fold, form = plan.folds[op.name], program.formats[op.name]
     macs = program.types[op.name].pixels * op.macs_per_pixel if isinstance(op, Linear) else 0
-    files = {f"rom/{op.name}_{kind}.mem" for kind in ("weight", "bias", "mul")}
+    files = {f"rom/{op.name}_{kind}.mem" for kind in ("weight", "table", "bias", "mul")}
     rom_bits = sum(rom.bits for rom in plan.net.roms if rom.file in files)
     return LayerRow(
         name=op.name,

@@ -106,9 +106,12 @@ def totals(summary: Summary) -> RenderableType:
     """What the build needs and does as a whole."""
     rate = CLOCK_MHZ * 1e6 / summary.cycles_formula
     limits = ", ".join(summary.limited_by[:4]) + (" and others" if len(summary.limited_by) > 4 else "")
+    arrays = f"{summary.multipliers:,} in MAC arrays"
+    if summary.shift_add_lanes:
+        arrays += f" ({summary.shift_add_lanes:,} of them shifts and adders)"
     rows = {
         "multiply-accumulates": f"{summary.macs:,} a frame",
-        "multipliers": f"{summary.multipliers:,} in MAC arrays, {summary.requant_multipliers:,} in requantisers",
+        "multipliers": f"{arrays}, {summary.requant_multipliers:,} in requantisers",
         "memory": f"{summary.rom_bits:,} bits of ROM, {summary.fifo_bits:,} bits of FIFO between branches",
         "cycles a frame": f"{summary.cycles_formula:,}, limited by {limits}",
         "frames a second": f"{rate:,.0f} at {CLOCK_MHZ} MHz",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hwq.arith import Interval
 from hwq.ir.op import Op
 from hwq.ir.program import Program
 from hwq.ops.requantised import Requantised
@@ -33,7 +34,11 @@ class Certificate:
 
 def certify(program: Program, op: Op) -> Certificate:
     """The certificate of `op` within `program`."""
-    intervals = program.input_intervals(op)
+    return certify_op(op, program.input_intervals(op))
+
+
+def certify_op(op: Op, intervals: tuple[Interval, ...]) -> Certificate:
+    """The certificate of `op` for inputs within `intervals`."""
     product = op.magnitude(*intervals)
     sums = op.partial_sum(*intervals) if isinstance(op, Requantised) else product
     return Certificate(sums, product, _carrier(sums), _carrier(product))

@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 from hwq.arith import IntArray
 from hwq.ir.op import Op
 from hwq.ir.program import Program
+from hwq.ir.types import TensorType
 from hwq.ir.window import Window
 from hwq.ops.requantised import Requantised
 from hwq.sim.certificate import Certificate, certify
@@ -71,9 +72,11 @@ def execute(op: Op, certificate: Certificate, xs: list[FloatArray]) -> FloatArra
 
 def chunk_size(program: Program) -> int:
     """Samples in a chunk so that the largest matrix of windows stays near `CHUNK_BYTES`."""
-    largest = 1
-    for op in program.ops:
-        window = getattr(op, "window", Window((1, 1)))
-        out, x = program.types[op.name], program.types[op.inputs[0]]
-        largest = max(largest, 4 * out.pixels * window.taps * x.channels, 8 * out.pixels * out.channels)
+    return min(samples_at_once(op, program.types[op.inputs[0]], program.types[op.name]) for op in program.ops)
+
+
+def samples_at_once(op: Op, x: TensorType, out: TensorType) -> int:
+    """Samples whose matrix of windows, and result, in one operation stay near `CHUNK_BYTES`."""
+    window = getattr(op, "window", Window((1, 1)))
+    largest = max(4 * out.pixels * window.taps * x.channels, 8 * out.pixels * out.channels)
     return max(1, CHUNK_BYTES // largest)

@@ -3,6 +3,7 @@
 //
 //   beats in    for each pixel, ceil(CHANNELS / LANES) beats of LANES channels
 //   beats out   ceil(CHANNELS / LANES) a frame, while the last pixel comes in
+//   MUL         as hwq_requant reads it: the factor itself only with MANT_W = 0
 //   latency     LATENCY from a beat of the last pixel to the output FIFO
 //   throughput  one input beat a cycle while the output is taken; free running, on credit
 module hwq_gap #(
@@ -15,6 +16,7 @@ module hwq_gap #(
     parameter int MUL = 1,
     parameter int ACC_W = 16,
     parameter bit MUL_EN = 1,
+    parameter int MANT_W = 0,
     parameter int M_W = 16,
     parameter int SHIFT = 2,
     parameter int ROUND = 1,
@@ -103,7 +105,7 @@ module hwq_gap #(
   wire y_valid;
   wire [LANES*OUT_W-1:0] y;
   hwq_requant #(
-      .LANES(LANES), .ACC_W(ACC_W), .MUL_EN(MUL_EN), .M_W(M_W), .SHIFT(SHIFT), .ROUND(ROUND),
+      .LANES(LANES), .ACC_W(ACC_W), .MUL_EN(MUL_EN), .MANT_W(MANT_W), .M_W(M_W), .SHIFT(SHIFT), .ROUND(ROUND),
       .OUT_W(OUT_W), .ZERO(ZERO), .QMIN(QMIN), .QMAX(QMAX)
   ) u_requant (
       .clk(clk), .rst(rst), .valid_i(done_q), .acc(sums), .mul({LANES{M_W'(MUL)}}), .valid_o(y_valid), .y(y)

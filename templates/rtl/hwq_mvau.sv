@@ -1,14 +1,16 @@
 // Matrix-vector engine: y[n] = requantise(bias[n] + sum_k w[n][k] * x[k]) for CHANNELS outputs n of each pixel.
-// Rules L1, R1.
+// Rules L1, L5, L6, R1.
 //
 // PE outputs at once, SIMD products each: NF = ceil(CHANNELS / PE) folds of SF beats; the last fold may be partial.
 //   beats in    for each output pixel, for nf < NF, for sf < SF. Lane s of a dense beat feeds product s of each PE;
 //               DEPTHWISE: lane s*PE + p feeds product s of PE p. HOLD (SF = 1): a beat is kept for all NF folds.
 //   beats out   ceil(CHANNELS / RQ) a pixel, RQ lanes each, in channel order; lanes past CHANNELS are don't care
-//   WGT_FILE    word nf*SF + sf: weight of PE p, product s at [(p*SIMD + s)*WGT_W +: WGT_W]
+//   WGT_FILE    word nf*SF + sf: code of PE p, product s at [(p*SIMD + s)*CODE_W +: CODE_W]. It is the weight itself;
+//               with ENTRIES its place in the tables of TABLE_FILE (see hwq_weights); with TERMS a sum of powers of
+//               two, for which shifts and adders multiply (see hwq_shift_add)
 //   BIAS_FILE   word nf: [p*ACC_W +: ACC_W]
-//   MUL_FILE    word b, the output beat of the pixel: [l*M_W +: M_W]; exponents with POW2; not read with MUL_EN = 0
-//   folding     RQ divides PE, PE / RQ <= SF; the words of unused PEs are 0
+//   MUL_FILE    word b, the output beat of the pixel: [l*M_W +: M_W] (see hwq_requant); not read with MUL_EN = 0
+//   folding     RQ divides PE, PE / RQ <= SF; unused products have the weight 0, unused PEs any
 //   latency     LATENCY from the last beat of a fold to the output FIFO
 //   throughput  one input beat a cycle (HOLD: a fold a cycle) while the output is taken; free running, on credit
 module hwq_mvau #(
@@ -17,6 +19,10 @@ module hwq_mvau #(
     parameter int ACT_W = 8,
     parameter bit ACT_SIGNED = 1,
     parameter int WGT_W = 8,
+    parameter int CODE_W = WGT_W,
+    parameter int ENTRIES = 0,
+    parameter bit CHANNEL_TABLES = 0,
+    parameter int TERMS = 0,
     parameter int ACC_W = 24,
     parameter int SF = 4,
     parameter int NF = 2,
@@ -24,12 +30,13 @@ module hwq_mvau #(
     parameter bit DEPTHWISE = 0,
     parameter bit HOLD = 0,
     parameter WGT_FILE = "",
+    parameter TABLE_FILE = "",
     parameter BIAS_FILE = "",
     parameter MUL_FILE = "",
     parameter WGT_STYLE = "auto",
     parameter int RQ = 1,
     parameter bit MUL_EN = 1,
-    parameter bit POW2 = 0,
+    parameter int MANT_W = 0,
     parameter int M_W = 16,
     parameter int SHIFT = 15,
     parameter int ROUND = 1,
@@ -38,7 +45,7 @@ module hwq_mvau #(
     parameter int QMIN = -128,
     parameter int QMAX = 127,
     localparam int GROUP = PE / RQ,
-    localparam int SUM_STAGE = 5 + $clog2(SIMD),
+    localparam int SUM_STAGE = 5 + $clog2(SIMD) + ((ENTRIES > 0) ? 1 : 0),
     localparam int LATENCY = SUM_STAGE + ((GROUP > 1) ? 2 : 1) + (MUL_EN ? 5 : 3),
     parameter int FIFO_DEPTH = LATENCY + GROUP + 1,
     localparam int IN_LANES = (DEPTHWISE ? PE : 1) * SIMD
@@ -57,6 +64,7 @@ module hwq_mvau #(
   localparam int LAST_GROUP = OUT_BEATS - (NF - 1) * GROUP;
   localparam int A_W = ACT_SIGNED ? ACT_W : ACT_W + 1;
   localparam int PROD_W = A_W + WGT_W;
+  localparam int LANE_W = (TERMS > 0) ? CODE_W : WGT_W;
   localparam int TREE_W = PROD_W + $clog2(SIMD);
   localparam int SF_W = (SF > 1) ? $clog2(SF) : 1;
   localparam int NF_W = (NF > 1) ? $clog2(NF) : 1;
@@ -100,16 +108,28 @@ module hwq_mvau #(
     last_q <= {last_q[SUM_STAGE-1:1], last_sf_q};
   end
 
-  // Operands: activations wait two cycles for the weight ROM.
-  logic [IN_LANES*ACT_W-1:0] act1_q;
-  logic [IN_LANES*ACT_W-1:0] act2_q;
-  wire [PE*SIMD*WGT_W-1:0] weights;
+  // Operands: activations wait for the weights.
+  logic [IN_LANES*ACT_W-1:0] act1_q, act2_q;
+  wire [IN_LANES*ACT_W-1:0] acts;
+  wire [PE*SIMD*LANE_W-1:0] weights;
   always_ff @(posedge clk) begin
     act1_q <= s_axis_tdata;
     act2_q <= act1_q;
   end
-  hwq_rom #(.W(PE * SIMD * WGT_W), .DEPTH(WORDS), .FILE(WGT_FILE), .STYLE(WGT_STYLE)) u_weights (
-      .clk(clk), .addr(word_q), .data(weights)
+  generate
+    if (ENTRIES > 0) begin : g_act3
+      logic [IN_LANES*ACT_W-1:0] act3_q;
+      always_ff @(posedge clk) act3_q <= act2_q;
+      assign acts = act3_q;
+    end else begin : g_act2
+      assign acts = act2_q;
+    end
+  endgenerate
+  hwq_weights #(
+      .PE(PE), .SIMD(SIMD), .WGT_W(LANE_W), .CODE_W(CODE_W), .ENTRIES(ENTRIES), .CHANNEL_TABLES(CHANNEL_TABLES),
+      .SF(SF), .NF(NF), .FILE(WGT_FILE), .TABLE_FILE(TABLE_FILE), .STYLE(WGT_STYLE)
+  ) u_weights (
+      .clk(clk), .step(word_q), .nf(nf_q), .weights(weights)
   );
 
   // The bias of a fold comes out of its ROM together with the first sum of the fold.
@@ -136,18 +156,23 @@ module hwq_mvau #(
       for (genvar s = 0; s < SIMD; s = s + 1) begin : g_simd
         localparam int LANE = DEPTHWISE ? s * PE + p : s;
         wire signed [A_W-1:0] act;
-        wire signed [PROD_W-1:0] product;
-        logic signed [PROD_W-1:0] product_q;
         if (ACT_SIGNED) begin : g_signed
-          assign act = act2_q[LANE*ACT_W+:ACT_W];
+          assign act = acts[LANE*ACT_W+:ACT_W];
         end else begin : g_unsigned
-          assign act = {1'b0, act2_q[LANE*ACT_W+:ACT_W]};
+          assign act = {1'b0, acts[LANE*ACT_W+:ACT_W]};
         end
-        hwq_mul #(.A_W(A_W), .B_W(WGT_W)) u_mul (
-            .clk(clk), .a(act), .b(weights[(p*SIMD+s)*WGT_W+:WGT_W]), .p(product)
-        );
-        always_ff @(posedge clk) product_q <= product;
-        assign term[s] = product_q;
+        wire [LANE_W-1:0] weight = weights[(p*SIMD+s)*LANE_W+:LANE_W];
+        if (TERMS > 0) begin : g_shift_add
+          hwq_shift_add #(.A_W(A_W), .TERMS(TERMS), .TERM_W(LANE_W / TERMS), .P_W(PROD_W)) u_shift_add (
+              .clk(clk), .a(act), .code(weight), .p(term[s])
+          );
+        end else begin : g_mul
+          wire signed [PROD_W-1:0] product;
+          logic signed [PROD_W-1:0] product_q;
+          hwq_mul #(.A_W(A_W), .B_W(LANE_W)) u_mul (.clk(clk), .a(act), .b(weight), .p(product));
+          always_ff @(posedge clk) product_q <= product;
+          assign term[s] = product_q;
+        end
       end
       // Gathered in one process and passed on whole: Icarus is quadratic on a wide bus that is driven in slices.
       logic [SIMD*PROD_W-1:0] gathered, products;
@@ -163,9 +188,12 @@ module hwq_mvau #(
       assign acc[p] = acc_q;
 `ifndef SYNTHESIS
       logic signed [63:0] exact_q;
+      int channel_q;
       always @(posedge clk) begin
         if (sum_valid) exact_q <= (sum_first ? 64'(bias) : exact_q) + 64'(sum);
-        if (done_q && exact_q != 64'(acc_q))
+        if (rst) channel_q <= p;
+        else if (done_q) channel_q <= (channel_q + PE < NF * PE) ? channel_q + PE : p;
+        if (done_q && channel_q < CHANNELS && exact_q != 64'(acc_q))
           $fatal(1, "hwq_mvau: %m accumulator %0d does not fit ACC_W=%0d", exact_q, ACC_W);
       end
 `endif
@@ -229,7 +257,7 @@ module hwq_mvau #(
   wire y_valid;
   wire [RQ*OUT_W-1:0] y;
   hwq_requant #(
-      .LANES(RQ), .ACC_W(ACC_W), .MUL_EN(MUL_EN), .POW2(POW2), .M_W(M_W), .SHIFT(SHIFT), .ROUND(ROUND),
+      .LANES(RQ), .ACC_W(ACC_W), .MUL_EN(MUL_EN), .MANT_W(MANT_W), .M_W(M_W), .SHIFT(SHIFT), .ROUND(ROUND),
       .OUT_W(OUT_W), .ZERO(ZERO), .QMIN(QMIN), .QMAX(QMAX)
   ) u_requant (
       .clk(clk), .rst(rst), .valid_i(beat_q[1]), .acc(beat_acc), .mul(muls), .valid_o(y_valid), .y(y)

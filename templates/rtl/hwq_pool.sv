@@ -2,6 +2,7 @@
 //
 //   MAX = 1     y = max over the taps (OUT_W = ACT_W; rule P1, and P3 with one tap)
 //   MAX = 0     y = clamp(round((sum over the taps + BIAS) * MUL / 2^SHIFT) + ZERO, QMIN, QMAX)  (rules P2, R1)
+//   MUL         as hwq_requant reads it: the factor itself only with MANT_W = 0
 //   latency     LATENCY from the last tap to the output FIFO
 //   throughput  one input beat a cycle while the output is taken; free running, on credit
 module hwq_pool #(
@@ -14,6 +15,7 @@ module hwq_pool #(
     parameter int MUL = 1,
     parameter int ACC_W = 16,
     parameter bit MUL_EN = 1,
+    parameter int MANT_W = 0,
     parameter int M_W = 16,
     parameter int SHIFT = 2,
     parameter int ROUND = 1,
@@ -99,7 +101,7 @@ module hwq_pool #(
       end
     end else begin : g_requant
       hwq_requant #(
-          .LANES(LANES), .ACC_W(ACC_W), .MUL_EN(MUL_EN), .M_W(M_W), .SHIFT(SHIFT), .ROUND(ROUND),
+          .LANES(LANES), .ACC_W(ACC_W), .MUL_EN(MUL_EN), .MANT_W(MANT_W), .M_W(M_W), .SHIFT(SHIFT), .ROUND(ROUND),
           .OUT_W(OUT_W), .ZERO(ZERO), .QMIN(QMIN), .QMAX(QMAX)
       ) u_requant (
           .clk(clk), .rst(rst), .valid_i(done_q), .acc(states), .mul({LANES{M_W'(MUL)}}), .valid_o(y_valid), .y(y)

@@ -3,7 +3,8 @@
 //
 //   acc         signed, lane l at acc[l*ACC_W +: ACC_W]
 //   mul         unsigned, lane l at mul[l*M_W +: M_W]; not read with MUL_EN = 0, which means mul = 1;
-//               with POW2 its exponent: the factor is 2^mul, and a shifter takes the place of the multiplier
+//               with MANT_W > 0 {exponent, mantissa / 2}: the factor is mantissa * 2^exponent, the mantissa odd and of
+//               MANT_W bits; MANT_W - 1 adders and a shifter take the place of the multiplier
 //   ROUND       0 floor, 1 half up (toward +inf), 2 half to even, 3 half away from zero
 //   latency     3, or 5 with MUL_EN; throughput one beat a cycle; free running, no stall
 //
@@ -13,7 +14,7 @@ module hwq_requant #(
     parameter int LANES = 1,
     parameter int ACC_W = 24,
     parameter bit MUL_EN = 1,
-    parameter bit POW2 = 0,
+    parameter int MANT_W = 0,
     parameter int M_W = 16,
     parameter int SHIFT = 15,
     parameter int ROUND = 1,
@@ -33,8 +34,10 @@ module hwq_requant #(
   localparam int LATENCY = MUL_EN ? 5 : 3;
   localparam int PIECE_W = 17;
   localparam int PIECES = (ACC_W + PIECE_W - 2) / PIECE_W;
-  localparam int GROWTH = POW2 ? (1 << M_W) - 1 : M_W;
-  localparam int PROD_W = MUL_EN ? ACC_W + GROWTH : ACC_W;
+  localparam int MAX_MANT_W = 4;
+  localparam int SCALED_W = ACC_W + ((MANT_W > 1) ? MANT_W : 0);
+  localparam int FACTOR_W = (MANT_W > 0) ? SCALED_W - ACC_W + (1 << (M_W - MANT_W + 1)) - 1 : M_W;
+  localparam int PROD_W = MUL_EN ? ACC_W + FACTOR_W : ACC_W;
   localparam int SUM_W = ((PROD_W > SHIFT) ? PROD_W : SHIFT) + 1;
   localparam int QUOT_W = SUM_W - SHIFT;
   localparam int CLAMP_W = (QUOT_W > OUT_W + 2) ? QUOT_W : OUT_W + 2;
@@ -51,15 +54,19 @@ module hwq_requant #(
   generate
     for (genvar l = 0; l < LANES; l = l + 1) begin : g_lane
       logic signed [PROD_W-1:0] prod_q;
-      if (MUL_EN && POW2) begin : g_pow2
-        logic [M_W-1:0] exponent_q;
-        logic signed [ACC_W-1:0] acc_q;
-        logic signed [PROD_W-1:0] shifted_q;
+      if (MUL_EN && MANT_W > 0) begin : g_mantissa
+        wire [M_W:0] word = {mul[l*M_W+:M_W], 1'b1};
+        wire [MAX_MANT_W-1:0] mantissa = MAX_MANT_W'(word[MANT_W-1:0]);
+        wire signed [SCALED_W-1:0] once = SCALED_W'($signed(acc[l*ACC_W+:ACC_W]));
+        logic [M_W-MANT_W:0] exponent1_q, exponent2_q;
+        logic signed [SCALED_W-1:0] low_q, high_q, scaled_q;
         always_ff @(posedge clk) begin
-          exponent_q <= mul[l*M_W+:M_W];
-          acc_q <= acc[l*ACC_W+:ACC_W];
-          shifted_q <= PROD_W'(acc_q) <<< exponent_q;
-          prod_q <= shifted_q;
+          low_q <= (mantissa[0] ? once : '0) + (mantissa[1] ? once <<< 1 : '0);
+          high_q <= (mantissa[2] ? once <<< 2 : '0) + (mantissa[3] ? once <<< 3 : '0);
+          exponent1_q <= word[M_W:MANT_W];
+          scaled_q <= low_q + high_q;
+          exponent2_q <= exponent1_q;
+          prod_q <= PROD_W'(scaled_q) <<< exponent2_q;
         end
       end else if (MUL_EN) begin : g_mul
         wire signed [PROD_W-1:0] partial[0:PIECES-1];
@@ -118,7 +125,10 @@ module hwq_requant #(
     if (OUT_W < 1 || OUT_W > 16 || QMIN > QMAX || QMAX - QMIN >= (1 << OUT_W))
       $fatal(1, "hwq_requant: QMIN=%0d QMAX=%0d do not fit OUT_W=%0d", QMIN, QMAX, OUT_W);
     if (ZERO < -(1 << OUT_W) || ZERO >= (1 << OUT_W)) $fatal(1, "hwq_requant: ZERO=%0d OUT_W=%0d", ZERO, OUT_W);
-    if (MUL_EN && (M_W < 1 || M_W > (POW2 ? 4 : 17))) $fatal(1, "hwq_requant: POW2=%0d M_W=%0d", POW2, M_W);
+    if (MUL_EN && (MANT_W < 0 || MANT_W > MAX_MANT_W || M_W < 1 || M_W > 17))
+      $fatal(1, "hwq_requant: MANT_W=%0d M_W=%0d", MANT_W, M_W);
+    if (MUL_EN && MANT_W > 0 && (M_W < MANT_W || M_W > MANT_W + 3))
+      $fatal(1, "hwq_requant: an exponent of %0d bits, expected 1 to 4", M_W - MANT_W + 1);
   end
 `endif
 endmodule

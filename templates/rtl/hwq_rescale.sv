@@ -1,5 +1,6 @@
 // Change of scale, lane by lane: y = clamp(round((x + BIAS) * MUL / 2^SHIFT) + ZERO, QMIN, QMAX)  (rules S1, R1)
 //
+//   MUL         as hwq_requant reads it: the factor itself only with MANT_W = 0
 //   latency     LATENCY from a beat to the output FIFO
 //   throughput  one beat a cycle while the output is taken; free running, on credit
 module hwq_rescale #(
@@ -10,6 +11,7 @@ module hwq_rescale #(
     parameter int MUL = 1,
     parameter int ACC_W = 16,
     parameter bit MUL_EN = 1,
+    parameter int MANT_W = 0,
     parameter int M_W = 16,
     parameter int SHIFT = 0,
     parameter int ROUND = 1,
@@ -56,7 +58,7 @@ module hwq_rescale #(
   wire y_valid;
   wire [LANES*OUT_W-1:0] y;
   hwq_requant #(
-      .LANES(LANES), .ACC_W(ACC_W), .MUL_EN(MUL_EN), .M_W(M_W), .SHIFT(SHIFT), .ROUND(ROUND),
+      .LANES(LANES), .ACC_W(ACC_W), .MUL_EN(MUL_EN), .MANT_W(MANT_W), .M_W(M_W), .SHIFT(SHIFT), .ROUND(ROUND),
       .OUT_W(OUT_W), .ZERO(ZERO), .QMIN(QMIN), .QMAX(QMAX)
   ) u_requant (
       .clk(clk), .rst(rst), .valid_i(valid_q), .acc(sums), .mul({LANES{M_W'(MUL)}}), .valid_o(y_valid), .y(y)

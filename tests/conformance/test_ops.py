@@ -17,13 +17,14 @@ from hardware import DEEP, Entry, checked, entries, plan_with
 from hwq.arith import Rounding
 from hwq.ir.op import REGISTRY
 from hwq.ir.program import Program
-from hwq.ops import Linear
+from hwq.ops import Codebook, Linear, PowerSums
 from hwq.ops.requantised import Requantised
 
 FOLDINGS = 2
 """Foldings of each case in a quick run, each case beginning at another one; all of them with HWQ_DEEP."""
-VERILATED = {"conv-half_even-channel", "conv-dilated", "depthwise-asymmetric", "dense-image-channel",
-             "avgpool-half_away", "add-factors-floor"}  # fmt: skip
+VERILATED = {"conv-half_even-channel", "conv-dilated", "conv-codebook", "conv-mantissa4", "depthwise-asymmetric",
+             "depthwise-codebook-channel", "dense-image-channel", "dense-powers2", "avgpool-half_away",
+             "add-factors-floor"}  # fmt: skip
 """Cases that a quick run also compiles with Verilator; all of them, under one folding, with HWQ_DEEP."""
 
 
@@ -65,7 +66,18 @@ def test_cases_cover_what_an_operation_can_be() -> None:
     assert {x.bits for _, x in macs} >= {2, 8, 16}
     assert {(x.signed, op.signed) for op, x in macs} == {(a, b) for a in (True, False) for b in (True, False)}
     assert {op.requant.is_shift for op, _ in macs} == {True, False}
+    assert {op.requant.mantissa_bits for op, _ in macs} >= {1, 2, 3, 4, 5, 16}
     assert any(op.requant.zero_point < 0 for op, _ in macs) and any(op.requant.zero_point > 0 for op, _ in macs)
+
+
+@pytest.mark.parametrize("kind", ["conv", "dense", "depthwise"])
+def test_cases_have_every_coding(kind: str) -> None:
+    """Plain weights, one and two powers of two, tables of the layer and of each channel, and of two entries."""
+    ops = [op for p in CASES[kind].values() if isinstance(op := p.ops[0], Linear)]
+    assert {op.coding.terms for op in ops if isinstance(op.coding, PowerSums)} == {1, 2}
+    tables = [op.coding.entries for op in ops if isinstance(op.coding, Codebook)]
+    assert {table.ndim for table in tables} == {1, 2} and {2} < {table.shape[-1] for table in tables}
+    assert any(op.coding is None for op in ops)
 
 
 @pytest.mark.parametrize("kind", ["add", "avgpool", "conv", "rescale"])

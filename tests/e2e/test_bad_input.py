@@ -212,7 +212,7 @@ def test_folding_files(text: str, needle: str, tiny_net: Path, tmp_path: Path) -
 @pytest.mark.parametrize(
     "words",
     [
-        ["--weight-bits", 1], ["--act-bits", 17], ["--percentile", 20], ["--scale", "pow3"], ["--rounding", "up"],
+        ["--weight-bits", 0], ["--act-bits", 17], ["--percentile", 20], ["--scale", "pow3"], ["--rounding", "up"],
         ["--weight-bits", "eight"], ["--head", "softmax"],
     ],
     ids=str,

@@ -10,7 +10,10 @@ import pytest
 from e2e_models import CHANNELS, SIZE, normal, save_calib
 from e2e_run import DIGITS, done, run_hwq
 
-COMMANDS = ("quantize", "simulate", "generate", "verify", "report", "inspect", "doctor", "build")
+from hwq.ir import serial
+from hwq.ops import Linear
+
+COMMANDS = ("quantize", "simulate", "generate", "verify", "report", "inspect", "doctor", "build", "analyze", "explore")
 VERIFY_KEYS = {
     "simulator", "samples", "mismatches", "cycles_per_frame", "cycles_formula", "multipliers", "utilisation",
     "passed", "runs",
@@ -43,19 +46,70 @@ def test_quantize(tiny_files: tuple[Path, Path], tmp_path: Path) -> None:
     assert (tmp_path / "a.hwq").read_bytes() == (tmp_path / "b.hwq").read_bytes()
 
 
+EVERY_OPTION = {
+    "weight_bits": 6, "act_bits": 7, "output_bits": 9, "scale": "fixed", "per_channel": False, "zero_points": "all",
+    "range": "percentile", "percentile": 99.0, "rounding": "half_even", "bias_correction": "analytic", "head": "argmax",
+    "solver": "gptq", "equalise": False, "slim": False, "search": True, "port_scales": "pow2", "weights": "codebook",
+    "entries": 5, "shared_table": False, "terms": 1, "mantissa_bits": 2,
+}  # fmt: skip
+
+
 def test_quantize_takes_every_option(tiny_files: tuple[Path, Path], tmp_path: Path) -> None:
     model, calib = tiny_files
     words = (
         "--weight-bits 6 --act-bits 7 --output-bits 9 --scale fixed --per-tensor --zero-points all --range percentile "
-        "--percentile 99 --rounding half-even --no-bias-correction --head argmax"
+        "--percentile 99 --rounding half-even --bias-correction analytic --head argmax --solver gptq --no-equalise "
+        "--no-slim --search --port-scales pow2 --weights codebook --entries 5 --channel-tables --terms 1 "
+        "--mantissa-bits 2"
     )
-    value = done("quantize", model, "--calib", calib, "-o", tmp_path / "n", *words.split(), "--json").json
-    assert value["options"] == {
-        "weight_bits": 6, "act_bits": 7, "output_bits": 9, "scale": "fixed", "per_channel": False,
-        "zero_points": "all", "range": "percentile", "percentile": 99.0, "rounding": "half_even",
-        "bias_correction": False, "head": "argmax",
-    }  # fmt: skip
+    toml = tmp_path / "n.toml"
+    value = done(
+        "quantize", model, "--calib", calib, "-o", tmp_path / "n", *words.split(), "--write-config", toml, "--json"
+    ).json
+    assert {name: value["options"][name] for name in EVERY_OPTION} == EVERY_OPTION
     assert value["outputs"][0]["shape"] == [1] and value["inputs"][0]["bits"] == 7
+    again = done("quantize", model, "--calib", calib, "-o", tmp_path / "m", "--config", toml, "--json").json
+    assert again["options"] == value["options"] and again["digest"] == value["digest"]
+
+
+def test_rules_for_layers_come_from_a_file(tiny_files: tuple[Path, Path], tmp_path: Path) -> None:
+    (tmp_path / "q.toml").write_text('weight_bits = 4\n[[layer]]\nmatch = "y"\nweight_bits = 7\n')
+    net = tmp_path / "n.hwq"
+    done("quantize", tiny_files[0], "--calib", tiny_files[1], "-o", net, "--config", tmp_path / "q.toml")
+    bits = [op.weight_bits for op in serial.load(net).ops if isinstance(op, Linear)]
+    assert bits == [4, 7]
+
+
+def test_analyze(tiny_files: tuple[Path, Path], tmp_path: Path) -> None:
+    words = ["analyze", tiny_files[0], "--calib", tiny_files[1], "--weight-bits", 4, "--act-bits", 9]
+    value = done(*words, "--json").json
+    assert value["kind"] == "analysis" and value["options"]["weight_bits"] == 4 and value["samples"] == 8
+    assert [row["name"] for row in value["layers"]] == ["x", "relu", "pool", "y"]
+    assert [row["weight_bits"] for row in value["layers"]] == [None, 4, None, 4]
+    assert sum((row["weight_share"] or 0) + (row["rounding_share"] or 0) for row in value["layers"]) == pytest.approx(1)
+    (tmp_path / "more.toml").write_text(value["toml"])
+    more = done(*words, "--config", tmp_path / "more.toml", "--json").json
+    assert more["measured_db"] == pytest.approx(value["advice"]["sqnr_db"])
+    assert more["measured_db"] > value["measured_db"]
+    text = done(*words).out
+    assert value["conclusion"] in text and value["toml"] in text and "relu" in text
+    assert "Trying more bits" in done(*words, "-v").err and list(tmp_path.iterdir()) == [tmp_path / "more.toml"]
+
+
+def test_analyze_weight_only(tiny_files: tuple[Path, Path]) -> None:
+    words = ["analyze", tiny_files[0], "--calib", tiny_files[1], "--weight-only", "--act-bits", 4]
+    value = done(*words, "--json").json
+    assert value["kind"] == "weight_only" and value["sqnr_db"] > value["integer_sqnr_db"] + 10
+    assert [row["name"] for row in value["layers"]] == ["relu", "y"] and 0 < value["agreement"]["y"] <= 1
+    assert f"outputs {value['sqnr_db']:.1f} dB with quantised weights" in done(*words).out
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100, 160])
+def test_analyze_fits_the_terminal(columns: int) -> None:
+    words = ["analyze", DIGITS / "model.onnx", "--calib", DIGITS / "calib.npz", "--effort", "fast", "--weight-bits", 4]
+    text = done(*words, columns=columns).out
+    assert all(len(line) <= columns for line in text.splitlines())
+    assert ("block1_conv1 (Conv)" in text) == (columns == 160) and "stem" in text and "logits" in text
 
 
 @pytest.mark.parametrize("options", [(), ("--scale", "fixed", "--zero-points", "all")])
@@ -177,7 +231,7 @@ def test_a_mismatch_ends_with_exit_code_1(tiny_net: Path, tmp_path: Path) -> Non
     done("generate", tiny_net, "-o", tmp_path / "b")
     memory = tmp_path / "b" / "rom" / "y_bias.mem"
     words = memory.read_text("ascii").split("\n")
-    words[0] = f"{int(words[0], 16) ^ 0x40:0{len(words[0])}x}"
+    words[0] = f"{int(words[0], 16) ^ int('1' * len(words[0]), 16):0{len(words[0])}x}"
     memory.write_text("\n".join(words), "ascii")
     run = run_hwq("verify", tmp_path / "b", "--sim", "icarus", "-n", 2, "--json")
     assert run.code == 1 and not run.json["passed"] and run.json["mismatches"] > 0

@@ -15,7 +15,7 @@ from hwq.ir.op import REGISTRY, Op
 from hwq.ir.program import Program
 from hwq.ir.types import TensorType
 from hwq.ir.window import Window
-from hwq.ops import Linear
+from hwq.ops import Codebook, Coding, Linear, PowerSums
 
 Draw = Any
 BITS = st.sampled_from((8, 8, 4, 2, 3, 7, 16))
@@ -53,22 +53,43 @@ def quantisation(draw: Draw) -> dict[str, Any]:
 
 
 @st.composite
+def codings(draw: Draw, channels: int, bits: int) -> Coding | None:
+    """How weights of `bits` bits are stored: plain, from tables, or as sums of powers of two."""
+    kind = draw(st.sampled_from(("plain", "plain", "layer", "channel", "powers")))
+    if kind == "plain":
+        return None
+    if kind == "powers":
+        return PowerSums(draw(st.integers(1, 2)))
+    rng = np.random.default_rng(draw(st.integers(0, 99)))
+    entries = draw(st.sampled_from((2, 3, 4, 7, 16)))
+    low = -(1 << (bits - 1))
+    return Codebook(rng.integers(low, -low, (channels, entries) if kind == "channel" else entries))
+
+
+@st.composite
 def operations(draw: Draw, kind: str, name: str, source: str, x: TensorType) -> Op:
     """An operation of `kind` with one input."""
     at = {"name": name, "source": source}
     inside = st.integers(*x.range)
-    scale = draw(st.sampled_from(("shift", "one", "channel", "pow2", "three", "odd")))
-    weights = {"wbits": draw(st.sampled_from((8, 4, 2, 16)))}
+    scale = draw(st.sampled_from(("shift", "one", "channel", "pow2", "three", "odd", "mantissa3", "mantissa4")))
+    wbits = draw(st.sampled_from((8, 4, 2, 16)))
+
+    def weights(channels: int) -> dict[str, Any]:
+        return {"wbits": wbits, "coding": draw(codings(channels, wbits))}
+
     match kind:
         case "conv":
             window = draw(windows(x))
             m = draw(st.integers(1, 6))
-            return conv(x, m, window, **at, **weights, pad=draw(inside), scale=scale, **draw(quantisation()))
+            return conv(x, m, window, **at, **weights(m), pad=draw(inside), scale=scale, **draw(quantisation()))
         case "depthwise":
             window = draw(windows(x))
-            return depthwise(x, window, **at, **weights, pad=draw(inside), scale=scale, **draw(quantisation()))
+            return depthwise(
+                x, window, **at, **weights(x.channels), pad=draw(inside), scale=scale, **draw(quantisation())
+            )
         case "dense":
-            return dense(x, draw(st.integers(1, 7)), **at, **weights, scale=scale, **draw(quantisation()))
+            m = draw(st.integers(1, 7))
+            return dense(x, m, **at, **weights(m), scale=scale, **draw(quantisation()))
         case "avgpool":
             window = draw(st.one_of(windows(x), st.just(Window(x.shape[:2]))))
             single = draw(st.sampled_from(("shift", "one", "three")))

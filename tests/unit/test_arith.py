@@ -119,3 +119,25 @@ def test_multiplier_facts() -> None:
     assert not Requant((2,), 3, Rounding.FLOOR, 0, 0, 1).is_shift
     assert Requant((1, 255, 256), 0, Rounding.FLOOR, 0, 0, 1).multiplier_bits == 9
     assert Requant((0,), 0, Rounding.FLOOR, 0, 0, 1).multiplier_bits == 1
+
+
+@pytest.mark.parametrize(
+    ("multiplier", "mantissa", "words", "bits"),
+    [
+        ((1,), 1, (0,), 1),
+        ((1, 64, 2), 1, (0, 6, 1), 3),
+        ((3,), 2, (1,), 2),
+        ((96, 1, 5 << 13), 3, (5 << 2 | 1, 0, 13 << 2 | 2), 6),
+        ((9, 10, 22, 15), 4, (0b0100, 0b1010, 0b1101, 0b0111), 4),
+        ((17, 4), 5, (17, 4), 5),
+        ((65_535,), 16, (65_535,), 16),
+        ((0, 2), 16, (0, 2), 2),
+    ],
+)
+def test_multipliers_as_stored(multiplier: tuple[int, ...], mantissa: int, words: tuple[int, ...], bits: int) -> None:
+    """{exponent, odd part / 2} while the odd parts have at most four bits; each word gives its multiplier back."""
+    q = Requant(multiplier, 3, Rounding.FLOOR, 0, 0, 1)
+    assert (q.mantissa_bits, q.words, q.word_bits, q.multiplies) == (mantissa, words, bits, mantissa > 4)
+    if not q.multiplies:
+        parts = [((2 * word + 1) % (1 << mantissa), word >> (mantissa - 1)) for word in q.words]
+        assert tuple(odd << exponent for odd, exponent in parts) == multiplier

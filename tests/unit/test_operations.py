@@ -18,7 +18,8 @@ from hwq.ir.op import REGISTRY, Op
 from hwq.ir.program import Program
 from hwq.ir.types import TensorType
 from hwq.ir.window import Window
-from hwq.ops import Add, ArgMax, AvgPool, Conv, Dense, Depthwise, Linear, MaxPool, Pad, Rescale
+from hwq.ops import Add, ArgMax, AvgPool, Codebook, Conv, Dense, Depthwise, Linear, MaxPool, Pad, PowerSums, Rescale
+from hwq.ops.coding import allowed, codes
 
 Pixel = list[int]
 Image = list[list[Pixel]]
@@ -165,6 +166,21 @@ X = tensor(4, 4, 3)
 REFUSED: dict[str, tuple[Op, str]] = {
     "weight shape": (replace(conv(tensor(4, 4, 2), 2, Window((3, 3)))), r"weight has shape \(2, 3, 3, 2\), expected"),
     "weights too wide": (replace(conv(X, 2, Window((3, 3))), weight_bits=4), "weights exceed 4 bits"),
+    "not in the codebook": (
+        replace(conv(X, 2, Window((1, 1))), coding=Codebook(np.array([-128, 5]))),
+        "weight -?[0-9]+ cannot be expressed",
+    ),
+    "not in the channel's table": (
+        replace(dense(X, 2, wbits=2), coding=Codebook(np.array([[-2, -1, 0, 1], [-2, -1, 0, 0]]))),
+        "weight 1 cannot be expressed",
+    ),
+    "tables": (replace(dense(X, 3), coding=Codebook(np.zeros((2, 4), np.int64))), r"codebook has shape \(2, 4\), "),
+    "one entry": (replace(dense(X, 3), coding=Codebook(np.array([0]))), "expected 2 to 256 entries"),
+    "many entries": (replace(dense(X, 3), coding=Codebook(np.arange(257) % 9)), "expected 2 to 256 entries"),
+    "wide entries": (replace(dense(X, 3), coding=Codebook(np.array([0, 128]))), "codebook exceeds 8 bits"),
+    "no power of two": (replace(dense(X, 3), coding=PowerSums(1)), "cannot be expressed by its coding"),
+    "no sum of powers": (replace(dense(X, 3), coding=PowerSums(2)), "cannot be expressed by its coding"),
+    "three powers": (replace(dense(X, 3), coding=PowerSums(3)), "3 powers of two in a weight, expected 1 to 2"),
     "bias": (replace(conv(X, 2, Window((3, 3))), bias=np.zeros(3, np.int64)), r"bias has shape \(3,\)"),
     "no output": (replace(conv(X, 2, Window((3, 3))), window=Window((3, 3), dilation=(2, 1))), "output would be 0 by"),
     "dense shape": (dense(tensor(1, 1, 48), 2), "weight has shape"),
@@ -211,6 +227,38 @@ def test_add_refusals(other: TensorType, changes: dict[str, object], text: str) 
     op = CASES["add"]["half_up"].ops[0]
     with pytest.raises(ValueError, match=text):
         replace(op, **changes).result(X, other)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("terms", [1, 2])
+@pytest.mark.parametrize("bits", [2, 3, 4, 5, 8, 16])
+def test_sums_of_powers(terms: int, bits: int) -> None:
+    """All that the rule allows and nothing else, each with a code that stands for it; code 0 is the weight 0."""
+    coding = PowerSums(terms)
+    powers = {0} | {sign << e for e in range(bits - 1) for sign in (1, -1)}
+    sums = powers if terms == 1 else {a + b for a in powers for b in powers}
+    low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+    found = allowed(coding, bits)
+    assert found.tolist() == sorted(s for s in sums if low <= s <= high)
+    values = coding.values(bits)
+    assert len(values) == 1 << coding.stored_bits(bits)
+    code = codes(found[:, None], values, bits)
+    assert values[code].ravel().tolist() == found.tolist()
+    assert code[found == 0].item() == 0
+
+
+def test_size_of_weights() -> None:
+    """By hand: 5 x 27 weights of 8 bits, plain and coded."""
+    op = dense(tensor(3, 3, 3), 5)
+    assert (op.stored_bits, op.table_bits, op.rom_bits) == (8, 0, 1080)
+    sizes = {
+        2: (1, 16, 151), 5: (3, 40, 445), 16: (4, 128, 668), 256: (8, 2048, 3128),
+    }  # fmt: skip
+    for entries, size in sizes.items():
+        coded = replace(op, coding=Codebook(np.arange(entries) % 128))
+        assert (coded.stored_bits, coded.table_bits, coded.rom_bits) == size
+    each = replace(op, coding=Codebook(np.zeros((5, 4), np.int64)))
+    assert (each.stored_bits, each.table_bits, each.rom_bits) == (2, 160, 430)
+    assert [replace(op, coding=PowerSums(t)).rom_bits for t in (1, 2)] == [540, 1080]
 
 
 def test_window_arithmetic() -> None:

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from nets import conv, dense, depthwise, tensor
+from nets import coded, conv, dense, depthwise, tensor
 
 from hwq.arith import IntArray
 from hwq.hw.fold import Fold, ceil_div
-from hwq.hw.pack import bias_words, hex_words, multiplier_words, stream_words, weight_words
+from hwq.hw.pack import (
+    bias_words,
+    code_bits,
+    hex_words,
+    multiplier_words,
+    stream_words,
+    table_words,
+    tables,
+    weight_words,
+)
 from hwq.ir.window import Window
+from hwq.ops import Codebook, Linear, PowerSums
 
 
 def lanes(word: str, bits: int, count: int) -> list[int]:
@@ -116,3 +126,66 @@ def test_biases_and_multipliers() -> None:
     five = multiplier_words(np.array([1, 2, 3, 4, 65_535]), 5, Fold(1, 2, 4, 1), 16)
     assert five == ["00020001", "00040003", "0000ffff"]
     assert multiplier_words(np.array([7]), 5, Fold(1, 5, 5, 1), 3) == ["7fff"]
+
+
+def unsigned(word: str, bits: int, count: int) -> list[int]:
+    return [v % (1 << bits) for v in lanes(word, bits, count)]
+
+
+TABLES = Codebook(np.array([[5, 0, -7, 9], [1, 2, -3, 4], [0, 0, 6, 7], [8, 9, 9, -128], [1, 0, 127, 3]]))
+PLAIN = Codebook(np.array([-1, 1]))
+
+
+@pytest.mark.parametrize("coding", [PLAIN, TABLES, Codebook(np.array([4, 3, 0, 3, -9])), PowerSums(1), PowerSums(2)])
+@pytest.mark.parametrize(("pe", "simd"), [(1, 1), (5, 3), (2, 2), (3, 1), (4, 2)])
+def test_coded_weights(coding: Codebook | PowerSums, pe: int, simd: int) -> None:
+    """Decoded by tables and words alone, every lane has its weight, and 0 where there is no input channel."""
+    op = conv(tensor(4, 4, 3), 5, Window((3, 2)), coding=coding)
+    fold = Fold(simd, 1, pe, simd)
+    values = tables(op, fold, False)
+    assert values is not None
+    bits, groups, folds = code_bits(op, values), ceil_div(3, simd), ceil_div(5, pe)
+    entries = values.shape[-1]
+    per_fold = []
+    if isinstance(coding, Codebook):
+        own = table_words(values, fold, 8)
+        assert len(own) == (folds if values.ndim > 1 else 1)
+        read = [lanes(word, 8, entries * (pe if values.ndim > 1 else 1)) for word in own]
+        per_fold = [(read[nf] if values.ndim > 1 else read[0] * pe) for nf in range(folds)]
+    words = weight_words(op, fold, depthwise=False)
+    assert len(words) == folds * 6 * groups
+    for number, word in enumerate(words):
+        nf, tap, cf = number // (6 * groups), number // groups % 6, number % groups
+        found = unsigned(word, bits, pe * simd)
+        for lane, code in enumerate(found):
+            p, c = lane // simd, cf * simd + lane % simd
+            if nf * pe + p >= 5:
+                assert code == 0
+                continue
+            got = per_fold[nf][p * entries + code] if per_fold else int(values[code])
+            assert got == _weight(op.weight, nf * pe + p, (tap // 2, tap % 2, c))
+
+
+def test_idle_lanes_need_a_zero() -> None:
+    """A table without one gets it where the last group of channels is partial, and nowhere else."""
+    sizes = {}
+    for simd in (1, 2, 3):
+        for label, coding in (("bipolar", PLAIN), ("tables", TABLES)):
+            op: Linear = conv(tensor(4, 4, 3), 5, Window((1, 1)), coding=coding)
+            found = tables(op, Fold(simd, 1, 5, simd), False)
+            assert found is not None
+            sizes[label, simd] = found.shape[-1], code_bits(op, found)
+    assert sizes == {
+        ("bipolar", 1): (2, 1), ("bipolar", 2): (3, 2), ("bipolar", 3): (2, 1),
+        ("tables", 1): (4, 2), ("tables", 2): (5, 3), ("tables", 3): (4, 2),
+    }  # fmt: skip
+    whole = tables(depthwise(tensor(4, 4, 5), Window((1, 1)), coding=TABLES), Fold(2, 1, 2, 1), True)
+    assert whole is not None and whole[:, 0].tolist() == [0, 1, 0, 8, 0]
+    assert sorted(map(sorted, whole.tolist())) == sorted(map(sorted, TABLES.entries.tolist()))
+
+
+def test_coded_weights_of_tests_use_all_of_a_table() -> None:
+    for coding in (PLAIN, TABLES):
+        weight = coded((5, 40), 8, coding)
+        rows = np.broadcast_to(coding.entries, (5, coding.entries.shape[-1]))
+        assert [set(w) for w in weight.tolist()] == [set(row) for row in rows.tolist()]

@@ -18,6 +18,7 @@ from hwq.hw.plan import Plan, make_plan
 from hwq.hw.solve import for_multipliers
 from hwq.ir.program import Program
 from hwq.ir.window import Window
+from hwq.ops import Codebook, PowerSums
 from hwq.sim import simulate_plain
 from hwq.verify.check import open_build
 
@@ -123,6 +124,22 @@ def test_figures() -> None:
     op = p.ops[0]
     assert plan.rom_bits == 24 * 8 + 4 * op.acc_bits + 4 * 16  # type: ignore[attr-defined]
     assert plan.fifo_bits == 0
+
+
+def test_figures_of_coded_layers() -> None:
+    """Codes in place of weights, tables of the layer and of each channel; sums of powers of two need no multiplier."""
+    x, entry = tensor(4, 4, 6), {"pe": 2, "simd": 3, "rq": 1, "window": "serial"}
+    codings = {
+        Codebook(np.arange(16)): (24 * 4 + 16 * 8, 0), Codebook(np.array([[-1, 1]] * 4)): (24 + 8 * 8, 0),
+        PowerSums(1): (24 * 4, 6), PowerSums(2): (24 * 8, 6),
+    }  # fmt: skip
+    for coding, (bits, adders) in codings.items():
+        p = program([conv(x, 4, Window((1, 1)), coding=coding, scale="mantissa2")], {"a": x})
+        plan = plan_with(p, {"y": entry})
+        op = p.ops[0]
+        assert plan.rom_bits == bits + 4 * op.acc_bits + 4 * op.requant.word_bits  # type: ignore[attr-defined]
+        assert bits == op.rom_bits  # type: ignore[attr-defined]
+        assert (plan.multipliers, plan.shift_add_lanes, plan.requant_multipliers) == (6, adders, 0)
 
 
 def test_build_can_be_read_back(tmp_path: Path) -> None:

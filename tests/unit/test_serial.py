@@ -20,6 +20,7 @@ from hwq.ir.codec import VALUES, decode, encode
 from hwq.ir.op import REGISTRY
 from hwq.ir.program import Program
 from hwq.ir.text import dump
+from hwq.ops import Codebook, PowerSums
 from hwq.sim import simulate_plain
 
 PROGRAM = CASES["conv"]["half_even-channel"]
@@ -69,6 +70,21 @@ def test_digest_is_of_what_defines_the_integers() -> None:
         assert serial.digest(other) != digest
 
 
+def test_codings_are_told_apart() -> None:
+    """The same weights stored in another way are another program; the text says which."""
+    program = CASES["dense"]["powers1"]
+    (op,) = program.ops
+    codebook = Codebook(np.unique(op.weight))  # type: ignore[attr-defined]
+    codings = {
+        None: "", PowerSums(1): "powersums(terms=1)", PowerSums(2): "powersums(terms=2)",
+        codebook: f"codebook(entries=s8[{codebook.entries.size}]#",
+    }  # fmt: skip
+    programs = {text: replace(program, ops=(replace(op, coding=c),)) for c, text in codings.items()}  # type: ignore[call-arg]
+    assert len({serial.digest(p) for p in programs.values()}) == len(codings)
+    for text, p in programs.items():
+        assert f"coding={text}" in dump(p) if text else "coding" not in dump(p)
+
+
 def _members(file: Path) -> Members:
     with zipfile.ZipFile(file) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
@@ -99,8 +115,8 @@ def _array(array: np.ndarray, pickled: bool = False) -> bytes:
 
 WEIGHT = "ops.0.weight.npy"
 DAMAGE: dict[str, tuple[Callable[[Members], object], str]] = {
-    "version": (_changed(lambda t: t.update(hwq=2)), "format version 2, expected 1"),
-    "no version": (_changed(lambda t: t.pop("hwq")), "format version None, expected 1"),
+    "version": (_changed(lambda t: t.update(hwq=1)), "format version 1, expected 2"),
+    "no version": (_changed(lambda t: t.pop("hwq")), "format version None, expected 2"),
     "digest": (_changed(lambda t: t.update(digest="0" * 64)), "does not match its digest"),
     "no digest": (_changed(lambda t: t.pop("digest")), "not a readable program"),
     "another weight": (lambda m: m.update({WEIGHT: _array(np.zeros((5, 3, 3, 3), np.int8))}), "digest"),
@@ -199,8 +215,8 @@ def test_replaced_whole_or_not_at_all(file: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_only_listed_classes_are_made() -> None:
-    """Whatever class a text names, nothing but operations and five plain values is ever instantiated."""
-    assert VALUES.keys() == {"Requant", "Window", "TensorType", "Format", "Port"}
+    """Whatever class a text names, nothing but operations and plain values of this list is ever instantiated."""
+    assert VALUES.keys() == {"Requant", "Window", "TensorType", "Format", "Port", "Codebook", "PowerSums"}
     for name in ("Path", "Popen", "Program", "dict", "hwq.ir.types.Format", "__class__", ""):
         for tag in ("value", "op"):
             with pytest.raises(KeyError):

@@ -1,0 +1,224 @@
+"""Accuracy of hwq beside other tools, on the same models with the same calibration and evaluation samples.
+
+    python benchmarks/accuracy.py --quick                      the digits, hwq and onnxruntime: below a minute
+    python benchmarks/accuracy.py                              everything; hours, if no peer has run before
+    python benchmarks/accuracy.py --models cifar10_resnet8 --tools hwq,mct --bits 4/8
+
+One table for each pair of weight and activation bits; the rows are also written to build/accuracy.json.  Agreement and
+SQNR are those of the logits, with the float model's.  hwq computes integers; a peer computes in float what its
+quantised model says.  Peers run in environments of their own, see peers/environments.py, and what they computed is kept
+under build/peers/cache: `--fresh` measures it again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import figures
+import numpy as np
+from models import CASES, Case, digest
+from networks import ROOT
+from numpy.typing import NDArray
+from peers.environments import FOLDER, SCRIPTS, TOOLS, Setting, Tool
+from rich.console import Console
+from rich.table import Table
+
+import hwq.api as hwq
+from hwq.quant import QuantConfig, ScaleKind
+
+HWQ: dict[str, QuantConfig] = {
+    "pow2": QuantConfig(),
+    "fixed": QuantConfig(scale=ScaleKind.FIXED),
+}
+"""The configurations of hwq that are measured, by name; `weight_bits` and `act_bits` are set for each table."""
+
+LATE = "takes more than {:.0f} s"
+RESULTS = ROOT / "build" / "accuracy.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One model quantised by one tool; figures in per cent, dB and seconds, or `failure` in their place."""
+
+    bits: str
+    model: str
+    tool: str
+    setting: str
+    scales: str
+    float_score: float
+    agreement: float | None = None
+    sqnr: float | None = None
+    score: float | None = None
+    seconds: float | None = None
+    version: str = ""
+    failure: str = ""
+
+
+class Peers:
+    """Runs peers and keeps what they computed."""
+
+    def __init__(self, limit: float, fresh: bool) -> None:
+        self.limit, self.fresh = limit, fresh
+        self.missing: dict[str, str | None] = {}
+
+    def gave_up_sooner(self, failure: str) -> bool:
+        """Whether the failure is that of a run which had less time than runs have now."""
+        found = re.fullmatch(LATE.replace("{:.0f}", r"(\d+)"), failure)
+        return found is not None and int(found[1]) < self.limit
+
+    @staticmethod
+    def kept(case: Case, tool: Tool, setting: Setting, bits: str) -> Path:
+        """The file that keeps the outputs; with the ending .txt a failure, with .log what the tool said."""
+        names = (case.file("calib").name, case.file("samples").name, *tool.packages)
+        key = digest(case.model.read_bytes(), *(name.encode() for name in names))
+        return FOLDER / "cache" / f"{case.name}-{tool.name}-{setting.name}-{bits.replace('/', '_')}-{key}.npz"
+
+    def outputs(self, case: Case, tool: Tool, setting: Setting, bits: str) -> dict[str, Any]:
+        """The arrays `y`, `seconds` and `version` that the tool wrote, or the text `failure`."""
+        found = self.kept(case, tool, setting, bits)
+        failed = found.with_suffix(".txt")
+        if self.fresh or (failed.exists() and self.gave_up_sooner(failed.read_text())):
+            for path in (found, failed):
+                path.unlink(missing_ok=True)
+        if not (found.exists() or failed.exists()):
+            if tool.name not in self.missing:
+                self.missing[tool.name] = tool.install()
+            if (reason := self.missing[tool.name]) is not None:
+                return {"failure": f"does not install: {reason}"}
+            found.parent.mkdir(parents=True, exist_ok=True)
+            files = {"model": case.model, "calib": case.file("calib"), "eval": case.file("samples"), "out": found}
+            command = [str(tool.python), str(SCRIPTS / tool.script), "--setting", setting.name, "--bits", bits]
+            for name, path in files.items():
+                command += [f"--{name}", str(path)]
+            try:
+                done = subprocess.run(command, capture_output=True, text=True, timeout=self.limit)
+                found.with_suffix(".log").write_text(done.stdout + done.stderr)
+                if done.returncode:
+                    said = re.findall(r"^[\w.]*(?:Error|Exception)\b.*", done.stderr, re.MULTILINE)
+                    failed.write_text(said[-1] if said else f"ends with {done.returncode}")
+            except subprocess.TimeoutExpired:
+                failed.write_text(LATE.format(self.limit))
+        if failed.exists():
+            return {"failure": failed.read_text()}
+        with np.load(found) as data:
+            return dict(data)
+
+
+def measured(row: Row, case: Case, exact: NDArray[Any], got: NDArray[Any], seconds: float, version: str) -> Row:
+    """The row with its figures."""
+    got = got.reshape(exact.shape)
+    return replace(
+        row,
+        agreement=figures.agreement(exact, got) if case.classifies else None,
+        sqnr=figures.sqnr(exact, got),
+        score=case.score(got),
+        seconds=seconds,
+        version=version,
+    )
+
+
+def own_rows(case: Case, exact: NDArray[Any], bits: str) -> Iterator[Row]:
+    """The rows of hwq, computed with integers."""
+    weight_bits, act_bits = map(int, bits.split("/"))
+    for name, base in HWQ.items():
+        config = replace(base, weight_bits=weight_bits, act_bits=act_bits)
+        row = Row(bits, case.name, "hwq", name, config.scale.value, case.score(exact))
+        start = time.perf_counter()
+        program = hwq.quantize(case.model, {"x": case.calib}, config)
+        seconds = time.perf_counter() - start
+        entry, port = program.inputs[0], program.outputs[0]
+        parts = np.array_split(case.samples.reshape(-1, *entry.index.shape), max(1, case.samples.size // 2**23))
+        got = np.concatenate([hwq.simulate(program, {entry.name: part})[port.name] for part in parts])
+        yield measured(row, case, exact, got, seconds, "")
+
+
+def peer_rows(case: Case, exact: NDArray[Any], bits: str, tool: Tool, peers: Peers) -> Iterator[Row]:
+    """The rows of one peer."""
+    for setting in tool.settings:
+        if bits in setting.bits:
+            row = Row(bits, case.name, tool.name, setting.name, setting.scales, case.score(exact))
+            found = peers.outputs(case, tool, setting, bits)
+            if "failure" in found:
+                yield replace(row, failure=found["failure"])
+            else:
+                yield measured(row, case, exact, found["y"], float(found["seconds"]), str(found["version"]))
+
+
+def best_peers(rows: list[Row]) -> dict[tuple[str, str], Row]:
+    """The peer's row of the highest SQNR, for each model and kind of scales."""
+    best: dict[tuple[str, str], Row] = {}
+    for row in rows:
+        if row.tool != "hwq" and row.sqnr is not None:
+            first = best.setdefault((row.model, row.scales), row)
+            if first.sqnr is not None and row.sqnr > first.sqnr:
+                best[row.model, row.scales] = row
+    return best
+
+
+def show(console: Console, bits: str, rows: list[Row]) -> None:
+    """Print the rows of one pair of bits, and below them what failed."""
+    best = best_peers(rows).values()
+    weights, acts = bits.split("/")
+    table = Table(
+        "model", "tool", "setting", "scales", "agree %", "SQNR dB", "score %", "float %", "s",
+        title=f"{weights}-bit weights, {acts}-bit activations; * is the best peer with such scales",
+    )  # fmt: skip
+    done = [row for row in rows if not row.failure]
+    for k, row in enumerate(done):
+        values = (row.agreement, row.sqnr, row.score, row.float_score, row.seconds)
+        texts = ["" if value is None else f"{value:.1f}" for value in values]
+        texts[1] += "*" if row in best else ""
+        last = k + 1 == len(done) or done[k + 1].model != row.model
+        style = "bold" if row.tool == "hwq" else ""
+        table.add_row(row.model, row.tool, row.setting, row.scales, *texts, style=style, end_section=last)
+    console.print(table)
+    for row in rows:
+        if row.failure:
+            console.print(f"{row.model}, {row.tool} {row.setting}: {row.failure}", highlight=False, markup=False)
+
+
+def main() -> None:
+    """Measure, print and write down."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", default=",".join(CASES), help="names, with commas between them")
+    parser.add_argument("--tools", default=",".join(("hwq", *TOOLS)), help="names, with commas between them")
+    parser.add_argument("--bits", default="8/8,4/8", help="weights/activations, with commas between the pairs")
+    parser.add_argument("--limit", type=float, default=900, help="seconds that one run of a peer may take")
+    parser.add_argument("--fresh", action="store_true", help="run peers again whose outputs are kept")
+    parser.add_argument("--quick", action="store_true", help="the digits with hwq and onnxruntime")
+    options = parser.parse_args()
+    names = ["digits"] if options.quick else options.models.split(",")
+    tools = ["hwq", "onnxruntime"] if options.quick else options.tools.split(",")
+    for given, known in ((names, CASES), (tools, ("hwq", *TOOLS))):
+        if wrong := set(given) - set(known):
+            parser.error(f"{', '.join(sorted(wrong))}: expected some of {', '.join(known)}")
+    peers = Peers(options.limit, options.fresh)
+    console = Console(width=150)
+    rows: list[Row] = []
+    for name in names:
+        case = CASES[name]()
+        exact = case.float_outputs()
+        for bits in options.bits.split(","):
+            for tool in tools:
+                found = (
+                    own_rows(case, exact, bits) if tool == "hwq" else peer_rows(case, exact, bits, TOOLS[tool], peers)
+                )
+                for row in found:
+                    rows.append(row)
+                    console.print(bits, name, tool, row.setting, row.failure[:90] or f"{row.sqnr:.1f} dB", style="dim")
+    for bits in options.bits.split(","):
+        show(console, bits, [row for row in rows if row.bits == bits])
+    RESULTS.parent.mkdir(parents=True, exist_ok=True)
+    RESULTS.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

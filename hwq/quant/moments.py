@@ -1,0 +1,121 @@
+"""Moments of a linear layer's input and target on calibration data: what every weight solver works on.
+
+With x the integers of the input as real values (one row for each output position, taps and channels as columns) and
+z the float network's output before the activation, a row of weights w and its bias b leave the squared error
+
+    E[(w . x + b - z)^2] = (w - w*)^T H (w - w*) + rest,   b = E[z] - w . E[x],   H = Cov(x),   H w* = Cov(x, z)
+
+so that the best bias, the weights that make good for what earlier layers lost, and the price of rounding each weight
+all follow from H, Cov(x, z) and two means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwq.ir.window import Window
+from hwq.sim.kernels import columns
+
+MAX_ROWS = 1 << 17
+"""Positions that are used at most, spread evenly at random over the samples."""
+CHUNK_BYTES = 64 << 20
+
+Array = NDArray[np.float64]
+Floats = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moments:
+    """Centred second moments: one group for a dense layer, one for each channel of a depthwise one.
+
+    covariance (groups, D, D), cross (groups, rows, D), mean_x (groups, D), mean_z (groups, rows); rows times groups
+    are the output channels.  `spread_covariance` and `spread_cross` are half the difference of what two halves of the
+    samples say: of the size of the error that few samples leave in each entry.
+    """
+
+    covariance: Array
+    cross: Array
+    mean_x: Array
+    mean_z: Array
+    spread_covariance: Array
+    spread_cross: Array
+
+
+def moments(x: Floats, z: Floats, window: Window, pad: int, depthwise: bool, scale: float) -> Moments:
+    """Moments of integers `x` (n, h, w, C), less `pad`, the zero point, and times `scale`, and `z` (n, oh, ow, M)."""
+    halves = (_Sum(), _Sum())
+    origin: tuple[Floats, Floats] | None = None
+    for half, rows, targets in _rows(x, z, window, pad, depthwise):
+        origin = origin or (rows.mean(1, keepdims=True), targets.mean(1, keepdims=True))
+        halves[half].add(rows - origin[0], targets - origin[1])
+    assert origin is not None
+    total = halves[0].plus(halves[1])
+    mean_x, mean_z = total.x / total.count, total.z / total.count
+    xx, zx = total.centred(mean_x, mean_z)
+    spread = (xx, zx)  # one sample tells nothing about others
+    if halves[1].count:
+        one, two = (half.centred(mean_x, mean_z) for half in halves)
+        spread = ((one[0] - two[0]) / 2.0, (one[1] - two[1]) / 2.0)
+    return Moments(
+        xx * scale**2, zx * scale, (mean_x + origin[0][:, 0]) * scale, mean_z + origin[1][:, 0],
+        spread[0] * scale**2, spread[1] * scale,
+    )  # fmt: skip
+
+
+class _Sum:
+    """Sums of products of values less a rough mean, in float32 within a chunk and in float64 over chunks."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.xx: Any = 0.0
+        self.zx: Any = 0.0
+        self.x: Any = 0.0
+        self.z: Any = 0.0
+
+    def add(self, x: Floats, z: Floats) -> None:
+        """Take in x (groups, N, D) and z (groups, N, rows)."""
+        self.count += x.shape[1]
+        self.xx = self.xx + (x.transpose(0, 2, 1) @ x).astype(np.float64)
+        self.zx = self.zx + (z.transpose(0, 2, 1) @ x).astype(np.float64)
+        self.x = self.x + x.sum(1, dtype=np.float64)
+        self.z = self.z + z.sum(1, dtype=np.float64)
+
+    def plus(self, other: _Sum) -> _Sum:
+        """Both together."""
+        total = _Sum()
+        for name in ("count", "xx", "zx", "x", "z"):
+            setattr(total, name, getattr(self, name) + getattr(other, name))
+        return total
+
+    def centred(self, mean_x: Array, mean_z: Array) -> tuple[Array, Array]:
+        """Covariance and cross-covariance about these means, which need not be those of the sums."""
+        x, z = self.x / self.count - mean_x, self.z / self.count - mean_z
+        xx = self.xx / self.count - mean_x[:, :, None] * mean_x[:, None, :]
+        zx = self.zx / self.count - mean_z[:, :, None] * mean_x[:, None, :]
+        xx = xx - x[:, :, None] * mean_x[:, None, :] - mean_x[:, :, None] * x[:, None, :]
+        return xx, zx - z[:, :, None] * mean_x[:, None, :] - mean_z[:, :, None] * x[:, None, :]
+
+
+def _rows(x: Floats, z: Floats, window: Window, pad: int, depthwise: bool) -> Iterator[tuple[int, Floats, Floats]]:
+    """Half, inputs (groups, N, D) and targets (groups, N, rows), some samples at a time; samples alternate."""
+    rng = np.random.default_rng(0)
+    positions, channels = z.shape[1] * z.shape[2], z.shape[3]
+    size = max(1, CHUNK_BYTES // (4 * positions * window.taps * x.shape[3]))
+    keep = min(1.0, MAX_ROWS / (len(x) * positions))
+    for half, start in [(first, at) for first in (0, 1) for at in range(first, len(x), 2 * size)]:
+        part = x[start : start + 2 * size : 2].astype(np.float32) - np.float32(pad)
+        target = z[start : start + 2 * size : 2].reshape(-1, channels)
+        chosen = slice(None)
+        if keep < 1.0:
+            chosen = np.sort(rng.choice(len(target), max(1, int(len(target) * keep)), replace=False))  # type: ignore[assignment]
+        target = target[chosen]
+        if depthwise:
+            taps = columns(part, window, 0).reshape(-1, window.taps, channels)[chosen]
+            yield half, np.ascontiguousarray(taps.transpose(2, 0, 1)), target.T[:, :, None]
+        else:
+            yield half, columns(part, window, 0)[chosen][None], target[None]

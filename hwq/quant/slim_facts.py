@@ -1,0 +1,104 @@
+"""What is certain about every channel of a program, for all inputs: its interval, and which channels are equal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from hwq.arith import IntArray, Interval
+from hwq.ir.op import Op
+from hwq.ir.program import Program
+from hwq.ops import Conv, Dense, Depthwise, Linear
+
+NEW_CHANNELS = (Conv, Dense)
+"""Operations whose output channels are not those of their input, one for one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The channels of one tensor: int64 (C,) arrays.
+
+    Attributes
+    ----------
+    low, high
+        Every pixel of the channel lies within, whatever the input of the program.
+    label
+        Channels of one label are equal at every pixel, whatever the input of the program.
+    """
+
+    low: IntArray
+    high: IntArray
+    label: IntArray
+
+    @property
+    def constant(self) -> np.ndarray:
+        """Bool (C,): the channel holds one known value."""
+        fixed: np.ndarray = self.low == self.high
+        return fixed
+
+
+def facts(program: Program) -> dict[str, Facts]:
+    """The facts about every tensor: rule L3 channel by channel, and equality by equal origin."""
+    known: dict[str, Facts] = {}
+    for name, type_ in program.input_types.items():
+        low, high = (np.full(type_.channels, end, np.int64) for end in type_.range)
+        known[name] = Facts(low, high, np.arange(type_.channels))
+    for op in program.ops:
+        ins = [known[name] for name in op.inputs]
+        ends = _linear(op, ins[0]) if isinstance(op, Linear) else _each_channel(op, ins)
+        channels = program.types[op.name].channels
+        known[op.name] = Facts(*ends, _labels(*ends, [_origin(op, ins, i) for i in range(channels)]))
+    return known
+
+
+def _linear(op: Linear, x: Facts) -> tuple[IntArray, IntArray]:
+    """Ends of the output, each output channel from its own weights and the ends of each input channel."""
+    reached = [op.reach((int(low), int(high))) for low, high in zip(x.low, x.high, strict=True)]
+    low, high = np.array(reached, np.int64).T
+    positive, negative = np.maximum(op.weight, 0), np.minimum(op.weight, 0)
+    meet: Callable[[IntArray, IntArray], IntArray] = partial(_met, depthwise=isinstance(op, Depthwise))
+    bottom = meet(positive, low) + meet(negative, high) + op.bias
+    top = meet(positive, high) + meet(negative, low) + op.bias
+    ends = op.requant(np.stack([bottom, top]))
+    return ends[0], ends[1]
+
+
+def _met(weight: IntArray, x: IntArray, depthwise: bool) -> IntArray:
+    """Sums (M,) of `weight` times the value of the input channel `x` (C,) that it meets."""
+    sums: IntArray = weight.sum((1, 2)) * x if depthwise else weight.sum((1, 2)) @ x
+    return sums
+
+
+def _each_channel(op: Op, ins: list[Facts]) -> tuple[IntArray, IntArray]:
+    """Ends of the output where a channel depends on the same channel of the inputs alone, or on none (argmax)."""
+    bounds: dict[tuple[Interval, ...], Interval] = {}
+    rows = []
+    for i in range(1 if op.kind == "argmax" else len(ins[0].low)):
+        key = tuple((int(x.low[i]), int(x.high[i])) for x in ins)
+        if key not in bounds:
+            bounds[key] = op.bound(*key)
+        rows.append(bounds[key])
+    low, high = np.array(rows, np.int64).T
+    return low, high
+
+
+def _origin(op: Op, ins: list[Facts], channel: int) -> Hashable:
+    """Channels of `op` with equal origins compute the same from the same."""
+    read = () if isinstance(op, NEW_CHANNELS) else tuple(int(x.label[channel]) for x in ins)
+    if not isinstance(op, Linear):
+        return read
+    multiplier = op.requant.multiplier
+    return read, op.weight[channel].tobytes(), int(op.bias[channel]), multiplier[channel % len(multiplier)]
+
+
+def _labels(low: IntArray, high: IntArray, origins: Iterable[Hashable]) -> IntArray:
+    """Numbers (C,), equal where the value is the same constant or the origin is the same."""
+    table: dict[Hashable, int] = {}
+    keys = (
+        ("constant", int(a)) if a == b else ("computed", origin)
+        for a, b, origin in zip(low, high, origins, strict=True)
+    )
+    return np.array([table.setdefault(key, len(table)) for key in keys], np.int64)

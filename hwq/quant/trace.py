@@ -1,0 +1,41 @@
+"""Trace: the integers of calibration data as they pass through a program that is being made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwq.arith import Interval
+from hwq.ir.op import Op
+from hwq.ir.types import TensorType
+from hwq.sim.certificate import certify_op
+from hwq.sim.fast import execute, samples_at_once
+
+Values = NDArray[Any]
+Types = dict[str, TensorType]
+
+
+class Trace:
+    """Integers of every tensor that is still to be read, (n, height, width, channels)."""
+
+    def __init__(self, inputs: dict[str, Values], readers: dict[str, int]) -> None:
+        self.values = dict(inputs)
+        self._readers = dict(readers)
+
+    def fork(self) -> Trace:
+        """A copy that can go on by itself."""
+        return Trace(self.values, self._readers)
+
+    def push(self, op: Op, intervals: tuple[Interval, ...], types: Types) -> None:
+        """Execute `op` and forget the inputs that nothing else reads."""
+        certificate = certify_op(op, intervals)
+        xs = [self.values[name] for name in op.inputs]
+        size = samples_at_once(op, types[op.inputs[0]], types[op.name])
+        parts = [execute(op, certificate, [x[k : k + size] for x in xs]) for k in range(0, len(xs[0]), size)]
+        self.values[op.name] = np.concatenate(parts)
+        for name in op.inputs:
+            self._readers[name] -= 1
+            if not self._readers[name]:
+                del self.values[name]
