@@ -89,7 +89,7 @@ def test_analyze(tiny_files: tuple[Path, Path], tmp_path: Path) -> None:
     assert sum((row["weight_share"] or 0) + (row["rounding_share"] or 0) for row in value["layers"]) == pytest.approx(1)
     (tmp_path / "more.toml").write_text(value["toml"])
     more = done(*words, "--config", tmp_path / "more.toml", "--json").json
-    assert more["measured_db"] == pytest.approx(value["advice"]["sqnr_db"])
+    assert more["measured_db"] >= value["advice"]["sqnr_db"] - 1e-6  # the equalised form is chosen anew
     assert more["measured_db"] > value["measured_db"]
     text = done(*words).out
     assert value["conclusion"] in text and value["toml"] in text and "relu" in text
