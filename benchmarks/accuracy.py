@@ -32,13 +32,26 @@ from rich.console import Console
 from rich.table import Table
 
 import hwq.api as hwq
-from hwq.quant import QuantConfig, ScaleKind
+from hwq.quant import Effort, QuantConfig, ScaleKind
+from hwq.quant.config import PortScales, WeightKind
 
-HWQ: dict[str, QuantConfig] = {
-    "pow2": QuantConfig(),
-    "fixed": QuantConfig(scale=ScaleKind.FIXED),
-}
-"""The configurations of hwq that are measured, by name; `weight_bits` and `act_bits` are set for each table."""
+
+def configurations(weight_bits: int, act_bits: int) -> dict[str, QuantConfig]:
+    """The configurations of hwq that are measured, by name."""
+    plain = QuantConfig(weight_bits=weight_bits, act_bits=act_bits)
+    found = {
+        "pow2, fast": Effort.FAST.config(weight_bits=weight_bits, act_bits=act_bits),
+        "pow2": plain,
+        "pow2, ports too": replace(plain, port_scales=PortScales.POW2),
+        "3-bit mantissa": replace(plain, scale=ScaleKind.EXACT),
+        "fixed": replace(plain, scale=ScaleKind.FIXED),
+    }
+    if weight_bits < 8:
+        table = replace(plain, weight_bits=8, weights=WeightKind.CODEBOOK, entries=1 << weight_bits)
+        found["codebook"] = table
+        found["mixed, one bit more"] = replace(plain, weight_bits=8, average_bits=weight_bits + 1.0)
+    return found
+
 
 LATE = "takes more than {:.0f} s"
 RESULTS = ROOT / "build" / "accuracy.json"
@@ -128,8 +141,7 @@ def measured(row: Row, case: Case, exact: NDArray[Any], got: NDArray[Any], secon
 def own_rows(case: Case, exact: NDArray[Any], bits: str) -> Iterator[Row]:
     """The rows of hwq, computed with integers."""
     weight_bits, act_bits = map(int, bits.split("/"))
-    for name, base in HWQ.items():
-        config = replace(base, weight_bits=weight_bits, act_bits=act_bits)
+    for name, config in configurations(weight_bits, act_bits).items():
         row = Row(bits, case.name, "hwq", name, config.scale.value, case.score(exact))
         start = time.perf_counter()
         program = hwq.quantize(case.model, {"x": case.calib}, config)

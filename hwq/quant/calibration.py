@@ -62,6 +62,10 @@ class Calibration:
         """The same over the first `count` samples."""
         return replace(self, samples={name: x[:count] for name, x in self.samples.items()})
 
+    def half(self, which: int) -> Calibration:
+        """The same over every other sample, from the one numbered `which` (0 or 1)."""
+        return replace(self, samples={name: x[which::2] for name, x in self.samples.items()})
+
     def equalised(self, graph: fg.FloatGraph, factors: Factors) -> Calibration:
         """The same network in another form: channel c of tensor t is ``factors[t][c]`` times what it was."""
         return replace(self, graph=graph, factors=factors)

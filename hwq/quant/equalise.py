@@ -32,6 +32,8 @@ GRID = 2.0 ** (np.arange(-2 * PHASES, 2 * PHASES + 1) / PHASES)
 """Factors tried, around the one that equalises the ranges of channels."""
 WIDEST = 0.98
 """Channels with this share of the largest range count as those that an upper bound clips."""
+DEVIATIONS = 2.0
+"""Standard deviations of a channel before its activation that its range has at least."""
 TURNS = 3
 """Times that all groups are gone through: what is best for one depends on its neighbours."""
 ROUNDED = 0.25
@@ -92,10 +94,13 @@ def _by_input(layer: fg.Conv | fg.Dense, factors: Factors) -> Array:
     return divided
 
 
-def choose_factors(graph: fg.FloatGraph, seen: Survey, config: QuantConfig) -> Factors:
-    """Factors of least predicted error for every tensor but indices."""
+def choose_factors(graph: fg.FloatGraph, seen: Survey, config: QuantConfig, limit: float = math.inf) -> Factors:
+    """Factors of least predicted error for every tensor but indices.
+
+    No channel is taken to reach less far than the one that reaches farthest in its tensor, divided by `limit`.
+    """
     factors = {name: np.ones(len(found.lows)) for name, found in seen.tensors.items()}
-    model = _Model(graph, seen, config)
+    model = _Model(graph, seen, config, limit)
     for _ in range(TURNS):
         for group in groups(graph):
             found = model.port_factors(group) if group.port else model.factors(group, factors)
@@ -106,8 +111,8 @@ def choose_factors(graph: fg.FloatGraph, seen: Survey, config: QuantConfig) -> F
 class _Model:
     """Predicts the squared error of the outputs, for one sample, that the factors of a group cause."""
 
-    def __init__(self, graph: fg.FloatGraph, seen: Survey, config: QuantConfig) -> None:
-        self.graph, self.seen, self.config = graph, seen, config
+    def __init__(self, graph: fg.FloatGraph, seen: Survey, config: QuantConfig, limit: float) -> None:
+        self.graph, self.seen, self.config, self.limit = graph, seen, config, limit
         self.kept = {layer.name for layer in graph.layers if keeps_format(layer)}
         self.free = {
             name: tensor_format(graph, name, seen.tensors, config, pow2=False)
@@ -163,17 +168,34 @@ class _Model:
         if group not in self._known:
             lead = self._lead(group)
             found, best = self.seen.tensors[lead], self.free[lead].form.scale
-            ranges = np.maximum(np.abs(found.lows), found.highs)
-            dead = ranges <= SPREAD * ranges.max()
+            seen = np.maximum(np.abs(found.lows), found.highs)
+            reach = np.minimum(np.maximum(self._reach(group), seen.max() / self.limit), seen.max())
+            ranges = np.maximum(seen, reach)
+            dead = seen <= SPREAD * seen.max()
             step = pow2_ceil(best)
             equal = np.where(dead, 1.0, step / best * ranges.max() / np.where(dead, 1.0, ranges))
             error = np.zeros((len(GRID), len(ranges)))
+            error[GRID[:, None] * reach > ranges] = np.inf
             for name in (name for name in group.tensors if name not in self.kept):
                 exponent = round(math.log2(self.free[name].form.scale / best))
                 for k, ratio in enumerate(GRID):
                     error[k] += self._noise(name, step * 2.0**exponent, equal * ratio)
             self._known[group] = dead, equal, error
         return self._known[group]
+
+    def _reach(self, group: Group) -> Array:
+        """How far each channel may be expected to go, whatever the samples show: `DEVIATIONS` of its inputs' spread.
+
+        Some channels hardly ever get above zero in the samples; their range says nothing.
+        """
+        square = np.zeros(len(self.seen.tensors[group.tensors[0]].lows))
+        for layer in self.graph.layers:
+            if layer.name in group.tensors and isinstance(layer, fg.Conv | fg.Dense):
+                variance = self.seen.tensors[layer.inputs[0]].variance
+                by_input = variance[:, None] if is_depthwise(layer) else variance[None, :]
+                square += ((layer.weight**2).sum(axis=(2, 3)) * by_input).sum(axis=1)
+        reach: Array = DEVIATIONS * np.sqrt(square)
+        return reach
 
     def _noise(self, name: str, step: float, factors: Array | None = None) -> Array:
         """Error of rounding a tensor, for each channel, (C,)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,12 +11,15 @@ from hwq.ir.program import Program
 from hwq.quant.calibration import Calibration
 from hwq.quant.config import QuantConfig
 from hwq.quant.equalise import choose_factors, scaled
-from hwq.quant.fitting import Fitted
+from hwq.quant.fitting import Fitted, start_trace
 from hwq.quant.formats import Formats, choose_formats
 from hwq.quant.lower import lower
-from hwq.quant.observers import Survey
+from hwq.quant.observers import Survey, observe
 from hwq.quant.trace import Values
 from hwq.quant.weights import Fit
+
+LIMITS = (4.0, math.inf)
+"""Limits of equalisation that are tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +49,37 @@ def fitted(data: Calibration, seen: Survey, formats: Formats, config: QuantConfi
     return Draft(data, seen, formats, weights.fits, program, output_noise(data, weights.trace.values, program))
 
 
-def equalised(data: Calibration, seen: Survey, config: QuantConfig) -> tuple[Calibration, Survey]:
-    """The network in its equalised form."""
-    factors = choose_factors(data.graph, seen, config)
+def equalised(
+    data: Calibration, seen: Survey, config: QuantConfig, limit: float = math.inf
+) -> tuple[Calibration, Survey]:
+    """The network in its equalised form; `limit` as in `choose_factors`."""
+    factors = choose_factors(data.graph, seen, config, limit)
     return data.equalised(scaled(data.graph, factors), factors), seen.times(factors)
+
+
+def best_limit(data: Calibration, config: QuantConfig) -> float | None:
+    """The limit of equalisation that does best on samples that were not used, None for no equalisation.
+
+    What few samples say of the range of a channel may be far from what others say, so that calibration data itself is
+    no judge: drafts are made from one half of it and judged by the other.
+    """
+    known, unknown = data.half(0), data.half(1)
+    if not unknown.count:
+        return None
+    seen = observe(known, True)
+    found: dict[float | None, float] = {None: _noise_on(unknown, draft(known, seen, config))}
+    for limit in LIMITS:
+        form, its_seen = equalised(known, seen, config, limit)
+        found[limit] = _noise_on(unknown.equalised(form.graph, form.factors), draft(form, its_seen, config))
+    return min(found, key=lambda limit: found[limit])
+
+
+def _noise_on(data: Calibration, found: Draft) -> float:
+    """The noise of a draft on other samples."""
+    trace, program = start_trace(data, found.formats), found.program
+    for op in program.ops:
+        trace.push(op, program.input_intervals(op), program.types)
+    return output_noise(data, trace.values, program)
 
 
 def best(*drafts: Draft) -> Draft:

@@ -18,7 +18,7 @@ from hwq.quant.config import Head, QuantConfig, RangeMethod
 from hwq.quant.errors import layer_errors
 from hwq.quant.mixed import within_budget
 from hwq.quant.observers import Survey, observe
-from hwq.quant.pipeline import Draft, best, draft, equalised
+from hwq.quant.pipeline import Draft, best_limit, draft, equalised
 from hwq.quant.progress import Progress, silent
 from hwq.quant.search import search_scales
 from hwq.quant.slim import slim
@@ -97,12 +97,13 @@ def survey(
 
 def drafted(few: Calibration, seen: Survey, config: QuantConfig, progress: Progress) -> Draft:
     """The program of least noise for weights whose widths are known."""
+    if config.equalise:
+        progress("Trying forms of the network", None)
+        limit = best_limit(few, config)
+        if limit is not None:
+            few, seen = equalised(few, seen, config, limit)
     progress("Fitting weights", None)
     found = draft(few, seen, config)
-    if config.equalise:
-        progress("Equalising channels", None)
-        other, its_seen = equalised(few, seen, config)
-        found = best(found, draft(other, its_seen, config))
     return search_scales(found, config, progress) if config.search else found
 
 
