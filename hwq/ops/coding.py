@@ -109,6 +109,16 @@ def allowed(coding: PowerSums, weight_bits: int) -> IntArray:
     return np.unique(coding.values(weight_bits))
 
 
+def stored_bits(coding: Coding | None, weight_bits: int) -> int:
+    """Bits of one weight in memory."""
+    return coding.stored_bits(weight_bits) if coding else weight_bits
+
+
+def table_bits(coding: Coding | None, weight_bits: int) -> int:
+    """Bits of the tables that stored weights point into."""
+    return coding.table_bits(weight_bits) if coding else 0
+
+
 def codes(weight: IntArray, values: IntArray, weight_bits: int) -> IntArray:
     """The lowest code of each weight.
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from hwq.arith import IntArray, Interval, int_range
 from hwq.ir.program import MAX_TENSOR_BITS
-from hwq.ops.coding import Coding, codes
+from hwq.ops.coding import Coding, codes, stored_bits, table_bits
 from hwq.ops.requantised import Requantised
 
 
@@ -40,12 +40,12 @@ class Linear(Requantised):
     @property
     def stored_bits(self) -> int:
         """Bits of one weight in memory."""
-        return self.coding.stored_bits(self.weight_bits) if self.coding else self.weight_bits
+        return stored_bits(self.coding, self.weight_bits)
 
     @property
     def table_bits(self) -> int:
         """Bits of the tables that the stored weights point into."""
-        return self.coding.table_bits(self.weight_bits) if self.coding else 0
+        return table_bits(self.coding, self.weight_bits)
 
     @property
     def rom_bits(self) -> int:

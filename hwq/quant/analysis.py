@@ -19,13 +19,13 @@ from hwq.ops.requantised import Requantised
 from hwq.quant.advice import Advice, Parts, advices
 from hwq.quant.calibration import BATCH, Calibration
 from hwq.quant.config import QuantConfig
-from hwq.quant.errors import SignalToNoise
+from hwq.quant.errors import SignalToNoise, decibel
 from hwq.quant.fitting import as_rows
 from hwq.quant.formats import choose_formats, keeps_format
 from hwq.quant.observers import Survey, observe
 from hwq.quant.pipeline import Draft, fitted
 from hwq.quant.progress import Progress, silent
-from hwq.quant.quantize import Samples, find, for_host, with_head
+from hwq.quant.quantize import Samples, for_host, quantised
 from hwq.quant.watch import Watch, share_of, stops
 from hwq.quant.weights import Fit
 from hwq.quant.widths import with_bits
@@ -132,12 +132,6 @@ def analyze(
     return replace(result, advice=replace(advice, sqnr_db=decibel(1.0, noise)))
 
 
-def quantised(graph: fg.FloatGraph, samples: Samples, config: QuantConfig, progress: Progress) -> Draft:
-    """What `hwq.quant.quantize` makes of a graph, with all that it was made from."""
-    config.check_rules([layer.name for layer in graph.layers] + [port.tensor for port in graph.inputs])
-    return find(with_head(graph, config.head), samples, config, progress)
-
-
 def analysis_of(found: Draft, seen: Survey, config: QuantConfig) -> Analysis:
     """The analysis of a draft, without advice; `seen` has gradients."""
     data, program = found.data, found.program
@@ -170,8 +164,7 @@ def settled(config: QuantConfig, fits: dict[str, Fit]) -> QuantConfig:
         return config
     widths = {}
     for name, found in fits.items():
-        coded = isinstance(found.coding, Codebook)
-        widths[name] = found.coding.stored_bits(found.bits) if found.coding and coded else found.bits
+        widths[name] = found.stored_bits if isinstance(found.coding, Codebook) else found.bits
     return with_bits(config, widths)
 
 
@@ -203,11 +196,6 @@ def weight_ratio(layer: fg.Conv | fg.Dense, found: Fit) -> float | None:
     weight = as_rows(layer)
     error = weight - found.integers * found.scales[:, None]
     return decibel(float((weight**2).sum()), float((error**2).sum()))
-
-
-def decibel(signal: float, noise: float) -> float | None:
-    """10 log10(signal / noise), None where one of them is zero."""
-    return 10.0 * math.log10(signal / noise) if signal and noise else None
 
 
 def _run(program: Program, data: Calibration, watches: dict[str, Watch], ratio: SignalToNoise) -> None:

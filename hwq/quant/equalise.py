@@ -101,8 +101,9 @@ def choose_factors(graph: fg.FloatGraph, seen: Survey, config: QuantConfig, limi
     """
     factors = {name: np.ones(len(found.lows)) for name, found in seen.tensors.items()}
     model = _Model(graph, seen, config, limit)
+    all_groups = groups(graph)
     for _ in range(TURNS):
-        for group in groups(graph):
+        for group in all_groups:
             found = model.port_factors(group) if group.port else model.factors(group, factors)
             factors |= dict.fromkeys(group.tensors, found)
     return factors
@@ -113,11 +114,11 @@ class _Model:
 
     def __init__(self, graph: fg.FloatGraph, seen: Survey, config: QuantConfig, limit: float) -> None:
         self.graph, self.seen, self.config, self.limit = graph, seen, config, limit
-        self.kept = {layer.name for layer in graph.layers if keeps_format(layer)}
+        kept = {layer.name for layer in graph.layers if keeps_format(layer)}
         self.free = {
             name: tensor_format(graph, name, seen.tensors, config, pow2=False)
             for name in seen.tensors
-            if name not in self.kept
+            if name not in kept
         }
         self._known: dict[Group, tuple[NDArray[np.bool_], Array, Array]] = {}
 
@@ -176,7 +177,7 @@ class _Model:
             equal = np.where(dead, 1.0, step / best * ranges.max() / np.where(dead, 1.0, ranges))
             error = np.zeros((len(GRID), len(ranges)))
             error[GRID[:, None] * reach > ranges] = np.inf
-            for name in (name for name in group.tensors if name not in self.kept):
+            for name in (name for name in group.tensors if name in self.free):
                 exponent = round(math.log2(self.free[name].form.scale / best))
                 for k, ratio in enumerate(GRID):
                     error[k] += self._noise(name, step * 2.0**exponent, equal * ratio)

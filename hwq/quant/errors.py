@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from hwq.ir.program import Program
@@ -23,12 +25,12 @@ class SignalToNoise:
 
     def decibels(self) -> dict[str, float | None]:
         """10 log10(signal / noise) for each tensor, None where there was no noise or no signal."""
-        return {
-            name: 10.0 * float(np.log10(self.signal[name] / self.noise[name]))
-            if self.noise[name] and self.signal[name]
-            else None
-            for name in self.signal
-        }
+        return {name: decibel(self.signal[name], self.noise[name]) for name in self.signal}
+
+
+def decibel(signal: float, noise: float) -> float | None:
+    """10 log10(signal / noise), None where one of them is zero."""
+    return 10.0 * math.log10(signal / noise) if signal and noise else None
 
 
 def layer_errors(program: Program, data: Calibration) -> dict[str, float | None]:

@@ -10,7 +10,7 @@ from hwq.frontend import graph as fg
 from hwq.quant.config import BUDGETS, Cost, QuantConfig
 from hwq.quant.mixed import decibels
 from hwq.quant.progress import Progress, silent
-from hwq.quant.quantize import Samples, drafted, survey, with_head
+from hwq.quant.quantize import Samples, drafted, survey
 from hwq.quant.widths import Bits, Table, measure_table, with_bits
 
 
@@ -70,12 +70,11 @@ def explore(
     BadInput
         As `quantize`, or when no average can be kept.
     """
-    config.check_rules([layer.name for layer in graph.layers] + [port.tensor for port in graph.inputs])
     if config.mixed:
         given = next(name for name in BUDGETS if getattr(config, name) is not None)
         raise BadInput(f"explore: {given} was given, expected no budget: it tries many. Leave it out.")
     asking = replace(config, average_bits=float(config.most_bits))
-    few, seen = survey(with_head(graph, config.head), samples, asking, progress)
+    few, seen = survey(graph, samples, asking, progress)
     table = measure_table(few, seen, asking, progress)
     least = table.least(config.cost) / table.units(config.cost)
     if max(averages) < least:

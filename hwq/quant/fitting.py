@@ -17,6 +17,7 @@ from hwq.quant.calibration import Calibration
 from hwq.quant.config import BiasCorrection, LayerConfig, QuantConfig, ScaleKind
 from hwq.quant.formats import Formats
 from hwq.quant.moments import Moments, moments
+from hwq.quant.observers import Survey
 from hwq.quant.ranges import SMALLEST_SCALE, pow2_ceil
 from hwq.quant.trace import Trace, Types
 from hwq.quant.weights import Fit, fit
@@ -59,11 +60,11 @@ class Found:
 class Fitted:
     """Weights fitted to the integers that the layers before deliver on calibration data.
 
-    `means` are the mean values of each channel of each tensor of the float network, for the analytic correction.
+    `seen` has the mean values of the float network, for the analytic correction.
     """
 
-    def __init__(self, data: Calibration, formats: Formats, config: QuantConfig, means: dict[str, Array]) -> None:
-        self.data, self.formats, self.config, self.means = data, formats, config, means
+    def __init__(self, data: Calibration, formats: Formats, config: QuantConfig, seen: Survey) -> None:
+        self.data, self.formats, self.config, self.seen = data, formats, config, seen
         self.fits: dict[str, Fit] = {}
         self.types: Types = {name: chosen.type(data.graph.shapes[name]) for name, chosen in formats.items()}
         self.trace = start_trace(data, formats)
@@ -105,7 +106,7 @@ class Fitted:
         if config.bias_correction is BiasCorrection.NONE:
             return layer.bias
         error = weight - found.integers * found.scales[:, None]
-        mean = self.means[layer.inputs[0]]
+        mean = self.seen.tensors[layer.inputs[0]].mean
         taps = error.reshape(len(error), -1, 1 if is_depthwise(layer) else len(mean)).sum(1)
         moved: Array = layer.bias + (taps[:, 0] * mean if is_depthwise(layer) else taps @ mean)
         return moved

@@ -44,7 +44,7 @@ def draft(data: Calibration, seen: Survey, config: QuantConfig) -> Draft:
 
 def fitted(data: Calibration, seen: Survey, formats: Formats, config: QuantConfig) -> Draft:
     """The program of a network whose tensors have `formats`, with weights fitted to them."""
-    weights = Fitted(data, formats, config, {name: found.mean for name, found in seen.tensors.items()})
+    weights = Fitted(data, formats, config, seen)
     program = lower(data.graph, formats, config, weights)
     return Draft(data, seen, formats, weights.fits, program, output_noise(data, weights.trace.values, program))
 
@@ -76,10 +76,9 @@ def best_limit(data: Calibration, config: QuantConfig) -> float | None:
 
 def _noise_on(data: Calibration, found: Draft) -> float:
     """The noise of a draft on other samples."""
-    trace, program = start_trace(data, found.formats), found.program
-    for op in program.ops:
-        trace.push(op, program.input_intervals(op), program.types)
-    return output_noise(data, trace.values, program)
+    trace = start_trace(data, found.formats)
+    trace.run(found.program)
+    return output_noise(data, trace.values, found.program)
 
 
 def best(*drafts: Draft) -> Draft:

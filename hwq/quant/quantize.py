@@ -60,8 +60,7 @@ def quantize(
         When the graph has an output that cannot be built, or an option names a layer that does not exist.
     """
     config = config or QuantConfig()
-    config.check_rules([layer.name for layer in graph.layers] + [port.tensor for port in graph.inputs])
-    found = find(with_head(graph, config.head), samples, config, progress)
+    found = quantised(graph, samples, config, progress)
     progress("Measuring the error of each layer", None)
     program = found.program
     info = {
@@ -77,7 +76,7 @@ def quantize(
     return replace(program, samples=_stimulus(program, samples), info=info)
 
 
-def find(graph: fg.FloatGraph, samples: Samples, config: QuantConfig, progress: Progress) -> Draft:
+def quantised(graph: fg.FloatGraph, samples: Samples, config: QuantConfig, progress: Progress) -> Draft:
     """The program of least noise that the options allow, with all that it was made from."""
     few, seen = survey(graph, samples, config, progress)
     if config.mixed:
@@ -88,7 +87,9 @@ def find(graph: fg.FloatGraph, samples: Samples, config: QuantConfig, progress: 
 def survey(
     graph: fg.FloatGraph, samples: Samples, config: QuantConfig, progress: Progress
 ) -> tuple[Calibration, Survey]:
-    """The samples that weights are fitted on, and what was seen on all."""
+    """The samples that weights are fitted on, and what was seen on all, of the graph with the head asked for."""
+    config.check_rules([layer.name for layer in graph.layers] + [port.tensor for port in graph.inputs])
+    graph = _with_head(graph, config.head)
     data = Calibration(graph, samples, FloatReference(graph))
     progress("Calibrating", None)
     seen = observe(data, config.equalise or config.mixed or _wants_gradients(graph, config))
@@ -115,7 +116,7 @@ def for_host(program: Program, data: Calibration) -> Program:
     return replace(program, formats=formats)
 
 
-def with_head(graph: fg.FloatGraph, head: Head) -> fg.FloatGraph:
+def _with_head(graph: fg.FloatGraph, head: Head) -> fg.FloatGraph:
     """Append an ArgMax to each output when the user wants the index rather than the logits."""
     if head is Head.LOGITS:
         return graph

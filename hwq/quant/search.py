@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hwq.frontend import graph as fg
-from hwq.ir.program import Program
 from hwq.quant.calibration import Calibration
 from hwq.quant.config import QuantConfig
 from hwq.quant.fitting import Found, start_trace
@@ -55,13 +54,14 @@ class _Search:
         """Halve or double the scale of one tensor if that helps; tensors are visited in network order."""
         is_input = all(layer.name != name for layer in self.graph.layers)
         program = lower(self.graph, self.formats, self.config, self.weights)
-        while not is_input and program.ops[self.done].name != name:
-            self._push(program, self.trace, self.done)
-            self.done += 1
+        if not is_input:
+            start = self.done
+            self.done = [op.name for op in program.ops].index(name)
+            self.trace.run(program, slice(start, self.done))
         for ratio in (0.5, 2.0):
             formats = self._moved(name, ratio)
-            start = start_trace(self.data, formats) if is_input else self.trace.fork()
-            noise = self._judge(formats, start)
+            trace = start_trace(self.data, formats) if is_input else self.trace.fork()
+            noise = self._judge(formats, trace)
             if noise < GAIN * self.noise:
                 self.formats, self.noise = formats, noise
                 self.trace = start_trace(self.data, formats) if is_input else self.trace
@@ -80,10 +80,5 @@ class _Search:
 
     def _judge(self, formats: Formats, trace: Trace) -> float:
         program = lower(self.graph, formats, self.config, self.weights)
-        for index in range(self.done, len(program.ops)):
-            self._push(program, trace, index)
+        trace.run(program, slice(self.done, None))
         return output_noise(self.data, trace.values, program)
-
-    def _push(self, program: Program, trace: Trace, index: int) -> None:
-        op = program.ops[index]
-        trace.push(op, program.input_intervals(op), program.types)

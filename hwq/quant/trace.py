@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hwq.arith import Interval
 from hwq.ir.op import Op
+from hwq.ir.program import Program
 from hwq.ir.types import TensorType
 from hwq.sim.certificate import certify_op
 from hwq.sim.fast import execute, samples_at_once
@@ -39,3 +40,8 @@ class Trace:
             self._readers[name] -= 1
             if not self._readers[name]:
                 del self.values[name]
+
+    def run(self, program: Program, ops: slice = slice(None)) -> None:
+        """Execute operations of a program that is made."""
+        for op in program.ops[ops]:
+            self.push(op, program.input_intervals(op), program.types)

@@ -15,15 +15,15 @@ from hwq.frontend import graph as fg
 from hwq.frontend.reference import FloatReference
 from hwq.ir.types import Format
 from hwq.ops import Linear
-from hwq.quant.analysis import decibel, quantised, settled, weight_ratio
+from hwq.quant.analysis import settled, weight_ratio
 from hwq.quant.calibration import Calibration
 from hwq.quant.config import QuantConfig
-from hwq.quant.errors import SignalToNoise
+from hwq.quant.errors import SignalToNoise, decibel
 from hwq.quant.fitting import Fitted
 from hwq.quant.formats import TensorFormat
 from hwq.quant.pipeline import Draft
 from hwq.quant.progress import Progress, silent
-from hwq.quant.quantize import Samples
+from hwq.quant.quantize import Samples, quantised
 from hwq.quant.weights import Fit
 
 REAL = TensorFormat(Format(1.0), 16, True)
@@ -94,9 +94,8 @@ def weight_only(
     for layer, op in zip(data.graph.layers, found.program.ops, strict=True):
         if isinstance(layer, fg.Conv | fg.Dense) and isinstance(op, Linear):
             fit = fits[layer.name]
-            stored = fit.coding.stored_bits(fit.bits) if fit.coding else fit.bits
             ratios = weight_ratio(layer, fit), decibels[layer.name]
-            rows.append(WeightLayer(layer.name, op.kind, layer.source, fit.bits, stored, *ratios))
+            rows.append(WeightLayer(layer.name, op.kind, layer.source, fit.bits, fit.stored_bits, *ratios))
     return WeightOnly(
         found.program.name, config.describe(), data.count, decibel(signal, noise), decibel(1.0, found.noise),
         agreement, tuple(rows),
@@ -106,8 +105,7 @@ def weight_only(
 def fit_to_floats(found: Draft, config: QuantConfig) -> dict[str, Fit]:
     """Weights of every linear layer, fitted to floats that passed the fitted layers before it."""
     data, graph = found.data, found.data.graph
-    means = {name: seen.mean for name, seen in found.seen.tensors.items()}
-    source = Fitted(data, dict.fromkeys(found.formats, REAL), config, means)
+    source = Fitted(data, dict.fromkeys(found.formats, REAL), config, found.seen)
     values: dict[str, Floats] = {}
     for port in graph.inputs:
         values[port.tensor] = np.concatenate([batch[port.tensor] for batch in data.batches([port.tensor])])

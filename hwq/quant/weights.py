@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwq.arith import IntArray
-from hwq.ops.coding import Coding
+from hwq.ops.coding import Coding, stored_bits, table_bits
 from hwq.quant.codebook import fit_codebook
 from hwq.quant.config import LayerConfig, ScaleKind, WeightKind
 from hwq.quant.grids import Grid, grid, scale_candidates
@@ -44,6 +44,16 @@ class Fit:
     bits: int
     error: Array
     coding: Coding | None = None
+
+    @property
+    def stored_bits(self) -> int:
+        """Bits of one weight in memory."""
+        return stored_bits(self.coding, self.bits)
+
+    @property
+    def rom_bits(self) -> int:
+        """Bits of all weights and tables."""
+        return self.integers.size * self.stored_bits + table_bits(self.coding, self.bits)
 
 
 def fit(weight: Array, seen: Moments, smallest: Smallest, kind: ScaleKind, config: LayerConfig) -> Fit:

@@ -178,8 +178,8 @@ class _Tried(Fitted):
     def __init__(
         self, data: Calibration, formats: Formats, config: QuantConfig, seen: Survey, energy: float, progress: Progress
     ) -> None:
-        super().__init__(data, formats, config, {name: found.mean for name, found in seen.tensors.items()})
-        self.gains, self.energy, self.progress = seen.gains, energy, progress
+        super().__init__(data, formats, config, seen)
+        self.energy, self.progress = energy, progress
         self.table: list[Sensitivity] = []
         self.count = sum(isinstance(layer, fg.Conv | fg.Dense) for layer in data.graph.layers)
 
@@ -187,12 +187,12 @@ class _Tried(Fitted):
         """Fit `layer` at every width."""
         self.progress("Trying widths of weights", len(self.table) / self.count)
         seen, config = self.moments(layer), self.config.of(layer.name)
-        gain = self.gains[layer.name] / self.energy
+        gain = self.seen.gains[layer.name] / self.energy
         noise: dict[int, float] = {}
         rom: dict[int, int] = {}
         for bits, options in _widths(self.config, layer.name).items():
             found = self.fits[layer.name] = self.fit(layer, seen, replace(config, **options))
-            noise[bits], rom[bits] = float(found.error @ gain), _rom_bits(found)
+            noise[bits], rom[bits] = float(found.error @ gain), found.rom_bits
         pixels = int(np.prod(self.data.graph.shapes[layer.name][1:]))
         work = layer.weight.size * pixels * self.formats[layer.inputs[0]].bits
         self.table.append(Sensitivity(layer.name, layer.weight.size, work, noise, rom))
@@ -203,19 +203,13 @@ class _Probe(Fitted):
     """Weights as `tried` found them before the layer called `first`, and fitted from there on."""
 
     def __init__(self, tried: Fitted, first: str, config: QuantConfig) -> None:
-        super().__init__(tried.data, tried.formats, config, tried.means)
+        super().__init__(tried.data, tried.formats, config, tried.seen)
         names = list(tried.fits)
         self.fits = {name: tried.fits[name] for name in names[: names.index(first)]}
 
     def of(self, layer: LinearLayer) -> Fit:
         """What was found before, or a fit."""
         return self.fits[layer.name] if layer.name in self.fits else super().of(layer)
-
-
-def _rom_bits(found: Fit) -> int:
-    if found.coding is None:
-        return found.integers.size * found.bits
-    return found.integers.size * found.coding.stored_bits(found.bits) + found.coding.table_bits(found.bits)
 
 
 def _options(config: LayerConfig, bits: int) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from hwq.quant import quantize, silent
 from hwq.quant.config import Cost, LayerRule, QuantConfig, WeightKind
 from hwq.quant.explore import Front, Point, explore
 from hwq.quant.mixed import decibels
-from hwq.quant.quantize import find, survey
+from hwq.quant.quantize import quantised, survey
 from hwq.quant.widths import PROBES, Table, _groups, measure_table, with_bits
 from hwq.report import pareto
 
@@ -58,7 +58,7 @@ def work(program: Program) -> int:
 
 
 def measured(config: QuantConfig) -> float:
-    return decibels(find(NET, SAMPLES, config, silent).noise)
+    return decibels(quantised(NET, SAMPLES, config, silent).noise)
 
 
 def even_db(front: Front) -> dict[int, float]:
@@ -120,7 +120,7 @@ def test_average_over_work() -> None:
 
 @pytest.mark.parametrize("floor", [15.0, 30.0])
 def test_a_floor_is_met_for_no_more_than_one_width_costs(floor: float, front: Front) -> None:
-    found = find(NET, SAMPLES, replace(PLAIN, min_sqnr=floor), silent)
+    found = quantised(NET, SAMPLES, replace(PLAIN, min_sqnr=floor), silent)
     assert decibels(found.noise) >= floor
     meets = min(width for width, db in even_db(front).items() if db >= floor)
     assert rom(found.program) <= meets * weights(found.program)
@@ -209,7 +209,7 @@ def test_the_front_rises_with_its_cost(front: Front) -> None:
 
 def test_points_are_programs(front: Front) -> None:
     for point in front.points[2:6]:
-        drafted = find(NET, SAMPLES, with_bits(PLAIN, point.bits), silent)
+        drafted = quantised(NET, SAMPLES, with_bits(PLAIN, point.bits), silent)
         assert point.measured_db == decibels(drafted.noise) and point.rom_bits == rom(drafted.program)
         assert point.work == work(drafted.program)
     assert [point.bits["out"] for point in front.points if point.even] == list(range(2, 9))
