@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,8 @@ from hwq.frontend import read
 from hwq.frontend import text as graph_text
 from hwq.frontend.data import Samples, load_arrays, load_samples
 from hwq.frontend.graph import FloatGraph
-from hwq.hw.fold import Fold
-from hwq.hw.folding_file import read_folding
 from hwq.hw.plan import Plan, make_plan
-from hwq.hw.solve import DEFAULT_MULTIPLIERS, for_cycles, for_multipliers
+from hwq.hw.target import Target as Target
 from hwq.ir import serial
 from hwq.ir.program import Program, quantise_inputs
 from hwq.ir.text import dump
@@ -29,6 +26,8 @@ from hwq.quant import Progress, QuantConfig, silent
 from hwq.quant import quantize as quantize_graph
 from hwq.quant.analysis import Analysis
 from hwq.quant.analysis import analyze as analyze_graph
+from hwq.quant.explore import Front
+from hwq.quant.explore import explore as explore_graph
 from hwq.quant.weight_only import WeightOnly
 from hwq.quant.weight_only import weight_only as weight_only_graph
 from hwq.report.summary import Summary, summarise
@@ -40,39 +39,6 @@ from hwq.verify.tools import Tool
 from hwq.verify.tools import doctor as list_tools
 
 Data = str | Path | Mapping[str, NDArray[Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """How large and how fast the hardware is to be: at most one of the fields.
-
-    `cycles` a frame, `multipliers` of all MAC arrays together, or a folding file.  By default the fewest cycles that
-    `DEFAULT_MULTIPLIERS` multipliers allow.
-    """
-
-    cycles: int | None = None
-    multipliers: int | None = None
-    folding: Path | None = None
-
-    @staticmethod
-    def for_rate(fps: float, mhz: float) -> Target:
-        """The cycles that a frame may take at `fps` frames a second and a clock of `mhz` MHz."""
-        if not (0 < fps < 1e12 and 0 < mhz < 1e6):
-            raise BadInput(f"--fps {fps} --clock {mhz}: expected positive numbers.")
-        return Target(cycles=max(1, int(mhz * 1e6 / fps)))
-
-    def __post_init__(self) -> None:
-        given = [name for name in ("cycles", "multipliers", "folding") if getattr(self, name) is not None]
-        if len(given) > 1:
-            raise BadInput(f"{' and '.join(given)} were given, expected one of them. Leave the others out.")
-
-    def folds(self, program: Program) -> dict[str, Fold]:
-        """The folding of every operation."""
-        if self.cycles is not None:
-            return for_cycles(program, self.cycles)
-        if self.folding is not None:
-            return read_folding(self.folding, program)
-        return for_multipliers(program, DEFAULT_MULTIPLIERS if self.multipliers is None else self.multipliers)
 
 
 def quantize(model: str | Path, calib: Data, config: QuantConfig | None = None, progress: Progress = silent) -> Program:
@@ -113,6 +79,33 @@ def weight_only(
     Parameters and errors are those of `quantize`.
     """
     return weight_only_graph(*_read(model, calib, progress), config, progress)
+
+
+def explore(
+    model: str | Path,
+    calib: Data,
+    averages: Sequence[float],
+    config: QuantConfig | None = None,
+    measure: bool = False,
+    progress: Progress = silent,
+) -> Front:
+    """What a model loses as its weights get fewer bits: widths by layer for each average, and one width for all layers.
+
+    Parameters
+    ----------
+    model, calib, config, progress
+        As for `quantize`; `config` has no budget.
+    averages
+        Bits of a weight, on average over what ``config.cost`` says.
+    measure
+        Quantise at every point, and measure; else the losses are predicted.
+
+    Raises
+    ------
+    BadInput
+        As `quantize`, or when no average can be kept.
+    """
+    return explore_graph(*_read(model, calib, progress), config or QuantConfig(), averages, measure, progress)
 
 
 def _read(model: str | Path, calib: Data, progress: Progress) -> tuple[FloatGraph, Samples]:

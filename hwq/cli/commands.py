@@ -183,10 +183,16 @@ def verify(
 
 @app.command(epilog="Example: hwq report build/")
 @command
-def report(session: Session, folder: Build) -> None:
+def report(
+    session: Session,
+    folder: Build,
+    weights: Annotated[
+        bool, typer.Option("--weights", help="Also show what the weights of each layer take in memory.")
+    ] = False,
+) -> None:
     """Show what was built: layers, formats, error of each layer, memories, cycles."""
     summary = api.report(folder)
-    session.result(summary.as_json(), *terminal.report(summary))
+    session.result(summary.as_json(), *terminal.report(summary, weights))
 
 
 @app.command(epilog="Example: hwq inspect model.onnx")

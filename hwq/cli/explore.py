@@ -8,16 +8,13 @@ from typing import Annotated
 
 import typer
 
+from hwq import api
 from hwq.cli.budget_options import WidthOptions
 from hwq.cli.commands import Calib, Model
 from hwq.cli.options import command
 from hwq.cli.session import Session
 from hwq.errors import BadInput
-from hwq.frontend import read
-from hwq.frontend.data import load_samples
 from hwq.ir.storage import check_writable, write_atomically
-from hwq.passes import simplify
-from hwq.quant.explore import explore as explore_graph
 from hwq.report import pareto
 
 _SWEEP = "Sweep"
@@ -60,9 +57,7 @@ def explore(
     for file in files:
         check_writable(file)
     started = time.monotonic()
-    session.progress("Reading the model")
-    graph = simplify(read(model))
-    front = explore_graph(graph, load_samples(calib, graph), config, averages, measure, session.progress)
+    front = api.explore(model, calib, averages, config, measure, session.progress)
     session.progress("Writing")
     write_atomically(files[0], pareto.json_text(front).encode())
     for file in files[1:]:

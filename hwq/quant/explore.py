@@ -8,10 +8,13 @@ from dataclasses import dataclass, replace
 from hwq.errors import BadInput
 from hwq.frontend import graph as fg
 from hwq.quant.config import BUDGETS, Cost, QuantConfig
-from hwq.quant.mixed import decibels
+from hwq.quant.errors import decibel
 from hwq.quant.progress import Progress, silent
 from hwq.quant.quantize import Samples, drafted, survey
 from hwq.quant.widths import Bits, Table, measure_table, with_bits
+
+EXACT_DB = 3000.0
+"""Stands for the ratio of outputs without an error, which have none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +71,10 @@ def explore(
     Raises
     ------
     BadInput
-        As `quantize`, or when no average can be kept.
+        As `quantize`, when there are no averages, or when none can be kept.
     """
+    if not averages:
+        raise BadInput("explore: no averages were given, expected at least one. Say which are of interest.")
     if config.mixed:
         given = next(name for name in BUDGETS if getattr(config, name) is not None)
         raise BadInput(f"explore: {given} was given, expected no budget: it tries many. Leave it out.")
@@ -86,7 +91,7 @@ def explore(
     for number, point in enumerate(points if measure else []):
         progress(f"Measuring point {number + 1} of {len(points)}", number / len(points))
         noise = drafted(few, seen, with_bits(config, point.bits), silent).noise
-        points[number] = replace(point, measured_db=decibels(noise))
+        points[number] = replace(point, measured_db=_ratio(noise))
     points.sort(key=lambda point: (point.average, -point.db, point.even))
     return Front(graph.name, config.cost, tuple(_judged(points)))
 
@@ -108,7 +113,13 @@ def _points(table: Table, kind: Cost, averages: Sequence[float]) -> Iterator[Poi
 def _point(table: Table, kind: Cost, bits: Bits, even: bool) -> Point:
     rom, work = table.cost(Cost.ROM, bits), table.cost(Cost.WORK, bits)
     average = table.cost(kind, bits) / table.units(kind)
-    return Point(average, bits, rom, work, even, decibels(table.noise(bits)))
+    return Point(average, bits, rom, work, even, _ratio(table.noise(bits)))
+
+
+def _ratio(noise: float) -> float:
+    """Signal to noise in dB, for a noise that is a share of the signal's energy."""
+    found = decibel(1.0, noise)
+    return EXACT_DB if found is None else found
 
 
 def _judged(points: Sequence[Point]) -> Iterator[Point]:

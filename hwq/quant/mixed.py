@@ -13,6 +13,7 @@ import numpy as np
 from hwq.errors import BadInput
 from hwq.quant.calibration import Calibration
 from hwq.quant.config import Cost, QuantConfig
+from hwq.quant.errors import decibel
 from hwq.quant.observers import Survey
 from hwq.quant.pipeline import Draft, best
 from hwq.quant.progress import Progress
@@ -81,7 +82,7 @@ def _above_floor(table: Table, config: QuantConfig, make: Make) -> Draft:
         if widest.noise <= allowed:
             return widest
         raise BadInput(
-            f"--min-sqnr: {config.min_sqnr:g} dB, but the widest weights reach {decibels(widest.noise):.1f} dB. "
+            f"--min-sqnr: {config.min_sqnr:g} dB, but the widest weights reach {decibel(1.0, widest.noise):.1f} dB. "
             "Ask for less, or raise --most-bits, --act-bits or --output-bits."
         )
     cost, found = min(met, key=lambda pair: pair[0])
@@ -113,14 +114,3 @@ def _seek(table: Table, kind: Cost, allowed: float, draft_of: Callable[[Bits], D
         target = table.noise(bits) * allowed / max(noise, 1e-300)
         if not tight < target < loose:
             target = float(np.sqrt(tight * loose)) if loose < np.inf else 2.0 * tight
-
-
-def decibels(noise: float) -> float:
-    """Signal to noise in dB, for a noise that is a share of the signal's energy.
-
-    Examples
-    --------
-    >>> decibels(0.001)
-    30.0
-    """
-    return -10.0 * float(np.log10(max(noise, 1e-300)))

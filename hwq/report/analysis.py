@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from rich import box
-from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
-from rich.table import Table
+from rich.console import RenderableType
 from rich.text import Text
 
 from hwq.quant.analysis import Analysis, LayerAnalysis
 from hwq.quant.weight_only import WeightLayer, WeightOnly
-from hwq.report.terminal import LONG_NAME, MARK, SHORT_NAME, scale_text, shorten
+from hwq.report.table import MARK, NarrowingTable
+from hwq.report.terminal import scale_text
 
 LEFT = ("layer", "op", "output", "ONNX node")
 BITS, AT_CLIP, USED, ACC_USED = "weight\nbits", "at\nclip %", "range\nused %", "acc.\nused %"
@@ -29,38 +27,6 @@ NOTES = {
 DROPPED = ("ONNX node", AT_CLIP, "op", ACC_USED, "acc.\nbits", "weight\ndB")
 """Columns that a narrow terminal loses, the first one first."""
 CODED = "4/8: stored as 4 bits, of values with 8."
-
-
-@dataclass(frozen=True, slots=True)
-class NarrowingTable:
-    """Columns by head, with notes below; what has to go on a narrow terminal is in `DROPPED`."""
-
-    columns: dict[str, list[str]]
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """The table for the width at hand."""
-        columns = {head: cells for head, cells in self.columns.items() if any(cell.strip() for cell in cells)}
-        names = columns.pop("layer")
-        longest = min(LONG_NAME, max(len(name) for name in names))
-        room, gap = 0, 2
-        for dropped in ("", *DROPPED):
-            columns.pop(dropped, None)
-            for gap in (2, 1):
-                room = options.max_width - sum(gap + _width(head, cells) for head, cells in columns.items())
-                if room >= longest:
-                    break
-            if room >= longest:
-                break
-        table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, gap - 1, 0, 0), header_style="bold")
-        for head in ("layer", *columns):
-            table.add_column(head, justify="left" if head in LEFT else "right", no_wrap=True, vertical="bottom")
-        for name, *cells in zip(names, *columns.values(), strict=True):
-            table.add_row(shorten(name, max(room, SHORT_NAME)), *cells)
-        yield table
-        notes = [note for head, note in NOTES.items() if head in ("layer", *columns)]
-        if any("/" in cell for cell in columns.get(BITS, [])):
-            notes.append(CODED)
-        yield Text("\n".join(notes), style="dim")
 
 
 def analysis(found: Analysis) -> list[RenderableType]:
@@ -86,7 +52,7 @@ def analysis(found: Analysis) -> list[RenderableType]:
     title = f"{found.name}: {found.samples} samples, outputs {decibel_text(found.measured_db)}"
     if found.predicted_db is not None:
         title += f" ({decibel_text(found.predicted_db)} predicted from the parts)"
-    parts: list[RenderableType] = [Text(title), "", NarrowingTable(table), ""]
+    parts: list[RenderableType] = [Text(title), "", _table(table), ""]
     parts.append(Text(found.conclusion, style="bold"))
     if advice is not None:
         after = decibel_text(advice.sqnr_db)
@@ -108,7 +74,7 @@ def weight_only(found: WeightOnly) -> list[RenderableType]:
     return [
         Text(f"{found.name}: {found.samples} samples, quantised weights, float activations"),
         "",
-        NarrowingTable(table),
+        _table(table),
         "",
         *(
             Text(f"{name}: largest channel as in the float network at {100.0 * share:.1f} % of positions")
@@ -121,6 +87,11 @@ def weight_only(found: WeightOnly) -> list[RenderableType]:
             style="bold",
         ),
     ]
+
+
+def _table(columns: dict[str, list[str]]) -> NarrowingTable:
+    coded = any("/" in cell for cell in columns[BITS])
+    return NarrowingTable(columns, LEFT, DROPPED, {**NOTES, BITS: CODED} if coded else NOTES)
 
 
 def decibel_text(ratio: float | None) -> str:
@@ -164,7 +135,3 @@ def _percent(share: float | None, digits: int) -> str:
 
 def _marked(share: float | None, most: bool) -> str:
     return "" if share is None else _percent(share, 1) + (MARK if most else " ")
-
-
-def _width(head: str, cells: list[str]) -> int:
-    return max(len(line) for cell in (head, *cells) for line in cell.split("\n"))

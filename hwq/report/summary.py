@@ -9,12 +9,16 @@ from typing import Any
 from hwq.hw.fold import Fold, mac_count
 from hwq.hw.plan import Plan
 from hwq.ops import Linear
+from hwq.report.storage import Storage, storage, weights_text
 from hwq.verify.check import Verification
 
 
 @dataclass(frozen=True, slots=True)
 class LayerRow:
-    """One operation: what it is, how exact, how large, how fast."""
+    """One operation: what it is, how exact, how large, how fast.
+
+    `weights` says how they are stored (see `weights_text`), "" where there are none; `storage` is what they take.
+    """
 
     name: str
     kind: str
@@ -23,6 +27,8 @@ class LayerRow:
     format: str
     scale: float
     zero_point: int
+    weights: str
+    storage: Storage | None
     sqnr_db: float | None
     acc_bits: int | None
     rom_bits: int
@@ -44,6 +50,7 @@ class Summary:
     options: dict[str, Any]
     layers: tuple[LayerRow, ...]
     macs: int
+    storage: Storage
     rom_bits: int
     fifo_bits: int
     multipliers: int
@@ -62,11 +69,13 @@ class Summary:
 def summarise(plan: Plan, verified: Sequence[Verification] = ()) -> Summary:
     """The summary of a plan and of the checks that its build passed."""
     program = plan.program
+    layers = tuple(_row(plan, index) for index in range(len(program.ops)))
     return Summary(
         name=program.name,
         options=dict(program.info.get("options", {})),
-        layers=tuple(_row(plan, index) for index in range(len(program.ops))),
+        layers=layers,
         macs=mac_count(program),
+        storage=sum((row.storage for row in layers if row.storage), Storage()),
         rom_bits=plan.rom_bits,
         fifo_bits=plan.fifo_bits,
         multipliers=plan.multipliers,
@@ -100,6 +109,8 @@ def _row(plan: Plan, index: int) -> LayerRow:
         format=str(form),
         scale=form.scale,
         zero_point=form.zero_point,
+        weights=weights_text(op) if isinstance(op, Linear) else "",
+        storage=storage(op) if isinstance(op, Linear) else None,
         sqnr_db=program.info.get("sqnr_db", {}).get(op.name),
         acc_bits=getattr(op, "acc_bits", None),
         rom_bits=rom_bits,

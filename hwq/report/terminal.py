@@ -3,81 +3,85 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import frexp
 
 from rich import box
-from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from hwq.report.summary import LayerRow, Summary
+from hwq.report.storage import Storage
+from hwq.report.summary import Summary
+from hwq.report.table import MARK, NarrowingTable
 from hwq.verify.check import Verification
 from hwq.verify.tools import Tool
 
 CLOCK_MHZ = 100
 """The clock at which a report states frames a second."""
-HEADS = ("layer", "op", "output", "scale", "SQNR\ndB", "ROM\nkbit", "MACs", "folding", "cycles ", "busy")
-LEFT = HEADS[:4]
-LONG_NAME, SHORT_NAME = 12, 8
-"""Names up to the first length are shown in full, if need be without `op`; none gets less than the second."""
-MARK = "<"
-"""Stands beside the cycles of a layer that limits the rate."""
-LEGEND = f"""\
-SQNR: signal to quantisation noise, against the float network.
-folding: outputs x inputs at once.  busy: share of their cycles that is of use.
-{MARK} limits the rate."""
+SQNR, STORED_GZIP = "SQNR\ndB", "stored\ngzip"
+NOTES = {
+    SQNR: "SQNR: signal to quantisation noise, against the float network.",
+    "folding": f"folding: outputs x inputs at once.  {MARK} limits the rate.",
+    "busy": "busy: share of their cycles that is of use.",
+}
+WEIGHT_NOTES = {
+    "plain\nkbit": "plain: integers with as many bits as the values have.  stored: with tables.",
+    STORED_GZIP: "gzip: kbit after gzip of each layer.  smaller: stored, against float32.",
+}
+"""What columns say, where they are shown."""
+CODING_NOTES = {
+    "of": "K of sB: stored as numbers of entries in a table, K entries of B bits.",
+    "power": "1 power of sB: powers of two, within B bits.",
+    "powers": "2 powers of sB: sums of two powers of two, within B bits.",
+}
+"""What codings say, by the second word of their text."""
 
 
-@dataclass(frozen=True, slots=True)
-class LayerTable:
-    """One row for each operation; a narrow terminal gets less air, then no `op`, then shorter names."""
-
-    summary: Summary
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """The table for the width at hand."""
-        rows = [_cells(row, row.name in self.summary.limited_by) for row in self.summary.layers]
-        heads, gap = list(HEADS), 2
-        names = min(LONG_NAME, max((len(row[0]) for row in rows), default=0))
-        if (room := options.max_width - _taken(heads, rows, gap)) < names:
-            gap = 1
-            room = options.max_width - _taken(heads, rows, gap)
-        if room < names:
-            heads, rows = _without_op(heads), [_without_op(row) for row in rows]
-            room = options.max_width - _taken(heads, rows, gap)
-        table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, gap - 1, 0, 0), header_style="bold")
-        for head in heads:
-            table.add_column(head, justify="left" if head in LEFT else "right", no_wrap=True, vertical="bottom")
-        for name, *rest in rows:
-            table.add_row(shorten(name, max(room, SHORT_NAME)), *rest)
-        yield table
+def layer_table(summary: Summary) -> NarrowingTable:
+    """One row for each operation."""
+    rows = summary.layers
+    columns = {
+        "layer": [row.name for row in rows],
+        "op": [row.kind for row in rows],
+        "output": [row.output for row in rows],
+        "scale": [scale_text(row.scale, row.zero_point) for row in rows],
+        SQNR: ["" if row.sqnr_db is None else f"{row.sqnr_db:.1f}" for row in rows],
+        "weights": [row.weights for row in rows],
+        "ROM\nkbit": [kilobits(row.rom_bits) if row.rom_bits else "" for row in rows],
+        "MACs": [short_number(row.macs) if row.macs else "" for row in rows],
+        "folding": [row.folding.replace(" parallel", " par") for row in rows],
+        "cycles ": [f"{row.cycles}{MARK if row.name in summary.limited_by else ' '}" for row in rows],
+        "busy": ["" if row.utilisation is None else f"{100 * row.utilisation:.0f} %" for row in rows],
+    }
+    left, dropped = ("layer", "op", "output", "scale", "weights"), ("weights", "busy", "op", "MACs")
+    return NarrowingTable(columns, left, dropped, _with_codings(NOTES, summary))
 
 
-def _cells(row: LayerRow, limits: bool) -> list[str]:
-    """The texts of one row, in the order of `HEADS`."""
-    return [
-        row.name,
-        row.kind,
-        row.output,
-        scale_text(row.scale, row.zero_point),
-        "" if row.sqnr_db is None else f"{row.sqnr_db:.1f}",
-        f"{row.rom_bits / 1000:.1f}" if row.rom_bits else "",
-        short_number(row.macs) if row.macs else "",
-        row.folding.replace(" parallel", " par"),
-        f"{row.cycles}{MARK if limits else ' '}",
-        "" if row.utilisation is None else f"{100 * row.utilisation:.0f} %",
-    ]
+def weight_table(summary: Summary) -> NarrowingTable:
+    """What the weights of each layer take in memory; columns of plain integers only where some layer has others."""
+    layers = [(row, row.storage) for row in summary.layers if row.storage]
+    sizes = [*(size for _, size in layers), summary.storage]
+    coded = summary.storage.coded
+    columns = {
+        "layer": [*(row.name for row, _ in layers), "total"],
+        "weights": [*(row.weights for row, _ in layers), ""],
+        "number": [f"{size.weights:,}" for size in sizes],
+        "float32\nkbit": [kilobits(size.float_bits) for size in sizes],
+        "plain\nkbit": [kilobits(size.plain_bits) if coded else "" for size in sizes],
+        "stored\nkbit": [kilobits(size.stored_bits) for size in sizes],
+        "plain\ngzip": [kilobits(8 * size.plain_gzip_bytes) if coded else "" for size in sizes],
+        STORED_GZIP: [kilobits(8 * size.stored_gzip_bytes) for size in sizes],
+        "smaller": [f"{size.float_bits / size.stored_bits:.1f} x" for size in sizes],
+    }
+    left, dropped = ("layer", "weights"), ("number", "weights")
+    return NarrowingTable(columns, left, dropped, _with_codings(WEIGHT_NOTES, summary), total=True)
 
 
-def _without_op(cells: list[str]) -> list[str]:
-    return [cells[0], *cells[2:]]
-
-
-def _taken(heads: list[str], rows: list[list[str]], gap: int) -> int:
-    """Columns of the terminal that everything but the names takes."""
-    columns = list(zip(heads, *rows, strict=True))[1:]
-    return sum(gap + max(len(line) for cell in column for line in cell.split("\n")) for column in columns)
+def _with_codings(notes: dict[str, str], summary: Summary) -> dict[str, str]:
+    """`notes` behind those about the codings that the network has."""
+    kinds = {word for row in summary.layers for word in row.weights.split()[1:2]}
+    lines = [note for kind, note in CODING_NOTES.items() if kind in kinds]
+    return {"weights": "\n".join(lines), **notes} if lines else notes
 
 
 def title(summary: Summary) -> str:
@@ -89,16 +93,12 @@ def title(summary: Summary) -> str:
     return f"{summary.name}: {text}" if text else summary.name
 
 
-def report(summary: Summary) -> list[RenderableType]:
-    """The whole report, in the order in which it is printed."""
-    parts: list[RenderableType] = [
-        title(summary),
-        "",
-        LayerTable(summary),
-        Text(LEGEND, style="dim"),
-        "",
-        totals(summary),
-    ]
+def report(summary: Summary, weights: bool = False) -> list[RenderableType]:
+    """The whole report, in the order in which it is printed; with `weights` also what those of each layer take."""
+    parts: list[RenderableType] = [title(summary), "", layer_table(summary), ""]
+    if weights and summary.storage.weights:
+        parts += [weight_table(summary), ""]
+    parts.append(totals(summary))
     return [*parts, "", *verification_lines(summary.verified)] if summary.verified else parts
 
 
@@ -112,6 +112,7 @@ def totals(summary: Summary) -> RenderableType:
     rows = {
         "multiply-accumulates": f"{summary.macs:,} a frame",
         "multipliers": f"{arrays}, {summary.requant_multipliers:,} in requantisers",
+        **_weights(summary.storage),
         "memory": f"{summary.rom_bits:,} bits of ROM, {summary.fifo_bits:,} bits of FIFO between branches",
         "cycles a frame": f"{summary.cycles_formula:,}, limited by {limits}",
         "frames a second": f"{rate:,.0f} at {CLOCK_MHZ} MHz",
@@ -123,6 +124,24 @@ def totals(summary: Summary) -> RenderableType:
     for name, text in rows.items():
         grid.add_row(name, text)
     return grid
+
+
+def _weights(size: Storage) -> dict[str, str]:
+    """The lines about weights; plain integers have one only where others are stored."""
+    if not size.weights:
+        return {}
+    lines = {
+        "weights": f"{size.weights:,}, stored in {_bits(size.stored_bits, size.stored_gzip_bytes)}",
+        "  as plain integers": _bits(size.plain_bits, size.plain_gzip_bytes),
+        "  as float32": f"{size.float_bits:,} bits, {size.float_bits / size.stored_bits:.1f} times as many",
+    }
+    if not size.coded:
+        del lines["  as plain integers"]
+    return lines
+
+
+def _bits(bits: int, gzip_bytes: int) -> str:
+    return f"{bits:,} bits, {8 * gzip_bytes:,} after gzip"
 
 
 def verification_lines(runs: Sequence[Verification]) -> list[Text]:
@@ -174,6 +193,11 @@ def scale_text(scale: float, zero_point: int) -> str:
     return text + (f" z={zero_point}" if zero_point else "")
 
 
+def kilobits(bits: int) -> str:
+    """Thousands of bits."""
+    return f"{bits / 1000:.1f}"
+
+
 def short_number(value: int) -> str:
     """A count in at most five characters.
 
@@ -186,17 +210,3 @@ def short_number(value: int) -> str:
         if value >= unit:
             return f"{value / unit:.3g}{letter}" if value < 999.5 * unit else f"{value / unit:.0f}{letter}"
     return str(value)
-
-
-def shorten(name: str, room: int) -> str:
-    """`name` in at most `room` characters: its middle goes, since ends tell names of one model apart.
-
-    Examples
-    --------
-    >>> shorten("functional_1_batch_normalization_7", 15)
-    'functi~zation_7'
-    """
-    if len(name) <= room:
-        return name
-    tail = room // 2 + 1
-    return f"{name[: room - 1 - tail]}~{name[-tail:]}"

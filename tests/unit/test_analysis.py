@@ -1,4 +1,4 @@
-"""Analysis and weight-only quantisation: known losses of small networks, advice that helps, and bounded memory."""
+"""Analysis: known losses of small networks, advice that helps, and bounded memory."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from analysis_nets import PLAIN, RELU, data, one_layer, rng, small
 from rich.console import Console
 
 from hwq.frontend import graph as fg
@@ -20,59 +21,14 @@ from hwq.quant import QuantConfig, RangeMethod, ScaleKind, quantize, silent
 from hwq.quant.advice import Advice, advices
 from hwq.quant.analysis import TRIED, Analysis, LayerAnalysis, analysis_of, analyze, quantised, settled, weight_ratio
 from hwq.quant.calibration import Calibration
-from hwq.quant.config import BiasCorrection, Effort, Head, WeightKind
+from hwq.quant.config import Effort, Head, WeightKind
 from hwq.quant.config_file import read_options
 from hwq.quant.rounding import Solver
 from hwq.quant.watch import Watch, stops
-from hwq.quant.weight_only import fit_to_floats, weight_only, with_weights
+from hwq.quant.weight_only import weight_only
 from hwq.quant.weights import Fit
 from hwq.report import analysis as shown
 from hwq.sim import simulate_plain
-
-RELU, NO_CLIP = fg.Clip(0.0), fg.Clip()
-PLAIN = QuantConfig(equalise=False, solver=Solver.NEAREST, range=RangeMethod.MAX)
-Samples = dict[str, np.ndarray]
-
-
-def rng(seed: int = 1) -> np.random.Generator:
-    return np.random.default_rng(seed)
-
-
-def graph(shape: fg.Shape, layers: list[fg.Layer], shapes: dict[str, fg.Shape], output: str = "out") -> fg.FloatGraph:
-    def order(size: fg.Shape) -> np.ndarray:
-        return np.arange(int(np.prod(size))).reshape(size)
-
-    return fg.FloatGraph(
-        "g",
-        (fg.GraphInput("x", "in", shape, "float32", order(shape)),),
-        (fg.GraphOutput("y", output, shapes[output], order(shapes[output])),),
-        tuple(layers),
-        {"in": shape, **shapes},
-    )
-
-
-def data(count: int = 64, shape: fg.Shape = (2, 6, 6)) -> Samples:
-    return {"in": rng(7).uniform(-1.0, 1.0, (count, *shape)).astype(np.float32)}
-
-
-def small() -> fg.FloatGraph:
-    """A convolution, a depthwise one, a sum, a pool and a dense layer."""
-    pads = (1, 1, 1, 1)
-    first, second = rng(1).normal(0, 0.3, (4, 2, 3, 3)), rng(2).normal(0, 0.3, (4, 1, 3, 3))
-    layers: list[fg.Layer] = [
-        fg.Conv(name="c", inputs=("in",), weight=first, bias=np.zeros(4), pads=pads, clip=RELU),
-        fg.Conv(name="d", inputs=("c",), weight=second, bias=np.full(4, 0.1), pads=pads, groups=4),
-        fg.Add(name="s", inputs=("c", "d"), clip=fg.Clip(0.0, 1.0)),
-        fg.MaxPool(name="m", inputs=("s",), kernel=(2, 2), stride=(2, 2)),
-        fg.Dense(name="out", inputs=("m",), weight=rng(5).normal(0, 0.3, (5, 4, 3, 3)), bias=np.zeros(5)),
-    ]
-    shapes: dict[str, fg.Shape] = {"c": (4, 6, 6), "d": (4, 6, 6), "s": (4, 6, 6), "m": (4, 3, 3), "out": (5, 1, 1)}
-    return graph((2, 6, 6), layers, shapes)
-
-
-def one_layer(clip: fg.Clip = NO_CLIP, weight: float = 1.0) -> fg.FloatGraph:
-    layer = fg.Conv(name="out", inputs=("in",), weight=np.full((1, 1, 1, 1), weight), bias=np.zeros(1), clip=clip)
-    return graph((1, 6, 6), [layer], {"out": (1, 6, 6)})
 
 
 def rows(found: Analysis) -> dict[str, LayerAnalysis]:
@@ -141,7 +97,7 @@ def test_accumulators_are_those_of_the_plain_simulator() -> None:
 def test_shares_add_up_and_the_prediction_is_near(config: QuantConfig) -> None:
     found = analyze(small(), data(), config)
     assert sum(shares(row) for row in found.layers) == pytest.approx(1.0)
-    assert found.measured_db is not None and found.predicted_db == pytest.approx(found.measured_db, abs=3.0)
+    assert found.measured_db is not None and found.predicted_db == pytest.approx(found.measured_db, abs=3.5)
 
 
 def test_error_of_one_part() -> None:
@@ -266,61 +222,6 @@ def test_memory_does_not_grow_with_samples() -> None:
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.2 * peaks[0]
-
-
-METHODS: tuple[dict[str, Any], ...] = (
-    {},
-    {"equalise": False},
-    {"scale": ScaleKind.FIXED, "solver": Solver.GPFQ},
-    {"scale": ScaleKind.EXACT, "mantissa_bits": 0},
-    {"per_channel": False, "solver": Solver.NEAREST, "weight_bits": 6},
-    {"weights": WeightKind.CODEBOOK, "entries": 16},
-    {"weights": WeightKind.POWERS, "weight_bits": 8},
-    {"bias_correction": BiasCorrection.ANALYTIC},
-    {"bias_correction": BiasCorrection.NONE},
-)
-
-
-@pytest.mark.parametrize("options", METHODS, ids=str)
-def test_weights_alone(options: dict[str, Any]) -> None:
-    """They lose less than integers throughout with coarse activations, and hardly anything at 16 bits."""
-    config = QuantConfig(**{"weight_bits": 4, "act_bits": 5, **options})
-    found = weight_only(small(), data(), config)
-    assert found.sqnr_db and found.integer_sqnr_db and 12.0 < found.sqnr_db < 70.0
-    assert found.agreement["out"] is not None and 0.7 < found.agreement["out"] <= 1.0
-    assert [row.name for row in found.layers] == ["c", "d", "out"]
-    assert found.layers[-1].sqnr_db == pytest.approx(found.sqnr_db)
-    if "bias_correction" not in options:
-        assert found.sqnr_db > found.integer_sqnr_db
-    if "weights" not in options:
-        assert (weight_only(small(), data(), replace(config, weight_bits=16)).sqnr_db or 999.0) > 60.0
-
-
-def test_weights_alone_do_not_depend_on_activations() -> None:
-    coarse, fine = (weight_only(small(), data(), replace(PLAIN, weight_bits=4, act_bits=bits)) for bits in (2, 12))
-    assert coarse.sqnr_db == fine.sqnr_db and coarse.layers == fine.layers
-    assert (coarse.integer_sqnr_db or 0.0) < (fine.integer_sqnr_db or 0.0)
-
-
-def test_weights_alone_of_one_layer() -> None:
-    """0.3 in two bits with power-of-two scales is 0.25: the error of the output is a sixth of it."""
-    config = replace(PLAIN, weight_bits=2, bias_correction=BiasCorrection.NONE)
-    found = weight_only(one_layer(weight=0.3), data(shape=(1, 6, 6)), config)
-    assert found.sqnr_db == pytest.approx(20.0 * np.log10(6.0), abs=1e-3)
-    assert found.layers[0].weight_sqnr_db == pytest.approx(20.0 * np.log10(6.0)) and found.agreement == {"out": None}
-
-
-def test_weights_alone_are_those_of_the_network_that_is_measured() -> None:
-    config = replace(PLAIN, weight_bits=3, bias_correction=BiasCorrection.NONE)
-    draft = quantised(small(), data(), config, silent)
-    fits = fit_to_floats(draft, config)
-    quantised_graph = with_weights(small(), fits)
-    real, got = (FloatReference(one).run(data())["out"].argmax(1) for one in (small(), quantised_graph))
-    assert weight_only(small(), data(), config).agreement == {"out": (real == got).mean()} and (real != got).any()
-    for old, new in zip(small().layers, quantised_graph.layers, strict=True):
-        if isinstance(old, fg.Conv | fg.Dense) and isinstance(new, fg.Conv | fg.Dense):
-            assert np.array_equal(old.bias, new.bias) and not np.array_equal(old.weight, new.weight)
-            assert all(len(np.unique(np.abs(channel))) <= 4 for channel in new.weight)
 
 
 @pytest.mark.parametrize("columns", [60, 80, 100, 160])

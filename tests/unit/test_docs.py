@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import typer
 
+import hwq.api
 import hwq.ops
 from hwq.arith import Rounding, shift_round
 from hwq.cli.commands import app
@@ -96,6 +97,11 @@ def test_every_command_has_a_row() -> None:
     group = typer.main.get_command(app)
     shown = [re.match(r"`hwq (\w+)", row[0]) for row in rows(README, "| command |")]
     assert [found and found[1] for found in shown] == list(group.commands)  # type: ignore[attr-defined]
+
+
+def test_every_command_has_a_function() -> None:
+    group = typer.main.get_command(app)
+    assert all(callable(getattr(hwq.api, name)) for name in group.commands)  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from hwq import api
 from hwq.cli import main
 from hwq.errors import BadInput
 from hwq.frontend import graph as fg
@@ -24,9 +25,9 @@ from hwq.ir.program import Program
 from hwq.ir.text import dump
 from hwq.ops import Codebook, PowerSums
 from hwq.quant import quantize, silent
-from hwq.quant.config import Cost, LayerRule, QuantConfig, WeightKind
-from hwq.quant.explore import Front, Point, explore
-from hwq.quant.mixed import decibels
+from hwq.quant.config import Cost, Effort, LayerRule, QuantConfig, WeightKind
+from hwq.quant.errors import decibel
+from hwq.quant.explore import EXACT_DB, Front, Point, _ratio, explore
 from hwq.quant.quantize import quantised, survey
 from hwq.quant.widths import PROBES, Table, _groups, measure_table, with_bits
 from hwq.report import pareto
@@ -58,7 +59,7 @@ def work(program: Program) -> int:
 
 
 def measured(config: QuantConfig) -> float:
-    return decibels(quantised(NET, SAMPLES, config, silent).noise)
+    return decibel(1.0, quantised(NET, SAMPLES, config, silent).noise) or 0.0
 
 
 def even_db(front: Front) -> dict[int, float]:
@@ -93,7 +94,7 @@ def test_predictions_of_small_noise_are_within_6_db(table: Table, front: Front) 
     assert all(abs(point.predicted_db - point.db) < 6.0 for point in small)
     for layer in table.layers[::3]:
         bits = {**table.widest(), layer.layer: 3}
-        assert abs(decibels(table.noise(bits)) - measured(with_bits(PLAIN, bits))) < 4.0
+        assert abs(_ratio(table.noise(bits)) - measured(with_bits(PLAIN, bits))) < 4.0
 
 
 @pytest.mark.parametrize("option", ["average_bits", "rom_bits", "work"])
@@ -121,7 +122,7 @@ def test_average_over_work() -> None:
 @pytest.mark.parametrize("floor", [15.0, 30.0])
 def test_a_floor_is_met_for_no_more_than_one_width_costs(floor: float, front: Front) -> None:
     found = quantised(NET, SAMPLES, replace(PLAIN, min_sqnr=floor), silent)
-    assert decibels(found.noise) >= floor
+    assert 0.0 < found.noise <= 10.0 ** (-floor / 10.0)
     meets = min(width for width, db in even_db(front).items() if db >= floor)
     assert rom(found.program) <= meets * weights(found.program)
 
@@ -210,7 +211,7 @@ def test_the_front_rises_with_its_cost(front: Front) -> None:
 def test_points_are_programs(front: Front) -> None:
     for point in front.points[2:6]:
         drafted = quantised(NET, SAMPLES, with_bits(PLAIN, point.bits), silent)
-        assert point.measured_db == decibels(drafted.noise) and point.rom_bits == rom(drafted.program)
+        assert point.measured_db == decibel(1.0, drafted.noise) and point.rom_bits == rom(drafted.program)
         assert point.work == work(drafted.program)
     assert [point.bits["out"] for point in front.points if point.even] == list(range(2, 9))
     assert len({tuple(point.bits.values()) for point in front.points}) == len(front.points)
@@ -221,6 +222,13 @@ def test_explore_refuses() -> None:
         explore(NET, SAMPLES, replace(PLAIN, rom_bits=1000), [4.0], False, silent)
     with pytest.raises(BadInput, match=r"up to 1\.5 bits asked for, but the narrowest weights need 2"):
         explore(NET, SAMPLES, PLAIN, [1.0, 1.5], False, silent)
+    with pytest.raises(BadInput, match="no averages"):
+        explore(NET, SAMPLES, PLAIN, [], False, silent)
+
+
+def test_points_without_an_error_have_a_finite_ratio() -> None:
+    assert _ratio(0.001) == pytest.approx(30.0) and _ratio(1.0) == 0.0
+    assert _ratio(0.0) == EXACT_DB
 
 
 def numbers(front: Front) -> Iterator[str]:
@@ -280,6 +288,18 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert command(tmp_path, *sweep) == 0
     assert "Next: hwq quantize" in capsys.readouterr().out
     assert first == {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_from_python(tmp_path: Path) -> None:
+    """The same points as by the command."""
+    config = Effort.FAST.config(cost=Cost.WORK)
+    with np.load(DIGITS / "calib.npz", allow_pickle=False) as data:
+        samples = {name: x[:16] for name, x in data.items()}
+    found = api.explore(DIGITS / "model.onnx", samples, [3.0, 5.0], config)
+    sweep = ("--effort", "fast", "--from", "3", "--to", "5", "--step", "2", "--cost", "work")
+    assert command(tmp_path, *sweep, "--no-plot") == 0
+    assert (tmp_path / "new" / "front" / "pareto.json").read_text() == pareto.json_text(found)
+    assert all(point.measured_db is None for point in found.points) and found.cost is Cost.WORK
 
 
 @pytest.mark.parametrize("words", [("--from", "5", "--to", "4"), ("--step", "0.01"), ("--from", "0")])
