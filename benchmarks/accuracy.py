@@ -2,7 +2,7 @@
 
     python benchmarks/accuracy.py --quick                      the digits, hwq and onnxruntime: below a minute
     python benchmarks/accuracy.py                              everything; hours, if no peer has run before
-    python benchmarks/accuracy.py --models cifar10_resnet8 --tools hwq,mct --bits 4/8
+    python benchmarks/accuracy.py --models cifar10_resnet8 --tools hwq,mct --bits 4/8 --settings pow2,codebook
 
 One table for each pair of weight and activation bits; the rows are also written to build/accuracy.json.  Agreement and
 SQNR are those of the logits, with the float model's.  hwq computes integers; a peer computes in float what its
@@ -37,19 +37,23 @@ from hwq.quant.config import PortScales, WeightKind
 
 
 def configurations(weight_bits: int, act_bits: int) -> dict[str, QuantConfig]:
-    """The configurations of hwq that are measured, by name."""
+    """The configurations of hwq that are measured, by name: `good` where nothing else is said.
+
+    `mixed` has one bit more on average, `codebook` tables of as many entries as the weights would have values, and
+    `exact` scales with mantissas of three bits.
+    """
     plain = QuantConfig(weight_bits=weight_bits, act_bits=act_bits)
     found = {
-        "pow2, fast": Effort.FAST.config(weight_bits=weight_bits, act_bits=act_bits),
+        "fast": Effort.FAST.config(weight_bits=weight_bits, act_bits=act_bits),
         "pow2": plain,
-        "pow2, ports too": replace(plain, port_scales=PortScales.POW2),
-        "3-bit mantissa": replace(plain, scale=ScaleKind.EXACT),
+        "pow2 ports": replace(plain, port_scales=PortScales.POW2),
+        "exact": replace(plain, scale=ScaleKind.EXACT),
         "fixed": replace(plain, scale=ScaleKind.FIXED),
     }
     if weight_bits < 8:
         table = replace(plain, weight_bits=8, weights=WeightKind.CODEBOOK, entries=1 << weight_bits)
         found["codebook"] = table
-        found["mixed, one bit more"] = replace(plain, weight_bits=8, average_bits=weight_bits + 1.0)
+        found["mixed"] = replace(plain, weight_bits=8, average_bits=weight_bits + 1.0)
     return found
 
 
@@ -112,7 +116,7 @@ class Peers:
             for name, path in files.items():
                 command += [f"--{name}", str(path)]
             try:
-                done = subprocess.run(command, capture_output=True, text=True, timeout=self.limit)
+                done = subprocess.run(command, capture_output=True, text=True, timeout=self.limit, cwd=found.parent)
                 found.with_suffix(".log").write_text(done.stdout + done.stderr)
                 if done.returncode:
                     said = re.findall(r"^[\w.]*(?:Error|Exception)\b.*", done.stderr, re.MULTILINE)
@@ -138,10 +142,11 @@ def measured(row: Row, case: Case, exact: NDArray[Any], got: NDArray[Any], secon
     )
 
 
-def own_rows(case: Case, exact: NDArray[Any], bits: str) -> Iterator[Row]:
-    """The rows of hwq, computed with integers."""
+def own_rows(case: Case, exact: NDArray[Any], bits: str, settings: set[str]) -> Iterator[Row]:
+    """The rows of hwq, computed with integers; all when no `settings` are named."""
     weight_bits, act_bits = map(int, bits.split("/"))
-    for name, config in configurations(weight_bits, act_bits).items():
+    configs = configurations(weight_bits, act_bits)
+    for name, config in ((name, config) for name, config in configs.items() if name in settings or not settings):
         row = Row(bits, case.name, "hwq", name, config.scale.value, case.score(exact))
         start = time.perf_counter()
         program = hwq.quantize(case.model, {"x": case.calib}, config)
@@ -197,16 +202,35 @@ def show(console: Console, bits: str, rows: list[Row]) -> None:
             console.print(f"{row.model}, {row.tool} {row.setting}: {row.failure}", highlight=False, markup=False)
 
 
+def recorded() -> list[Row]:
+    """The rows of earlier runs."""
+    return [Row(**values) for values in json.loads(RESULTS.read_text())] if RESULTS.exists() else []
+
+
+def record(rows: list[Row]) -> None:
+    """Write `rows` down, in place of earlier ones of the same name, in the order of models and tools."""
+    kept = {(row.bits, row.model, row.tool, row.setting): row for row in (*recorded(), *rows)}
+    order = [*CASES, "hwq", *TOOLS]
+    found = sorted(kept.values(), key=lambda row: (row.bits, order.index(row.model), order.index(row.tool)))
+    RESULTS.parent.mkdir(parents=True, exist_ok=True)
+    RESULTS.write_text(json.dumps([asdict(row) for row in found], indent=1) + "\n")
+
+
 def main() -> None:
     """Measure, print and write down."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", default=",".join(CASES), help="names, with commas between them")
     parser.add_argument("--tools", default=",".join(("hwq", *TOOLS)), help="names, with commas between them")
     parser.add_argument("--bits", default="8/8,4/8", help="weights/activations, with commas between the pairs")
+    parser.add_argument("--settings", default="", help="those of hwq, with commas between them; all without")
     parser.add_argument("--limit", type=float, default=900, help="seconds that one run of a peer may take")
     parser.add_argument("--fresh", action="store_true", help="run peers again whose outputs are kept")
+    parser.add_argument("--recorded", action="store_true", help="show the rows of earlier runs, and measure nothing")
     parser.add_argument("--quick", action="store_true", help="the digits with hwq and onnxruntime")
     options = parser.parse_args()
+    settings = set(filter(None, options.settings.split(",")))
+    if wrong := settings - {name for bits in ("8/8", "4/8") for name in configurations(*map(int, bits.split("/")))}:
+        parser.error(f"{', '.join(sorted(wrong))}: not a setting of hwq")
     names = ["digits"] if options.quick else options.models.split(",")
     tools = ["hwq", "onnxruntime"] if options.quick else options.tools.split(",")
     for given, known in ((names, CASES), (tools, ("hwq", *TOOLS))):
@@ -215,21 +239,24 @@ def main() -> None:
     peers = Peers(options.limit, options.fresh)
     console = Console(width=150)
     rows: list[Row] = []
-    for name in names:
+    for name in () if options.recorded else names:
         case = CASES[name]()
         exact = case.float_outputs()
         for bits in options.bits.split(","):
             for tool in tools:
                 found = (
-                    own_rows(case, exact, bits) if tool == "hwq" else peer_rows(case, exact, bits, TOOLS[tool], peers)
+                    own_rows(case, exact, bits, settings)
+                    if tool == "hwq"
+                    else peer_rows(case, exact, bits, TOOLS[tool], peers)
                 )
                 for row in found:
                     rows.append(row)
                     console.print(bits, name, tool, row.setting, row.failure[:90] or f"{row.sqnr:.1f} dB", style="dim")
+    if options.recorded:
+        rows = [row for row in recorded() if row.model in names and row.tool in tools]
     for bits in options.bits.split(","):
         show(console, bits, [row for row in rows if row.bits == bits])
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+    record(rows)
 
 
 if __name__ == "__main__":

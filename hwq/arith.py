@@ -184,16 +184,6 @@ class Requant:
         """Bits of one of `words`; at least one of them is an exponent's."""
         return max(1 if self.multiplies else self.mantissa_bits, max(self.words).bit_length())
 
-    @property
-    def is_pow2(self) -> bool:
-        """True when every multiplier is a power of two, so that a shifter does for a multiplier."""
-        return self.mantissa_bits == 1
-
-    @property
-    def multiplier_bits(self) -> int:
-        """Width of the unsigned multiplier."""
-        return max(1, max(self.multiplier).bit_length())
-
     def __str__(self) -> str:
         factors = sorted(set(self.multiplier))
         factor = "" if self.is_shift else f"*{factors[0]}" + (f"..{factors[-1]}" if len(factors) > 1 else "")

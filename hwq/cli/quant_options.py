@@ -47,7 +47,7 @@ class QuantOptions:
         Effort,
         typer.Option(
             metavar="RECIPE",
-            help="fast: GPTQ. good: also equalised channels, scales by output error, descent. best: also searches.",
+            help="fast: GPTQ. good: also equalises, scales by output error, descent. best: also absorbs, searches.",
             rich_help_panel=_RECIPE,
         ),
     ] = Effort.GOOD
@@ -66,6 +66,15 @@ class QuantOptions:
         typer.Option(
             "--equalise/--no-equalise",
             help="Scale channels against one another where that lowers the error.",
+            show_default="by recipe",
+            rich_help_panel=_RECIPE,
+        ),
+    ] = None
+    absorb: Annotated[
+        bool | None,
+        typer.Option(
+            "--absorb/--no-absorb",
+            help="With --equalise: lower channels that never come near zero, where that lowers the error.",
             show_default="by recipe",
             rich_help_panel=_RECIPE,
         ),
@@ -184,8 +193,8 @@ class QuantOptions:
         ZeroPoints | None,
         typer.Option(
             metavar="WHICH",
-            help="Which tensors with both signs get a zero point: none, inputs or all.",
-            show_default="inputs",
+            help="Which tensors with both signs get a zero point: none, inputs, ports or all.",
+            show_default="ports",
             rich_help_panel=_ACTIVATIONS,
         ),
     ] = None

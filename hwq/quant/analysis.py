@@ -184,9 +184,7 @@ def predicted(found: Draft, seen: Survey) -> dict[str, Parts]:
         if name in found.fits:
             weights = float((found.fits[name].error * seen.gains.get(name, 0.0)).sum())
         if name not in makers or not keeps_format(makers[name]):
-            tensor, type_ = seen.tensors[name], found.program.types[name]
-            noise = tensor.output_error(found.program.formats[name], type_.range, cautious=False)
-            rounding = float(noise.sum()) / seen.samples
+            rounding = seen.rounding_error(name, found.program.formats[name], found.program.types[name].range)
         parts[name] = weights, rounding
     return parts
 

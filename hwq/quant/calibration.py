@@ -18,9 +18,24 @@ BATCH_BYTES = 128 << 20
 CACHE_BYTES = 128 << 20
 """How much of the float network's tensors is kept at a time."""
 
+BLOCKS = 16
+"""Blocks of consecutive samples that are shared out between two halves."""
+
 Floats = NDArray[np.float32]
 Factors = dict[str, NDArray[np.float64]]
 """What each channel of each tensor was multiplied by."""
+Offsets = dict[str, NDArray[np.float64]]
+"""What each channel of some tensors was lowered by, before it was multiplied by its factor."""
+
+
+def halves(count: int) -> NDArray[np.int64]:
+    """Which half each of `count` samples belongs to, 0 or 1: of `BLOCKS` blocks 0 1 1 0 0 1 1 0 0 and so on.
+
+    Neighbours are often alike, as the frames of a recording are; apart, they would say too little of samples to come.
+    """
+    block = np.arange(count) * min(BLOCKS, count) // count
+    found: NDArray[np.int64] = (block + 1) // 2 % 2
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +43,15 @@ class Calibration:
     """A float graph with calibration samples, (n, channels, height, width) for each input tensor.
 
     Tensors are given as float32 (n, height, width, channels).  `reference` runs the network as it was read; where
-    `graph` is an equalised form of it, `factors` holds the factor of each channel of each tensor.
+    `graph` is another form of it, channel c of a tensor t is ``max(t - offsets[t][c], 0)`` times ``factors[t][c]``,
+    and before the activation ``t - offsets[t][c]`` times that.
     """
 
     graph: fg.FloatGraph
     samples: dict[str, NDArray[np.floating]]
     reference: FloatReference
     factors: Factors = field(default_factory=dict)
+    offsets: Offsets = field(default_factory=dict)
     _cached: dict[str, Floats] = field(init=False, default_factory=dict, compare=False)
 
     @property
@@ -58,17 +75,27 @@ class Calibration:
             names.append(maker.inputs[0] if isinstance(maker, fg.ArgMax) else port.tensor)
         return list(dict.fromkeys(names))
 
-    def first(self, count: int) -> Calibration:
-        """The same over the first `count` samples."""
-        return replace(self, samples={name: x[:count] for name, x in self.samples.items()})
+    def some(self, count: int) -> Calibration:
+        """The same over `count` samples at most, spread evenly."""
+        chosen = np.arange(min(count, self.count)) * self.count // min(count, self.count)
+        return replace(self, samples={name: x[chosen] for name, x in self.samples.items()})
 
     def half(self, which: int) -> Calibration:
-        """The same over every other sample, from the one numbered `which` (0 or 1)."""
-        return replace(self, samples={name: x[which::2] for name, x in self.samples.items()})
+        """The same over one half of the samples, numbered 0 or 1; see `halves`."""
+        chosen = halves(self.count) == which
+        return replace(self, samples={name: x[chosen] for name, x in self.samples.items()})
 
     def equalised(self, graph: fg.FloatGraph, factors: Factors) -> Calibration:
         """The same network in another form: channel c of tensor t is ``factors[t][c]`` times what it was."""
         return replace(self, graph=graph, factors=factors)
+
+    def absorbed(self, graph: fg.FloatGraph, offsets: Offsets) -> Calibration:
+        """The same network in another form, not equalised yet: channel c of tensor t is ``offsets[t][c]`` lower."""
+        return replace(self, graph=graph, offsets=offsets)
+
+    def in_form_of(self, other: Calibration) -> Calibration:
+        """The same samples with the network in the form that it has in `other`."""
+        return replace(self, graph=other.graph, factors=other.factors, offsets=other.offsets)
 
     def batches(self, tensors: list[str], most: int = BATCH) -> Iterator[dict[str, Floats]]:
         """`tensors` of some samples at a time, at `most` so many; ``name + ":pre"`` is a layer before its clip."""
@@ -77,7 +104,7 @@ class Calibration:
         for start in range(0, self.count, size):
             batch = {name: x[start : start + size] for name, x in self.samples.items()}
             found = self.reference.run(batch, tensors)
-            yield {name: self._scaled(name, x.transpose(0, 2, 3, 1)) for name, x in found.items()}
+            yield {name: self._formed(name, x.transpose(0, 2, 3, 1)) for name, x in found.items()}
 
     def tensor(self, name: str) -> Floats:
         """One tensor over all samples; those of the linear layers that follow are kept for the next calls."""
@@ -85,9 +112,12 @@ class Calibration:
             self._fetch(name)
         return self._cached.pop(name)
 
-    def _scaled(self, name: str, x: Floats) -> Floats:
-        factors = self.factors.get(name.removesuffix(":pre"))
-        return x if factors is None else x * factors.astype(np.float32)
+    def _formed(self, name: str, x: Floats) -> Floats:
+        tensor = name.removesuffix(":pre")
+        if tensor in self.offsets:
+            x = x - self.offsets[tensor].astype(np.float32)
+            x = np.maximum(x, np.float32(0.0)) if name == tensor else x
+        return x * self.factors[tensor].astype(np.float32) if tensor in self.factors else x
 
     def _fetch(self, name: str) -> None:
         order = [f"{layer.name}:pre" for layer in self.graph.layers if isinstance(layer, fg.Conv | fg.Dense)]

@@ -58,12 +58,13 @@ class WeightKind(Enum):
 class ZeroPoints(Enum):
     """Which tensors with both signs get a zero point; tensors that are never negative are unsigned without one.
 
-    A zero point of an input costs no hardware: it is folded into the bias and the padding value.  Outputs of the
-    model never have one, so that their real values are integer times scale.
+    INPUTS: those of the model, at no cost: a zero point is folded into the bias and the padding value of what reads
+    it.  PORTS: its outputs as well; the host takes it off, as it multiplies by the scale.  ALL: every tensor.
     """
 
     NONE = "none"
     INPUTS = "inputs"
+    PORTS = "ports"
     ALL = "all"
 
 
@@ -150,9 +151,10 @@ class QuantConfig(LayerConfig):
     output_bits: int | None = None
     scale: ScaleKind = ScaleKind.POW2
     port_scales: PortScales = PortScales.FREE
-    zero_points: ZeroPoints = ZeroPoints.INPUTS
+    zero_points: ZeroPoints = ZeroPoints.PORTS
     rounding: Rounding = Rounding.HALF_UP
     equalise: bool = True
+    absorb: bool = False
     search: bool = False
     slim: bool = True
     head: Head = Head.LOGITS
@@ -217,7 +219,7 @@ class QuantConfig(LayerConfig):
 
 
 class Effort(Enum):
-    """Recipes: FAST rounds weights by GPTQ, GOOD adds equalisation and descent, BEST searches scales as well."""
+    """Recipes: FAST rounds weights by GPTQ, GOOD adds equalisation and descent, BEST absorbs biases and searches."""
 
     FAST = "fast"
     GOOD = "good"
@@ -231,7 +233,7 @@ class Effort(Enum):
 _RECIPES: dict[Effort, dict[str, Any]] = {
     Effort.FAST: {"solver": Solver.GPTQ, "range": RangeMethod.MSE, "equalise": False},
     Effort.GOOD: {},
-    Effort.BEST: {"search": True},
+    Effort.BEST: {"absorb": True, "search": True},
 }
 
 

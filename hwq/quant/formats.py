@@ -54,8 +54,9 @@ def tensor_format(
     """The format that suits one tensor, with a power-of-two scale or with any."""
     chosen = config.of(name)
     is_input = any(port.tensor == name for port in graph.inputs)
-    wanted = config.zero_points is ZeroPoints.ALL or (is_input and config.zero_points is ZeroPoints.INPUTS)
-    zero_point = wanted and not graph.shares_format_with_output(name)
+    zero_point = config.zero_points is ZeroPoints.ALL
+    if config.zero_points in (ZeroPoints.INPUTS, ZeroPoints.PORTS):
+        zero_point = is_input or (config.zero_points is ZeroPoints.PORTS and graph.shares_format_with_output(name))
     last = graph.is_output(name) and not graph.consumers(name) and not is_input
     bits = config.output_bits if last and config.output_bits else chosen.act_bits
     form, signed = activation_format(seen[name], chosen, bits, pow2, zero_point)

@@ -9,7 +9,10 @@ from numpy.typing import NDArray
 
 from hwq.ops.coding import Codebook, Coding, PowerSums, allowed
 from hwq.quant.config import LayerConfig, ScaleKind, WeightKind
-from hwq.quant.ranges import FIXED_RATIOS, POW2_STEPS
+from hwq.quant.ranges import POW2_STEPS
+
+FIXED_RATIOS = 2.0 ** (-np.arange(7) / 4)
+"""Parts of the full range of real scales that are tried."""
 
 Array = NDArray[np.float64]
 
@@ -63,7 +66,7 @@ def scale_candidates(full: Array, kind: ScaleKind, config: LayerConfig) -> list[
     With exact scales these are all m 2^e with a mantissa m of `mantissa_bits` bits over three octaves.
     """
     if kind is ScaleKind.FIXED:
-        return [full * ratio for ratio in FIXED_RATIOS[::4]]
+        return [full * ratio for ratio in FIXED_RATIOS]
     bits = config.mantissa_bits if kind is ScaleKind.EXACT else 1
     exponent = np.ceil(np.log2(full))
     steps = 1 << (bits - 1)

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwq.ir.window import Window
+from hwq.quant.calibration import halves
 from hwq.sim.kernels import columns
 
 MAX_ROWS = 1 << 17
@@ -102,14 +103,15 @@ class _Sum:
 
 
 def _rows(x: Floats, z: Floats, window: Window, pad: int, depthwise: bool) -> Iterator[tuple[int, Floats, Floats]]:
-    """Half, inputs (groups, N, D) and targets (groups, N, rows), some samples at a time; samples alternate."""
+    """Half, inputs (groups, N, D) and targets (groups, N, rows), some samples at a time."""
     rng = np.random.default_rng(0)
     positions, channels = z.shape[1] * z.shape[2], z.shape[3]
     size = max(1, CHUNK_BYTES // (4 * positions * window.taps * x.shape[3]))
     keep = min(1.0, MAX_ROWS / (len(x) * positions))
-    for half, start in [(first, at) for first in (0, 1) for at in range(first, len(x), 2 * size)]:
-        part = x[start : start + 2 * size : 2].astype(np.float32) - np.float32(pad)
-        target = z[start : start + 2 * size : 2].reshape(-1, channels)
+    parts = [(half, np.flatnonzero(halves(len(x)) == half)) for half in (0, 1)]
+    for half, few in ((half, all_[k : k + size]) for half, all_ in parts for k in range(0, len(all_), size)):
+        part = x[few].astype(np.float32) - np.float32(pad)
+        target = z[few].reshape(-1, channels)
         chosen = slice(None)
         if keep < 1.0:
             chosen = np.sort(rng.choice(len(target), max(1, int(len(target) * keep)), replace=False))  # type: ignore[assignment]

@@ -7,6 +7,7 @@ channel.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,8 @@ CLIPPED = 8.0
 """How much worse a squared error is when it comes from clipping than from rounding: clipped neighbours err alike."""
 MARGIN = 0.1
 """Data to come reach farther than calibration data by this share, as far as clipping goes."""
+BOUND = 3
+"""A tensor whose extreme so many samples share exactly is bounded there, as pixels and the values of a ReLU6 are."""
 
 Array = NDArray[np.float64]
 
@@ -41,12 +44,14 @@ class Observation:
     `counts` (C, bins) is a histogram between the extremes `lows` and `highs` of each channel, zeros left out;
     `weights` is the same with each value weighted by the squared gradient of the network's outputs there (see
     `sensitivity`), so that squared errors of the tensor add up to squared errors of the outputs; `averages` (2, C) are
-    moving averages of the extremes of batches; `size` counts all values, zeros included.
+    moving averages of the extremes of batches; `bounds` (2, C) are what no value can pass, infinite where that is not
+    known; `size` counts all values, zeros included.
     """
 
     lows: Array
     highs: Array
     averages: Array
+    bounds: Array
     counts: NDArray[np.int64]
     weights: Array
     size: int
@@ -70,8 +75,7 @@ class Observation:
     @property
     def centres(self) -> Array:
         """Middle of each bin, (C, bins)."""
-        centre: Array = self.lows[:, None] + self.widths * (np.arange(self.counts.shape[1]) + 0.5)
-        return centre
+        return _centres(self)
 
     @property
     def variance(self) -> Array:
@@ -90,7 +94,17 @@ class Observation:
         """What would have been seen of the tensor with its channels multiplied by `factors` (C,), all above zero."""
         return replace(
             self, lows=self.lows * factors, highs=self.highs * factors, averages=self.averages * factors,
-            weights=self.weights / factors[:, None] ** 2,
+            bounds=self.bounds * factors, weights=self.weights / factors[:, None] ** 2,
+        )  # fmt: skip
+
+    def less(self, offsets: Array) -> Observation:
+        """What would have been seen of the tensor with its channels lowered by `offsets` (C,).
+
+        No channel that is lowered is ever zero, neither before nor below zero after.
+        """
+        return replace(
+            self, lows=self.lows - offsets, highs=self.highs - offsets, averages=self.averages - offsets,
+            bounds=self.bounds - offsets,
         )  # fmt: skip
 
     def percentile(self, percent: float) -> tuple[float, float]:
@@ -122,11 +136,11 @@ class Observation:
         """Squared error of the outputs that each channel causes, (C,), if its values times `factors` had `form`.
 
         To first order; if `cautious`, with clipping worth `CLIPPED` times what it does by itself, and with values that
-        are larger by `MARGIN`.
+        are larger by `MARGIN`, as far as bounds allow.
         """
         scale = form.scale / (np.ones((1, 1)) if factors is None else factors[:, None])
         steps = self._steps(scale)
-        wide = self.centres * ((1.0 + MARGIN * cautious) / scale)
+        wide = np.clip(self.centres * (1.0 + MARGIN * cautious), *self.bounds[:, :, None]) / scale
         beyond = wide - np.clip(wide, levels[0] - form.zero_point - 0.5, levels[1] - form.zero_point + 0.5)
         error = np.where(scale < 2.0 * self.widths, scale**2 / 12.0, (self.centres - steps * scale) ** 2)
         total: Array = (self.weights * (error + (CLIPPED if cautious else 1.0) * (beyond * scale) ** 2)).sum(1)
@@ -138,13 +152,20 @@ class Observation:
         return steps
 
 
+@lru_cache(maxsize=1)
+def _centres(seen: Observation) -> Array:
+    centre: Array = seen.lows[:, None] + seen.widths * (np.arange(seen.counts.shape[1]) + 0.5)
+    return centre
+
+
 class Extremes:
-    """First pass: extremes of each channel, and moving averages of them."""
+    """First pass: extremes of each channel, moving averages of them, and bounds that samples share."""
 
     def __init__(self) -> None:
         self.lows: dict[str, Array] = {}
         self.highs: dict[str, Array] = {}
         self.averages: dict[str, Array] = {}
+        self._shared: dict[str, list[tuple[float, int]]] = {}
 
     def update(self, batch: dict[str, Floats]) -> None:
         """Take in (batch, height, width, channels) arrays."""
@@ -154,6 +175,15 @@ class Extremes:
             self.lows[name] = np.minimum(self.lows.get(name, low), low)
             self.highs[name] = np.maximum(self.highs.get(name, high), high)
             self.averages[name] = self.averages.get(name, both) * (1.0 - MOMENTUM) + both * MOMENTUM
+            ends = (-x.min(axis=(1, 2, 3)), x.max(axis=(1, 2, 3)))
+            known = self._shared.get(name, [(-np.inf, 0)] * 2)
+            self._shared[name] = [_most_shared(*old, end) for old, end in zip(known, ends, strict=True)]
+
+    def bounds(self, name: str) -> Array:
+        """What no value of the channels can pass, (2, C)."""
+        (low, lows), (high, highs) = self._shared[name]
+        ends = [-low if lows >= BOUND else -np.inf, high if highs >= BOUND else np.inf]
+        return np.repeat(np.array(ends)[:, None], len(self.lows[name]), axis=1)
 
 
 class Histograms:
@@ -189,9 +219,15 @@ class Histograms:
         """What was seen of a tensor."""
         seen = self.extremes
         return Observation(
-            seen.lows[name], seen.highs[name], seen.averages[name], self.counts[name], self.weights[name],
-            self.sizes[name],
+            seen.lows[name], seen.highs[name], seen.averages[name], seen.bounds(name), self.counts[name],
+            self.weights[name], self.sizes[name],
         )  # fmt: skip
+
+
+def _most_shared(largest: float, samples: int, found: Floats) -> tuple[float, int]:
+    """The largest of all values, and how many samples have it: `samples` before, and those of `found`, (batch,)."""
+    top = max(largest, float(found.max()))
+    return top, (samples if top == largest else 0) + int((found == np.float32(top)).sum())
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,18 +235,29 @@ class Survey:
     """What was seen of every tensor, and what errors before the activations do.
 
     `gains` has for each linear layer the expected squared gradient of the outputs, summed over the positions of a
-    sample, (channels,); empty when no gradients were taken.
+    sample, (channels,); empty when no gradients were taken.  `halves` are surveys of every other sample, where they
+    were asked for.
     """
 
     tensors: dict[str, Observation]
     gains: dict[str, Array]
     samples: int
+    halves: tuple[Survey, ...] = ()
+
+    def rounding_error(self, name: str, form: Format, levels: Interval) -> float:
+        """Expected squared error of the outputs of one sample, if the tensor `name` had the format `form`."""
+        return float(self.tensors[name].output_error(form, levels, cautious=False).sum()) / self.samples
 
     def times(self, factors: dict[str, Array]) -> Survey:
         """The survey of the same network with its channels multiplied by `factors`."""
         tensors = {name: seen.times(factors[name]) for name, seen in self.tensors.items()}
         gains = {name: gain / factors[name] ** 2 for name, gain in self.gains.items()}
-        return replace(self, tensors=tensors, gains=gains)
+        return Survey(tensors, gains, self.samples)
+
+    def less(self, offsets: dict[str, Array]) -> Survey:
+        """The survey, and its halves, of the same network with the channels of some tensors lowered by `offsets`."""
+        tensors = {n: seen.less(offsets[n]) if n in offsets else seen for n, seen in self.tensors.items()}
+        return replace(self, tensors=tensors, halves=tuple(half.less(offsets) for half in self.halves))
 
 
 def observe(data: Calibration, gradients: bool) -> Survey:

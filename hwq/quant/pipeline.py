@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from hwq.ir.program import Program
+from hwq.quant.absorb import absorbed
 from hwq.quant.calibration import Calibration
 from hwq.quant.config import QuantConfig
-from hwq.quant.equalise import choose_factors, scaled
+from hwq.quant.equalise import Limits, choose_factors, choose_limits
 from hwq.quant.fitting import Fitted, start_trace
 from hwq.quant.formats import Formats, choose_formats
+from hwq.quant.groups import scaled
 from hwq.quant.lower import lower
-from hwq.quant.observers import Survey, observe
+from hwq.quant.observers import Survey
 from hwq.quant.trace import Values
 from hwq.quant.weights import Fit
 
-LIMITS = (4.0, math.inf)
-"""Limits of equalisation that are tried."""
+Form = Callable[[Calibration, Survey], tuple[Calibration, Survey]]
+"""Puts a network, and what was seen of it, into another form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,33 +51,43 @@ def fitted(data: Calibration, seen: Survey, formats: Formats, config: QuantConfi
     return Draft(data, seen, formats, weights.fits, program, output_noise(data, weights.trace.values, program))
 
 
-def equalised(
-    data: Calibration, seen: Survey, config: QuantConfig, limit: float = math.inf
-) -> tuple[Calibration, Survey]:
-    """The network in its equalised form; `limit` as in `choose_factors`."""
-    factors = choose_factors(data.graph, seen, config, limit)
-    return data.equalised(scaled(data.graph, factors), factors), seen.times(factors)
-
-
-def best_limit(data: Calibration, config: QuantConfig) -> float | None:
-    """The limit of equalisation that does best on samples that were not used, None for no equalisation.
+def guarded(data: Calibration, seen: Survey, config: QuantConfig) -> tuple[Calibration, Survey]:
+    """The network as it is, or in the form that does better on samples that were not used.
 
     What few samples say of the range of a channel may be far from what others say, so that calibration data itself is
     no judge: drafts are made from one half of it and judged by the other.
     """
-    known, unknown = data.half(0), data.half(1)
-    if not unknown.count:
-        return None
-    seen = observe(known, True)
-    found: dict[float | None, float] = {None: _noise_on(unknown, draft(known, seen, config))}
-    for limit in LIMITS:
-        form, its_seen = equalised(known, seen, config, limit)
-        found[limit] = _noise_on(unknown.equalised(form.graph, form.factors), draft(form, its_seen, config))
-    return min(found, key=lambda limit: found[limit])
+    if not seen.halves:
+        return data, seen
+    known, unknown, its_seen = data.half(0), data.half(1), seen.halves[0]
+    chosen, least = None, _noise_on(unknown, draft(known, its_seen, config))
+    for form in _forms(data, seen, config):
+        noise = _noise_on(unknown, draft(*form(known, its_seen), config))
+        if noise < least:
+            chosen, least = form, noise
+    return chosen(data, seen) if chosen else (data, seen)
+
+
+def _forms(data: Calibration, seen: Survey, config: QuantConfig) -> list[Form]:
+    """Equalised, and with biases absorbed before that, if there are any."""
+    lowered = absorbed(data, seen) if config.absorb else (data, seen)
+    limits = choose_limits(data.graph, seen, config)
+    forms: list[Form] = [lambda data, seen: equalised(data, seen, config, limits)]
+    if lowered[0].offsets:
+        bare = choose_limits(lowered[0].graph, lowered[1], config)
+        forms.append(lambda data, seen: equalised(*absorbed(data, seen), config, bare))
+    return forms
+
+
+def equalised(data: Calibration, seen: Survey, config: QuantConfig, limits: Limits) -> tuple[Calibration, Survey]:
+    """The network in its equalised form; `limits` as in `choose_factors`."""
+    factors = choose_factors(data.graph, seen, config, limits)
+    return data.equalised(scaled(data.graph, factors), factors), seen.times(factors)
 
 
 def _noise_on(data: Calibration, found: Draft) -> float:
     """The noise of a draft on other samples."""
+    data = data.in_form_of(found.data)
     trace = start_trace(data, found.formats)
     trace.run(found.program)
     return output_noise(data, trace.values, found.program)

@@ -18,13 +18,13 @@ from hwq.quant.config import Head, QuantConfig, RangeMethod
 from hwq.quant.errors import layer_errors
 from hwq.quant.mixed import within_budget
 from hwq.quant.observers import Survey, observe
-from hwq.quant.pipeline import Draft, best_limit, draft, equalised
+from hwq.quant.pipeline import Draft, draft, guarded
 from hwq.quant.progress import Progress, silent
 from hwq.quant.search import search_scales
 from hwq.quant.slim import slim
 from hwq.version import __version__
 
-TRACE_BYTES = 192 << 20
+TRACE_BYTES = 512 << 20
 """Weights are fitted, and errors measured, on as many samples as fill this much with the widest tensor at most."""
 SAMPLE_BYTES = 1 << 20
 MAX_SAMPLES = 32
@@ -93,16 +93,16 @@ def survey(
     data = Calibration(graph, samples, FloatReference(graph))
     progress("Calibrating", None)
     seen = observe(data, config.equalise or config.mixed or _wants_gradients(graph, config))
-    return data.first(_fitting(graph)), seen
+    if config.equalise and data.count > 1:
+        seen = replace(seen, halves=(observe(data.half(0), True), observe(data.half(1), True)))
+    return data.some(_fitting(graph)), seen
 
 
 def drafted(few: Calibration, seen: Survey, config: QuantConfig, progress: Progress) -> Draft:
     """The program of least noise for weights whose widths are known."""
     if config.equalise:
-        progress("Trying forms of the network", None)
-        limit = best_limit(few, config)
-        if limit is not None:
-            few, seen = equalised(few, seen, config, limit)
+        progress("Equalising channels", None)
+        few, seen = guarded(few, seen, config)
     progress("Fitting weights", None)
     found = draft(few, seen, config)
     return search_scales(found, config, progress) if config.search else found
@@ -143,7 +143,7 @@ def _wants_gradients(graph: fg.FloatGraph, config: QuantConfig) -> bool:
 
 def _fitting(graph: fg.FloatGraph) -> int:
     """How many samples to fit weights on."""
-    widest = max(int(np.prod(shape)) for shape in graph.shapes.values()) * 8
+    widest = max(int(np.prod(shape)) for shape in graph.shapes.values()) * 5  # float32 of the target, an integer
     return max(1, TRACE_BYTES // widest)
 
 

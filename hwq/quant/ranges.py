@@ -14,8 +14,8 @@ from hwq.quant.observers import Observation
 
 POW2_STEPS = 4
 """How many powers of two below the one without clipping a search tries."""
-FIXED_RATIOS = 2.0 ** (-np.arange(28) / 16)
-"""Fractions of the full range that a search tries."""
+FIXED_RATIOS = 2.0 ** (-np.arange(-3, 28) / 16)
+"""Parts of the full range that a search tries; more than all of it, as data to come may reach farther."""
 SEARCHED = (RangeMethod.MSE, RangeMethod.OUTPUT)
 SMALLEST_SCALE = 2.0**-40
 """The scale of a tensor that is zero throughout."""

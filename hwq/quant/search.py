@@ -42,7 +42,7 @@ def search_scales(found: Draft, config: QuantConfig, progress: Progress) -> Draf
 class _Search:
     def __init__(self, found: Draft, config: QuantConfig) -> None:
         self.graph, self.config, self.weights = found.data.graph, config, Found(found.fits)
-        self.data: Calibration = found.data.first(SAMPLES)
+        self.data: Calibration = found.data.some(SAMPLES)
         self.formats: Formats = dict(found.formats)
         fixed = {layer.name for layer in self.graph.layers if keeps_format(layer) or isinstance(layer, fg.ArgMax)}
         self.movable = set(self.formats) - fixed

@@ -23,6 +23,7 @@ from hwq.frontend import graph as fg
 from hwq.quant.allocate import Choice, least_cost, least_noise
 from hwq.quant.calibration import Calibration
 from hwq.quant.config import BUDGETS, Cost, LayerConfig, QuantConfig, WeightKind
+from hwq.quant.equalise import choose_limits
 from hwq.quant.fitting import Fitted, LinearLayer
 from hwq.quant.formats import Formats, choose_formats
 from hwq.quant.lower import lower
@@ -137,7 +138,7 @@ def measure_table(data: Calibration, seen: Survey, config: QuantConfig, progress
     """Sensitivities of a network, in its equalised form if `config` equalises."""
     energy = sum(float((data.tensor(name).astype(np.float64) ** 2).sum()) for name in data.judged)
     if config.equalise:
-        data, seen = equalised(data, seen, config)
+        data, seen = equalised(data, seen, config, choose_limits(data.graph, seen, config))
     formats = choose_formats(data.graph, seen.tensors, config)
     tried = _Tried(data, formats, config, seen, max(energy, 1e-300) / data.count, progress)
     noise = _noise(tried, config)

@@ -50,7 +50,7 @@ EVERY_OPTION = {
     "weight_bits": 6, "act_bits": 7, "output_bits": 9, "scale": "fixed", "per_channel": False, "zero_points": "all",
     "range": "percentile", "percentile": 99.0, "rounding": "half_even", "bias_correction": "analytic", "head": "argmax",
     "solver": "gptq", "equalise": False, "slim": False, "search": True, "port_scales": "pow2", "weights": "codebook",
-    "entries": 5, "shared_table": False, "terms": 1, "mantissa_bits": 2,
+    "entries": 5, "shared_table": False, "terms": 1, "mantissa_bits": 2, "absorb": True,
 }  # fmt: skip
 
 
@@ -60,7 +60,7 @@ def test_quantize_takes_every_option(tiny_files: tuple[Path, Path], tmp_path: Pa
         "--weight-bits 6 --act-bits 7 --output-bits 9 --scale fixed --per-tensor --zero-points all --range percentile "
         "--percentile 99 --rounding half-even --bias-correction analytic --head argmax --solver gptq --no-equalise "
         "--no-slim --search --port-scales pow2 --weights codebook --entries 5 --channel-tables --terms 1 "
-        "--mantissa-bits 2"
+        "--mantissa-bits 2 --absorb"
     )
     toml = tmp_path / "n.toml"
     value = done(
@@ -176,6 +176,12 @@ def test_report(digits_build: Path) -> None:
     assert value["macs"] == 314_944 == sum(row["macs"] for row in value["layers"])
     assert value["limited_by"] == [n for n, row in layers.items() if row["cycles"] == value["cycles_formula"]]
     assert value["multipliers"] == sum(row["multipliers"] for row in value["layers"])
+    assert layers["dw"]["weights"] == "s8" and layers["pool"]["storage"] is None
+    assert value["storage"]["stored_bits"] == sum(
+        row["storage"]["stored_bits"] for row in layers.values() if row["storage"]
+    )
+    text = done("report", digits_build, "--weights").out
+    assert "float32" in text and "total" in text and "total" not in done("report", digits_build).out
 
 
 @pytest.mark.parametrize("columns", [60, 80, 100, 140])

@@ -54,6 +54,7 @@ def configs(draw: Draw) -> QuantConfig:
         zero_points=draw(st.sampled_from(ZeroPoints)),
         rounding=draw(st.sampled_from(Rounding)),
         equalise=draw(st.booleans()),
+        absorb=draw(st.booleans()),
         search=draw(st.booleans()),
         head=draw(st.sampled_from(Head)),
         slim=False,

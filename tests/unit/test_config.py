@@ -108,7 +108,7 @@ def test_describe_names_every_option_in_plain_values() -> None:
 def test_recipes(effort: Effort) -> None:
     """What is asked for wins over a recipe."""
     config = effort.config()
-    assert config.search == (effort is Effort.BEST)
+    assert config.search == config.absorb == (effort is Effort.BEST)
     assert config.equalise == (effort is not Effort.FAST) == (config.solver is Solver.DESCENT)
     other: dict[str, Any] = {"solver": Solver.NEAREST, "search": effort is not Effort.BEST, "scale": ScaleKind.EXACT}
     asked = effort.config(**other, bias_correction=BiasCorrection.NONE)

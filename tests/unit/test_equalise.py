@@ -17,7 +17,8 @@ from hwq import api
 from hwq.frontend import graph as fg
 from hwq.quant import QuantConfig, ScaleKind, quantize
 from hwq.quant.config import PortScales
-from hwq.quant.equalise import Factors, choose_factors, groups, scaled
+from hwq.quant.equalise import choose_factors, choose_limits
+from hwq.quant.groups import Factors, groups, scaled
 from hwq.quant.observers import observe
 from hwq.sim import simulate_fast
 
@@ -108,7 +109,7 @@ def test_choice(name: str, scale: ScaleKind) -> None:
     graph = MADE[name]
     seen = observe(fn.calibration(graph), True)
     for ports in PortScales:
-        factors = choose_factors(graph, seen, QuantConfig(scale=scale, port_scales=ports))
+        factors = choose_factors(graph, seen, QuantConfig(scale=scale, port_scales=ports), {})
         assert set(factors) == set(graph.shapes)
         for tensor, found in factors.items():
             assert found.shape == graph.shapes[tensor][:1] and (found > 0).all() and np.isfinite(found).all()
@@ -124,7 +125,7 @@ def test_bounds_are_not_lost(name: str) -> None:
     """Hardware has one bound for all channels: channels that reach it have the same factor."""
     graph = MADE[name]
     data = fn.calibration(graph)
-    factors = choose_factors(graph, observe(data, True), QuantConfig())
+    factors = choose_factors(graph, observe(data, True), QuantConfig(), {})
     values = fn.run(graph, data.samples)
     for layer in graph.layers:
         if isinstance(layer, fg.Conv) and np.isfinite(layer.clip.high):
@@ -153,11 +154,52 @@ def dead_inside(weight: float, bias: float) -> fg.FloatGraph:
 @pytest.mark.parametrize(("weight", "bias"), [(0.0, 0.0), (1e-30, 1e-31), (-1e-20, -1e-3), (1e-9, 1e-9)])
 def test_dead_channels_are_left_alone(weight: float, bias: float) -> None:
     graph = dead_inside(weight, bias)
-    factors = choose_factors(graph, observe(fn.calibration(graph), True), QuantConfig())
+    factors = choose_factors(graph, observe(fn.calibration(graph), True), QuantConfig(), {})
     for name in ("expand1", "expand2"):
         assert (factors[name][[1, 4]] == 1.0).all() and (factors[name][[0, 2, 3, 5, 6, 7]] != 1.0).any()
     program = quantize(graph, fn.data())
     assert program.info["sqnr_db"]["out"] > 30
+
+
+def test_dead_channels_do_not_tighten_the_bound_of_the_others() -> None:
+    """Hardware clips all channels at the least bound: that of a dead channel must not be it."""
+    alive = MADE["blocks, tight clip"]
+    layers = []
+    for layer in alive.layers:
+        if isinstance(layer, fg.Conv) and layer.name in ("expand1", "expand2"):
+            dead = np.array([1.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0, 1.0])
+            layer = replace(layer, weight=layer.weight * dead[:, None, None, None], bias=layer.bias * dead)
+        layers.append(layer)
+    graph = alive.with_layers(tuple(layers))
+    factors = choose_factors(graph, observe(fn.calibration(graph), True), QuantConfig(), {})
+    top = fn.run(graph, fn.data())["expand1"].max(axis=(0, 1, 2)) * factors["expand1"]
+    assert top[[1, 4]].tolist() == [0.0, 0.0] and top.max() <= (0.2 * factors["expand1"]).min() * 1.0001
+    assert top.max() > 0.6 * 2.0 ** np.ceil(np.log2(top.max()))
+
+
+def seldom(value: float) -> tuple[fg.FloatGraph, NDArray[np.float32]]:
+    """Two channels that are seen as they are; the second one is `value` in the last of 64 samples, else 1 at most."""
+    same = replace(fn.conv("a", "in", (2, 2, 1, 1), clip=fn.RELU), weight=np.eye(2)[:, :, None, None], bias=np.zeros(2))
+    graph = fn.graph((2, 4, 4), [same, fn.conv("out", "a", (3, 2, 1, 1))], {"a": (2, 4, 4), "out": (3, 4, 4)})
+    x = fn.rng(3).uniform(-1, 1, (64, 2, 4, 4)).astype(np.float32)
+    x[:, 0] *= 16.0
+    x[-1, 1, 0, 0] = value
+    return graph, x
+
+
+def test_channels_of_unsure_range_are_not_brought_up() -> None:
+    found = {}
+    for value in (1.0, 40.0):
+        graph, x = seldom(value)
+        data = fn.calibration(graph, {"in": x})
+        seen = replace(observe(data, True), halves=(observe(data.half(0), True), observe(data.half(1), True)))
+        found[value] = choose_limits(graph, seen, QuantConfig())["a"]
+    assert found[40.0] < 2.0 <= found[1.0]
+
+
+def test_no_limits_without_halves() -> None:
+    graph = fn.blocks()
+    assert choose_limits(graph, observe(fn.calibration(graph), True), QuantConfig()) == {}
 
 
 def test_a_calibration_in_another_form() -> None:

