@@ -24,10 +24,14 @@ def as_multipliers(ratios: Sequence[float]) -> tuple[tuple[int, ...], int]:
     ((8,), 0)
     >>> as_multipliers([1 / 3])
     ((43691,), 17)
+    >>> as_multipliers([1 - 1e-16])
+    ((1,), 0)
     """
+    top = (1 << MULTIPLIER_BITS) - 1
     shift = MULTIPLIER_BITS - math.frexp(max(ratios))[1]
     shift = max(0, min(shift, MAX_SHIFT))
-    top = (1 << MULTIPLIER_BITS) - 1
+    if shift and math.floor(max(ratios) * 2.0**shift + 0.5) > top:
+        shift -= 1
     nearest = (math.floor(ratio * 2.0**shift + 0.5) for ratio in ratios)
     multipliers = [max(1, m) if m <= top else 1 << (MULTIPLIER_BITS - 1) for m in nearest]
     while shift > 0 and all(m % 2 == 0 for m in multipliers):

@@ -24,6 +24,10 @@ Form = Callable[[Calibration, Survey], tuple[Calibration, Survey]]
 """Puts a network, and what was seen of it, into another form."""
 
 
+HARM = 2.0
+"""A form of the network does harm when it has so many times the noise: less is what a few samples may happen to say."""
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A program with all that it was made from.
@@ -52,19 +56,23 @@ def fitted(data: Calibration, seen: Survey, formats: Formats, config: QuantConfi
 
 
 def guarded(data: Calibration, seen: Survey, config: QuantConfig) -> tuple[Calibration, Survey]:
-    """The network as it is, or in the form that does better on samples that were not used.
+    """The network in the form that does best, or as it is if all do harm.
 
     What few samples say of the range of a channel may be far from what others say, so that calibration data itself is
-    no judge: drafts are made from one half of it and judged by the other.
+    no judge: drafts are made from one half of it and judged by both.
     """
     if not seen.halves:
         return data, seen
     known, unknown, its_seen = data.half(0), data.half(1), seen.halves[0]
-    chosen, least = None, _noise_on(unknown, draft(known, its_seen, config))
+
+    def noise(made: Draft) -> float:
+        return made.noise + _noise_on(unknown, made)
+
+    chosen, least = None, HARM * noise(draft(known, its_seen, config))
     for form in _forms(data, seen, config):
-        noise = _noise_on(unknown, draft(*form(known, its_seen), config))
-        if noise < least:
-            chosen, least = form, noise
+        found = noise(draft(*form(known, its_seen), config))
+        if found < least:
+            chosen, least = form, found
     return chosen(data, seen) if chosen else (data, seen)
 
 

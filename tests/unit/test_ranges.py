@@ -172,7 +172,7 @@ def test_entropy_of_nothing() -> None:
     assert threshold(np.array([2.0]), np.array([5]), 1 << 15) == 2.0
 
 
-@pytest.mark.parametrize("ratio", [2.0**-40, 1e-9, 0.1, 1 / 3, 0.999, 1.0, 1.0001, 5.0, 30_000.0])
+@pytest.mark.parametrize("ratio", [2.0**-40, 1e-9, 0.1, 1 / 3, 0.999, 1 - 1e-16, 1.0, 1.0001, 5.0, 8 - 1e-9, 30_000.0])
 def test_multipliers(ratio: float) -> None:
     """16 bits of mantissa, in lowest terms, and a power of two is exact."""
     for ratios in ([ratio], [ratio, ratio / 7], [ratio, ratio / 2.0**15]):
