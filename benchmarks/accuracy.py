@@ -180,26 +180,53 @@ def best_peers(rows: list[Row]) -> dict[tuple[str, str], Row]:
     return best
 
 
+COLUMNS = ("tool", "setting", "scales", "agree %", "SQNR dB", "score %", "s")
+
+
+def cells(row: Row, best: bool) -> list[str]:
+    """The texts of `COLUMNS`."""
+    texts = ["" if value is None else f"{value:.1f}" for value in (row.agreement, row.sqnr, row.score, row.seconds)]
+    texts[1] += "*" if best else ""
+    return [row.tool, row.setting, row.scales, *texts]
+
+
+def heading(bits: str) -> str:
+    """What a table is about."""
+    weights, acts = bits.split("/")
+    return f"{weights}-bit weights, {acts}-bit activations; * is the best peer with such scales"
+
+
 def show(console: Console, bits: str, rows: list[Row]) -> None:
     """Print the rows of one pair of bits, and below them what failed."""
     best = best_peers(rows).values()
-    weights, acts = bits.split("/")
-    table = Table(
-        "model", "tool", "setting", "scales", "agree %", "SQNR dB", "score %", "float %", "s",
-        title=f"{weights}-bit weights, {acts}-bit activations; * is the best peer with such scales",
-    )  # fmt: skip
+    table = Table("model", "float %", *COLUMNS, title=heading(bits))
     done = [row for row in rows if not row.failure]
     for k, row in enumerate(done):
-        values = (row.agreement, row.sqnr, row.score, row.float_score, row.seconds)
-        texts = ["" if value is None else f"{value:.1f}" for value in values]
-        texts[1] += "*" if row in best else ""
         last = k + 1 == len(done) or done[k + 1].model != row.model
         style = "bold" if row.tool == "hwq" else ""
-        table.add_row(row.model, row.tool, row.setting, row.scales, *texts, style=style, end_section=last)
+        texts = cells(row, row in best)
+        table.add_row(row.model, f"{row.float_score:.1f}", *texts, style=style, end_section=last)
     console.print(table)
     for row in rows:
         if row.failure:
             console.print(f"{row.model}, {row.tool} {row.setting}: {row.failure}", highlight=False, markup=False)
+
+
+def markdown(bits: str, rows: list[Row]) -> Iterator[str]:
+    """The lines of one pair of bits for a document, a table for each model."""
+    best = best_peers(rows).values()
+    yield f"## {heading(bits)}"
+    for model in dict.fromkeys(row.model for row in rows):
+        found = [row for row in rows if row.model == model]
+        yield f"\n### {model}, {bits}: float {found[0].float_score:.1f} %\n"
+        yield f"| {' | '.join(COLUMNS)} |"
+        yield f"|{' --- |' * len(COLUMNS)}"
+        for row in found:
+            if row.failure:
+                yield f"| {row.tool} | {row.setting} | {row.scales} | {row.failure} | | | |"
+            else:
+                yield f"| {' | '.join(cells(row, row in best))} |"
+    yield ""
 
 
 def recorded() -> list[Row]:
@@ -226,6 +253,7 @@ def main() -> None:
     parser.add_argument("--limit", type=float, default=900, help="seconds that one run of a peer may take")
     parser.add_argument("--fresh", action="store_true", help="run peers again whose outputs are kept")
     parser.add_argument("--recorded", action="store_true", help="show the rows of earlier runs, and measure nothing")
+    parser.add_argument("--markdown", action="store_true", help="print tables for a document")
     parser.add_argument("--quick", action="store_true", help="the digits with hwq and onnxruntime")
     options = parser.parse_args()
     settings = set(filter(None, options.settings.split(",")))
@@ -255,7 +283,11 @@ def main() -> None:
     if options.recorded:
         rows = [row for row in recorded() if row.model in names and row.tool in tools]
     for bits in options.bits.split(","):
-        show(console, bits, [row for row in rows if row.bits == bits])
+        found = [row for row in rows if row.bits == bits]
+        if options.markdown:
+            print("\n".join(markdown(bits, found)))
+        else:
+            show(console, bits, found)
     record(rows)
 
 

@@ -3,7 +3,9 @@
 from typing import Any
 
 import cocotb
-from streams import STALLS, StreamSink, StreamSource, params, reset, start_clock
+from cocotb.triggers import RisingEdge
+from engine import QUIET_CYCLES
+from streams import STALLS, StreamSink, StreamSource, params, read, reset, start_clock
 from windows import random_frames, window_case, windows
 
 
@@ -89,6 +91,18 @@ async def run(dut: Any, frames: int, stall: tuple[float, float], seed: int) -> l
 async def matches_model(dut: Any, pattern: str) -> None:
     """Several frames back to back give the windows of the model, under each stall pattern."""
     await run(dut, 3, STALLS[pattern], seed=sorted(STALLS).index(pattern) + 10)
+
+
+@cocotb.test()
+async def no_border_before_its_frame(dut: Any) -> None:
+    """Nothing follows the last frame, and nothing comes after a reset: a border waits for the beat that begins a frame."""
+    await run(dut, 2, STALLS["free"], seed=30)
+    for when in ("after the last frame", "after a reset"):
+        dut.m_axis_tready.value = 1
+        for _ in range(QUIET_CYCLES):
+            await RisingEdge(dut.clk)
+            assert not read(dut.m_axis_tvalid), f"{when}: a beat of a frame that has not begun"
+        await reset(dut)
 
 
 @cocotb.test()

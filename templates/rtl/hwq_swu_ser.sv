@@ -12,11 +12,12 @@
 //   reaches PB = (OH-1)*SH + SPAN - PT - H rows below the image (negative: rows left unread),
 //   and (ROWS - SPAN)*W*CF >= 3 beats, which hide the latency of giving a row back.
 // From ROWS >= SPAN + SH each row less costs at most W*CF cycles a frame; from ROWS >= min(SPAN, H) it works, slowly.
-// Latency 5 cycles from a beat in to the same beat out.
+// Latency 5 cycles from a beat in to the same beat out. No border leaves before the first beat of its frame has come.
 //
 // How: the next tap lies a constant number of beats away, which depends only on how many loops wrap at this beat (the
 // level). So one adder steps the ring address, and one steps `ahead`, the beats written beyond the present tap: its
 // sign says whether the tap is there, as the sign of `fill`, the beats held minus RING, says whether there is room.
+// `ahead` takes the first tap of a frame to be the frame's first beat, in the border or not; the next step corrects that.
 module hwq_swu_ser #(
     parameter int DATA_W = 8,  // bits of a beat
     parameter int H = 4,       // input rows
@@ -148,7 +149,7 @@ module hwq_swu_ser #(
   end
 
   // ---------------------------------------------------------------- stage 2: row and column of the tap
-  logic valid2_q;
+  logic valid2_q, first2_q;  // first: of its frame
   logic [2:0] level2_q;
   logic signed [FILL_W-1:0] freed2_q;
   logic signed [Y_W-1:0] y_q, y_step;
@@ -175,7 +176,7 @@ module hwq_swu_ser #(
       3'd3: {step, jump, jump_back} = {-AHEAD_W'(STEP_3), in_ring(STEP_3)};
       3'd4: {step, jump, jump_back} = {-AHEAD_W'(STEP_4), in_ring(STEP_4)};
       3'd5: {step, jump, jump_back} = {-AHEAD_W'(STEP_5), in_ring(STEP_5)};
-      default: {step, jump, jump_back} = {-AHEAD_W'(STEP_6), in_ring(STEP_6)};
+      default: {step, jump, jump_back} = {-AHEAD_W'(STEP_6 - FIRST), in_ring(STEP_6)};
     endcase
   end
 
@@ -196,18 +197,19 @@ module hwq_swu_ser #(
   always_ff @(posedge clk) begin
     if (advance) begin
       level2_q <= level;
+      first2_q <= !valid2_q || level2_q == 3'd6;
       freed2_q <= freed;
     end
   end
 
   // ---------------------------------------------------------------- stage 3: issue the read of a tap that is there
-  logic valid3_q, pad_q, go, room;
+  logic valid3_q, first3_q, pad_q, go, room;
   logic signed [FILL_W-1:0] freed3_q;
   logic signed [AHEAD_W-1:0] step_q, ahead_q, ahead_d;  // beats written beyond the tap: negative while it is missing
   logic unused_ahead;
   logic signed [JUMP_W-1:0] jump_q, jump_back_q, read, read_back;
 
-  assign go = valid3_q && (pad_q || !ahead_q[AHEAD_W-1]) && room;
+  assign go = valid3_q && ((pad_q && !first3_q) || !ahead_q[AHEAD_W-1]) && room;
   assign advance = go || !valid3_q;
   assign read = $signed({1'b0, read_q}) + jump_q;
   assign read_back = $signed({1'b0, read_q}) + jump_back_q;
@@ -217,7 +219,7 @@ module hwq_swu_ser #(
     if (rst) begin
       valid3_q <= 1'b0;
       read_q <= ADDR_W'((FIRST % RING + RING) % RING);
-      ahead_q <= AHEAD_W'(-FIRST - 1);
+      ahead_q <= '1;
       freed_q <= '0;
     end else begin
       if (advance) valid3_q <= valid2_q;
@@ -231,7 +233,8 @@ module hwq_swu_ser #(
     if (advance) begin
       pad_q <= y_q < 0 || y_q >= Y_W'(H) || x_q < 0 || x_q >= X_W'(W);
       freed3_q <= freed2_q;
-      step_q <= step;
+      first3_q <= first2_q;
+      step_q <= first2_q ? step - AHEAD_W'(FIRST) : step;
       jump_q <= jump;
       jump_back_q <= jump_back;
     end
