@@ -44,11 +44,12 @@ class ErrorModel:
             for name in seen.tensors
             if name not in kept
         }
-        self._known: dict[tuple[Group, float], tuple[NDArray[np.bool_], Array, Array]] = {}
+        self._known: dict[Group, tuple[str, Array, Array]] = {}
+        self._errors: dict[tuple[Group, bytes], tuple[NDArray[np.bool_], Array, Array]] = {}
 
     def port_factors(self, group: Group) -> Array:
         """The factor that makes the best real step of the interface a power of two, or 1."""
-        step = self.free[self._lead(group)].form.scale
+        step = self.free[self._facts(group)[0]].form.scale
         factor = pow2_ceil(step) / step if self.config.port_scales is PortScales.FREE else 1.0
         return np.full(len(self.seen.tensors[group.tensors[0]].lows), factor)
 
@@ -101,12 +102,11 @@ class ErrorModel:
 
     def _rounded(self, group: Group, limit: float) -> tuple[NDArray[np.bool_], Array, Array]:
         """Dead channels, the factors that equalise ranges, and the error of activations over the grid, (grid, C)."""
-        if (group, limit) not in self._known:
-            lead = self._lead(group)
-            found, best = self.seen.tensors[lead], self.free[lead].form.scale
-            seen = np.maximum(np.abs(found.lows), found.highs)
-            reach = np.minimum(np.maximum(self._reach(group), seen.max() / limit), seen.max())
-            ranges = np.maximum(seen, reach)
+        lead, seen, reach = self._facts(group)
+        reach = np.minimum(np.maximum(reach, seen.max() / limit), seen.max())
+        key = group, reach.tobytes()
+        if key not in self._errors:
+            best, ranges = self.free[lead].form.scale, np.maximum(seen, reach)
             dead = seen <= SPREAD * seen.max()
             step = pow2_ceil(best)
             equal = np.where(dead, 1.0, step / best * ranges.max() / np.where(dead, 1.0, ranges))
@@ -116,8 +116,16 @@ class ErrorModel:
                 exponent = round(math.log2(self.free[name].form.scale / best))
                 for k, ratio in enumerate(GRID):
                     error[k] += self._noise(name, step * 2.0**exponent, equal * ratio)
-            self._known[group, limit] = dead, equal, error
-        return self._known[group, limit]
+            self._errors[key] = dead, equal, error
+        return self._errors[key]
+
+    def _facts(self, group: Group) -> tuple[str, Array, Array]:
+        """The tensor of the group whose rounding costs most, how far its channels went, and how far they may go."""
+        if group not in self._known:
+            lead = self._lead(group)
+            found = self.seen.tensors[lead]
+            self._known[group] = lead, np.maximum(np.abs(found.lows), found.highs), self._reach(group)
+        return self._known[group]
 
     def _reach(self, group: Group) -> Array:
         """How far each channel may be expected to go, whatever the samples show: `DEVIATIONS` of its inputs' spread.
