@@ -280,6 +280,7 @@ def main() -> None:
                 for row in found:
                     rows.append(row)
                     console.print(bits, name, tool, row.setting, row.failure[:90] or f"{row.sqnr:.1f} dB", style="dim")
+                record(rows)
     if options.recorded:
         rows = [row for row in recorded() if row.model in names and row.tool in tools]
     for bits in options.bits.split(","):
@@ -288,7 +289,6 @@ def main() -> None:
             print("\n".join(markdown(bits, found)))
         else:
             show(console, bits, found)
-    record(rows)
 
 
 if __name__ == "__main__":
