@@ -95,7 +95,7 @@ async def matches_model(dut: Any, pattern: str) -> None:
 
 @cocotb.test()
 async def no_border_before_its_frame(dut: Any) -> None:
-    """Nothing follows the last frame, and nothing comes after a reset: a border waits for the beat that begins a frame."""
+    """Nothing follows the last frame or a reset: a border waits for the beat that begins its frame."""
     await run(dut, 2, STALLS["free"], seed=30)
     for when in ("after the last frame", "after a reset"):
         dut.m_axis_tready.value = 1

@@ -244,3 +244,16 @@ CASES: dict[str, dict[str, Program]] = {
     "rescale": dict(_rescale()),
 }
 """Programs by kind of operation and name of the case."""
+
+
+def _borders() -> Program:
+    x, padded, rows = tensor(1, 4, 2), tensor(3, 4, 2), Window((2, 1), (2, 1))
+    ops: list[Op] = [conv(x, 4, SAME, name="slow")]
+    for number, source in enumerate(("a", "c0")):
+        ops.append(pad((2, 0, 0, 0), 3, name=f"p{number}", source=source))
+        ops.append(conv(padded, 2, rows, name=f"c{number}", source=f"p{number}"))
+    return program(ops, {"a": x}, ("c1", "slow"), samples=corners({"a": x}, SAMPLES))
+
+
+BORDERS = _borders()
+"""Two convolutions, which read only what padding puts above their image, beside a slow one that reads the image."""

@@ -32,7 +32,7 @@ def stimulus(program: Program, count: int) -> dict[str, IntArray]:
 def vector_files(plan: Plan, inputs: dict[str, IntArray], inner: bool) -> Iterator[tuple[str, list[str]]]:
     """File name and words of each stream, one sample after the other; inner streams on request.
 
-    Expected words go on for one sample that is never sent: a border of padding leaves before its image enters.
+    Expected words go on for one sample that is never sent.
     """
     program = plan.program
     one_more = {name: np.concatenate([x, x[:1]]) for name, x in inputs.items()}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from cases import CASES, SAMPLES
+from cases import BORDERS, CASES, SAMPLES
 from hardware import DEEP, Entry, checked, plan_with
 from nets import conv, corners, program, rescale, tensor
 
@@ -58,6 +58,10 @@ PROGRAMS: dict[str, tuple[Program, dict[str, Entry]]] = {
     "depthwise": (DEPTHWISE["same"], _mac(2, 1, 1)),
     "depthwise-parallel": (DEPTHWISE["same"], _mac(2, 1, 2, "parallel")),
     "rows": (_rows(), _mac(1, 1, 1)),
+    "border": (
+        BORDERS,
+        {"p0": {"lanes": 2}, "p1": {"lanes": 2}} | {name: _mac(1, 1, 1)["y"] for name in ("c0", "c1", "slow")},
+    ),
     "up": (_lanes(), {"r": {"lanes": 2}, "y": {"lanes": 6}}),
     "down": (_lanes(), {"r": {"lanes": 6}, "y": {"lanes": 2}}),
 }
@@ -104,7 +108,9 @@ MUTANTS = [
     Mutant("swu_ser", "(DEPTHWISE ? 1 : 0) - BACK_KH;", "0 - BACK_KH;", "depthwise"),
     Mutant("swu_ser", "out_q <= pad1_q ? PAD : word_q;", "out_q <= word_q;", "same"),
     Mutant("swu_ser", "(write_q == ADDR_W'(RING - 1)) ? '0", "(write_q == ADDR_W'(RING - 2)) ? '0", "rows"),
-    Mutant("swu_ser", "(pad_q || !ahead_q[AHEAD_W-1]) && room", "room", "rows"),
+    Mutant("swu_ser", "((pad_q && !first3_q) || !ahead_q[AHEAD_W-1]) && room", "room", "rows"),
+    Mutant("swu_ser", "(pad_q && !first3_q)", "pad_q", "border"),
+    Mutant("swu_ser", "first2_q ? step - AHEAD_W'(FIRST) : step;", "step;", "rows"),
     Mutant("swu_ser", "assign s_axis_tready = fill_q[FILL_W-1];", "assign s_axis_tready = 1'b1;", "rows"),
     Mutant("swu_ser", "localparam int BACK_X = (KW - 1) * DW;", "localparam int BACK_X = KW - 1;", "dilated"),
     Mutant("swu_par", "? tap[kw] : PAD;", "? tap[kw] : '0;", "padded-parallel"),

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from hardware import checked
+from hypothesis import note
 from hypothesis import strategies as st
 from nets import add, argmax, avgpool, conv, corners, dense, depthwise, maxpool, pad, program, rescale
 
@@ -151,6 +155,19 @@ def plans(draw: Draw, p: Program) -> Plan:
         layers = sum(isinstance(op, Linear) for op in p.ops)
         return make_plan(p, for_multipliers(p, layers * draw(st.integers(1, 12))))
     return make_plan(p, {name: draw(st.sampled_from(found)).fold for name, found in table.items()})
+
+
+def check_foldings(data: st.DataObject, p: Program, count: int) -> None:
+    """`count` foldings of `p`, stalled and not: each equals the simulator on every inner stream."""
+    with tempfile.TemporaryDirectory(prefix="hwq-property-") as folder:
+        for number in range(count):
+            plan = data.draw(plans(p))
+            note(f"{plan.folds}")
+            if plan.interval > 20_000:
+                continue
+            for stall in (0.0, 0.4):
+                result = checked(plan, Path(folder, str(number)), samples=3, stall=stall, seed=number + 1)
+                assert result.passed, result.trouble
 
 
 def samples(p: Program, count: int, seed: int) -> dict[str, np.ndarray]:

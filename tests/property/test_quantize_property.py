@@ -1,4 +1,7 @@
-"""Random options on random networks: a verified program whenever it is not refused, the same each time it is made."""
+"""Random options on random networks: a verified program whenever it is not refused, the same each time it is made.
+
+Its hardware gives the same integers.
+"""
 
 from __future__ import annotations
 
@@ -7,23 +10,28 @@ from typing import Any
 
 import float_nets as fn
 import numpy as np
-from hypothesis import HealthCheck, assume, given, note, settings
+import pytest
+from hypothesis import HealthCheck, assume, given, note, reject, settings
 from hypothesis import strategies as st
+from random_programs import check_foldings
 
 from hwq.arith import MANTISSA_BITS, Rounding
+from hwq.errors import BadInput
 from hwq.frontend import graph as fg
 from hwq.ir import serial
 from hwq.ir.program import Program
+from hwq.ir.text import dump
 from hwq.ops import Linear
 from hwq.ops.coding import codes
 from hwq.quant import QuantConfig, RangeMethod, ScaleKind, quantize
-from hwq.quant.config import BiasCorrection, Head, PortScales, WeightKind, ZeroPoints
+from hwq.quant.config import BiasCorrection, Cost, Head, PortScales, WeightKind, ZeroPoints
 from hwq.quant.rounding import Solver
 from hwq.quant.slim import check_equal
 from hwq.sim import simulate_fast, simulate_plain
 
 Draw = Any
 SOME = settings(max_examples=max(12, settings().max_examples // 8), suppress_health_check=list(HealthCheck))
+HARDWARE = settings(max_examples=max(6, settings().max_examples // 12), suppress_health_check=list(HealthCheck))
 
 
 @st.composite
@@ -41,8 +49,26 @@ def layer_options(draw: Draw) -> dict[str, Any]:
         "percentile": draw(st.sampled_from((90.0, 99.9, 100.0))),
         "solver": draw(st.sampled_from(Solver)),
         "bias_correction": draw(st.sampled_from(BiasCorrection)),
-        "mantissa_bits": draw(st.integers(0, 4)),
+        "mantissa_bits": draw(st.integers(0, 8)),
     }
+
+
+@st.composite
+def budgets(draw: Draw) -> dict[str, Any]:
+    """Mixed precision under a budget or above a floor, or (mostly) none."""
+    kind, value = draw(
+        st.one_of(
+            *[st.just((None, None))] * 4,
+            st.tuples(st.just("average_bits"), st.floats(2.0, 9.0)),
+            st.tuples(st.just("rom_bits"), st.integers(200, 4000)),
+            st.tuples(st.just("work"), st.integers(20_000, 200_000)),
+            st.tuples(st.just("min_sqnr"), st.floats(0.0, 40.0)),
+        )
+    )
+    if kind is None:
+        return {}
+    least, more = draw(st.integers(1, 4)), draw(st.integers(0, 5))
+    return {kind: value, "cost": draw(st.sampled_from(Cost)), "least_bits": least, "most_bits": least + more}
 
 
 @st.composite
@@ -59,8 +85,11 @@ def configs(draw: Draw) -> QuantConfig:
         head=draw(st.sampled_from(Head)),
         slim=False,
         **draw(layer_options()),
+        **draw(budgets()),
     )
-    return config.with_rule("c1", **draw(layer_options())) if draw(st.booleans()) else config
+    for match in draw(st.lists(st.sampled_from(("c1", "out", "[co]*")), max_size=2)):
+        config = config.with_rule(match, **draw(layer_options()))
+    return config
 
 
 @st.composite
@@ -118,6 +147,15 @@ def inputs(program: Program, seed: int) -> dict[str, Any]:
     return {"in": x}
 
 
+def quantised(graph: fg.FloatGraph, samples: fn.Samples, config: QuantConfig) -> Program:
+    """The program; an example whose budget cannot be kept is passed over."""
+    try:
+        return quantize(graph, samples, config)
+    except BadInput:
+        assert config.mixed
+        reject()
+
+
 @SOME
 @given(graph=graphs(), config=configs(), seed=st.integers(0, 1 << 20), count=st.sampled_from((1, 2, 9)))
 def test_any_options(graph: fg.FloatGraph, config: QuantConfig, seed: int, count: int) -> None:
@@ -125,7 +163,7 @@ def test_any_options(graph: fg.FloatGraph, config: QuantConfig, seed: int, count
     note(str(config))
     note("\n".join(f"{type(layer).__name__} {layer.name} {layer.inputs}" for layer in graph.layers))
     samples = fn.data(count=count, seed=seed)
-    program = quantize(graph, samples, config)
+    program = quantised(graph, samples, config)
     program.verify()
     x = inputs(program, seed)
     (name,) = program.output_tensors()
@@ -133,7 +171,7 @@ def test_any_options(graph: fg.FloatGraph, config: QuantConfig, seed: int, count
     for op in program.ops:
         if isinstance(op, Linear):
             options = config.of(op.name)
-            assert op.weight_bits == max(2, options.weight_bits)
+            assert config.mixed or op.weight_bits == max(2, options.weight_bits)
             if op.coding is not None:
                 codes(op.weight, op.coding.values(op.weight_bits), op.weight_bits)
             allowed = {ScaleKind.POW2: 1, ScaleKind.EXACT: options.mantissa_bits or MANTISSA_BITS}
@@ -143,11 +181,22 @@ def test_any_options(graph: fg.FloatGraph, config: QuantConfig, seed: int, count
     assert slimmer.formats["in"] == program.formats["in"] and slimmer.types[name] == program.types[name]
 
 
+@pytest.mark.icarus
+@HARDWARE
+@given(graph=graphs(), config=configs(), slim=st.booleans(), data=st.data())
+def test_any_options_in_hardware(graph: fg.FloatGraph, config: QuantConfig, slim: bool, data: st.DataObject) -> None:
+    """Every inner stream of the build equals the simulator, under random foldings, stalled and not."""
+    note(str(config))
+    program = quantised(graph, fn.data(count=3), replace(config, slim=slim))
+    note(dump(program))
+    check_foldings(data, program, 1)
+
+
 @SOME
 @given(graph=graphs(), config=configs())
 def test_same_bytes(graph: fg.FloatGraph, config: QuantConfig) -> None:
     samples = fn.data(count=5)
-    one, two = (quantize(graph, samples, config) for _ in range(2))
+    one, two = (quantised(graph, samples, config) for _ in range(2))
     assert serial.digest(one) == serial.digest(two) and one.info == two.info
 
 

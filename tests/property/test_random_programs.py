@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hardware import checked
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
-from random_programs import plans, programs, samples
+from random_programs import check_foldings, programs, samples
 
 from hwq.ir import serial
 from hwq.ir.op import REGISTRY
@@ -55,18 +53,7 @@ def test_every_folding_computes_the_same(data: st.DataObject) -> None:
     """One program, several foldings, stalled and not: each equals the simulator on every inner stream."""
     p = data.draw(programs(most=5, size=6))
     note(dump(p))
-    folder = Path(tempfile.mkdtemp(prefix="hwq-property-"))
-    try:
-        for number in range(FOLDINGS):
-            plan = data.draw(plans(p))
-            note(f"{plan.folds}")
-            if plan.interval > 20_000:
-                continue
-            for stall in (0.0, 0.4):
-                result = checked(plan, folder / str(number), samples=3, stall=stall, seed=number + 1)
-                assert result.passed, result.trouble
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    check_foldings(data, p, FOLDINGS)
 
 
 def test_every_operation_is_drawn() -> None:

@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 from nets import add, corners, program
-from random_programs import WITHIN, operations, quantisation, samples
+from random_programs import WITHIN, check_foldings, operations, quantisation, samples
 
 from hwq.arith import IntArray, Interval, int_range, signed_bits
 from hwq.ir import serial
@@ -145,6 +146,16 @@ def test_every_input_of_tiny_programs(p: Program) -> None:
     low, high = x.range
     every = list(itertools.product(range(low, high + 1), repeat=int(np.prod(x.shape))))
     compare(p, slimmer, {"a": np.array(every, np.int64).reshape(-1, *x.shape)})
+
+
+@pytest.mark.icarus
+@settings(max_examples=max(6, EXAMPLES // 12), suppress_health_check=list(HealthCheck))
+@given(p=sparse_programs(small()), data=st.data())
+def test_hardware_of_slimmed_programs(p: Program, data: st.DataObject) -> None:
+    """Kernels that lost taps, layers that read little but borders: each inner stream equals the simulator."""
+    slimmer, _ = slim(p)
+    note(dump(slimmer))
+    check_foldings(data, slimmer, 1)
 
 
 def test_channels_and_kernels_shrink_often() -> None:
