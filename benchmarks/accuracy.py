@@ -80,10 +80,10 @@ class Row:
 
 
 class Peers:
-    """Runs peers and keeps what they computed."""
+    """Runs peers and keeps what they computed; with `kept_only`, nothing is run."""
 
-    def __init__(self, limit: float, fresh: bool) -> None:
-        self.limit, self.fresh = limit, fresh
+    def __init__(self, limit: float, fresh: bool, kept_only: bool) -> None:
+        self.limit, self.fresh, self.kept_only = limit, fresh, kept_only
         self.missing: dict[str, str | None] = {}
 
     def gave_up_sooner(self, failure: str) -> bool:
@@ -102,7 +102,10 @@ class Peers:
         """The arrays `y`, `seconds` and `version` that the tool wrote, or the text `failure`."""
         found = self.kept(case, tool, setting, bits)
         failed = found.with_suffix(".txt")
-        if self.fresh or (failed.exists() and self.gave_up_sooner(failed.read_text())):
+        if self.kept_only:
+            if not (found.exists() or failed.exists()):
+                return {"failure": "not run"}
+        elif self.fresh or (failed.exists() and self.gave_up_sooner(failed.read_text())):
             for path in (found, failed):
                 path.unlink(missing_ok=True)
         if not (found.exists() or failed.exists()):
@@ -213,19 +216,19 @@ def show(console: Console, bits: str, rows: list[Row]) -> None:
 
 
 def markdown(bits: str, rows: list[Row]) -> Iterator[str]:
-    """The lines of one pair of bits for a document, a table for each model."""
+    """The lines of one pair of bits for a document, a table for each model; without times, which vary by machine."""
     best = best_peers(rows).values()
     yield f"## {heading(bits)}"
     for model in dict.fromkeys(row.model for row in rows):
         found = [row for row in rows if row.model == model]
         yield f"\n### {model}, {bits}: float {found[0].float_score:.1f} %\n"
-        yield f"| {' | '.join(COLUMNS)} |"
-        yield f"|{' --- |' * len(COLUMNS)}"
+        yield f"| {' | '.join(COLUMNS[:-1])} |"
+        yield f"|{' --- |' * len(COLUMNS[:-1])}"
         for row in found:
             if row.failure:
-                yield f"| {row.tool} | {row.setting} | {row.scales} | {row.failure} | | | |"
+                yield f"| {row.tool} | {row.setting} | {row.scales} | {row.failure} | | |"
             else:
-                yield f"| {' | '.join(cells(row, row in best))} |"
+                yield f"| {' | '.join(cells(row, row in best)[:-1])} |"
     yield ""
 
 
@@ -251,6 +254,7 @@ def main() -> None:
     parser.add_argument("--bits", default="8/8,4/8", help="weights/activations, with commas between the pairs")
     parser.add_argument("--settings", default="", help="those of hwq, with commas between them; all without")
     parser.add_argument("--limit", type=float, default=900, help="seconds that one run of a peer may take")
+    parser.add_argument("--kept", action="store_true", help="take what peers computed before, and run none")
     parser.add_argument("--fresh", action="store_true", help="run peers again whose outputs are kept")
     parser.add_argument("--recorded", action="store_true", help="show the rows of earlier runs, and measure nothing")
     parser.add_argument("--markdown", action="store_true", help="print tables for a document")
@@ -264,7 +268,7 @@ def main() -> None:
     for given, known in ((names, CASES), (tools, ("hwq", *TOOLS))):
         if wrong := set(given) - set(known):
             parser.error(f"{', '.join(sorted(wrong))}: expected some of {', '.join(known)}")
-    peers = Peers(options.limit, options.fresh)
+    peers = Peers(options.limit, options.fresh, options.kept)
     console = Console(width=150)
     rows: list[Row] = []
     for name in () if options.recorded else names:

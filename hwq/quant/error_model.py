@@ -49,12 +49,18 @@ class ErrorModel:
 
     def port_factors(self, group: Group) -> Array:
         """The factor that makes the best real step of the interface a power of two, or 1."""
+        factors = self._shared(group)
+        return factors if self.config.port_scales is PortScales.FREE else np.ones(len(factors))
+
+    def _shared(self, group: Group) -> Array:
+        """The factor that makes the best real step a power of two, for all channels."""
         step = self.free[self._facts(group)[0]].form.scale
-        factor = pow2_ceil(step) / step if self.config.port_scales is PortScales.FREE else 1.0
-        return np.full(len(self.seen.tensors[group.tensors[0]].lows), factor)
+        return np.full(len(self.seen.tensors[group.tensors[0]].lows), pow2_ceil(step) / step)
 
     def factors(self, group: Group, factors: Factors, limit: float) -> Array:
         """The best factor of each channel on the grid, given those of the other groups; `limit` as in `equalise`."""
+        if self._clips_both_ways(group):
+            return self._shared(group)
         dead, equal, activations = self._rounded(group, limit)
         if dead.all():
             return np.ones(len(dead))
@@ -71,8 +77,15 @@ class ErrorModel:
 
     def _clips(self, group: Group) -> bool:
         """True where an activation has an upper bound, as ReLU6 has: hardware has one for all channels."""
+        return any(math.isfinite(clip.high) for clip in self._bounds(group))
+
+    def _clips_both_ways(self, group: Group) -> bool:
+        """True where an activation has a lower bound that is not zero: with two bounds, channels have one factor."""
+        return any(math.isfinite(clip.low) and clip.low != 0.0 for clip in self._bounds(group))
+
+    def _bounds(self, group: Group) -> list[fg.Clip]:
         layers = (layer for layer in self.graph.layers if layer.name in group.tensors)
-        return any(math.isfinite(getattr(layer, "clip", fg.Clip()).high) for layer in layers)
+        return [getattr(layer, "clip", fg.Clip()) for layer in layers]
 
     def _allowed(self, group: Group, ranges: Array, error: Array) -> Array:
         """`error`, infinite for factors that would bring the bound of one channel into the range of another.

@@ -177,6 +177,16 @@ def test_dead_channels_do_not_tighten_the_bound_of_the_others() -> None:
     assert top.max() > 0.6 * 2.0 ** np.ceil(np.log2(top.max()))
 
 
+def test_bounds_of_both_signs_share_a_factor() -> None:
+    """A channel that reaches one bound and a channel that reaches the other cannot both keep theirs otherwise."""
+    graph = fn.blocks(fg.Clip(-0.1, 0.3))
+    factors = choose_factors(graph, observe(fn.calibration(graph), True), QuantConfig(), {})
+    assert all(len(set(factors[name])) == 1 for name in ("expand1", "depth1"))
+    assert len(set(factors["expand2"])) > 1
+    config = QuantConfig(weight_bits=16, act_bits=16)
+    assert quantize(graph, fn.data(), config).info["sqnr_db"]["out"] > 60
+
+
 def seldom(value: float) -> tuple[fg.FloatGraph, NDArray[np.float32]]:
     """Two channels that are seen as they are; the second one is `value` in the last of 64 samples, else 1 at most."""
     same = replace(fn.conv("a", "in", (2, 2, 1, 1), clip=fn.RELU), weight=np.eye(2)[:, :, None, None], bias=np.zeros(2))
