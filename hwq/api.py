@@ -127,7 +127,7 @@ def simulate(program: Program, data: Data, plain: bool = False) -> dict[str, NDA
     Returns
     -------
     dict
-        For each output NAME: ``NAME`` (float64, integer times scale exactly) and ``NAME.int`` (int64); for each
+        For each output NAME: ``NAME`` (float64, rule T2 exactly) and ``NAME.int`` (int64); for each
         input NAME the quantised input ``NAME.int``.
     """
     arrays = load_arrays(data, [(port.name, port.dtype, port.index.shape) for port in program.inputs])

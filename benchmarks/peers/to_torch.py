@@ -61,9 +61,9 @@ def batch_norm(weights: list[torch.Tensor], a: Attributes) -> list[nn.Module]:
 def clip(weights: list[torch.Tensor], a: Attributes) -> list[nn.Module]:
     """Clip to 0 and 6; other bounds, as those of one channel each, have no module that both tools recognise."""
     if any(w.numel() > 1 for w in weights):
-        raise NotImplementedError("Clip: bounds of each channel, expected 0 and 6 for all")
+        raise ValueError("Clip: bounds of each channel, expected 0 and 6 for all")
     if [float(w) for w in weights] != [0.0, 6.0]:
-        raise NotImplementedError(f"Clip: bounds {[float(w) for w in weights]}, expected 0 and 6")
+        raise ValueError(f"Clip: bounds {[float(w) for w in weights]}, expected 0 and 6")
     return [nn.ReLU6()]
 
 

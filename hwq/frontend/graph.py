@@ -142,6 +142,12 @@ class ArgMax(Layer):
     """Index of the largest channel of each pixel, the lowest one on a tie; output (1, H, W)."""
 
 
+def clip_of(layer: Layer) -> Clip:
+    """The activation at the end of a layer; layers that have none clip nothing."""
+    clip: Clip = getattr(layer, "clip", Clip())
+    return clip
+
+
 @dataclass(frozen=True, slots=True)
 class GraphInput:
     """An input of the model as its user sees it, and where each of its elements goes.

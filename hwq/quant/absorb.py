@@ -17,7 +17,7 @@ import numpy as np
 from hwq.frontend import graph as fg
 from hwq.quant.calibration import Calibration, Offsets
 from hwq.quant.error_model import SPREAD
-from hwq.quant.fitting import is_depthwise
+from hwq.quant.fitting import of_constants
 from hwq.quant.observers import Survey
 
 DEVIATIONS = 3.0
@@ -74,5 +74,5 @@ def _lowered(layer: fg.Layer, offsets: Offsets) -> fg.Layer:
     bias = layer.bias - offsets.get(layer.name, 0.0)
     if layer.inputs[0] in offsets:
         into, taps = offsets[layer.inputs[0]], layer.weight.sum(axis=(2, 3))
-        bias = bias + (taps[:, 0] * into if is_depthwise(layer) else taps @ into)
+        bias = bias + of_constants(layer, taps, into)
     return replace(layer, bias=bias)

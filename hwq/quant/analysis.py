@@ -135,7 +135,7 @@ def analyze(
 def analysis_of(found: Draft, seen: Survey, config: QuantConfig) -> Analysis:
     """The analysis of a draft, without advice; `seen` has gradients."""
     data, program = found.data, found.program
-    clips = {layer.name: getattr(layer, "clip", fg.Clip()) for layer in data.graph.layers}
+    clips = {layer.name: fg.clip_of(layer) for layer in data.graph.layers}
     watches = {}
     for name in data.tensors:
         form, type_ = program.formats[name], program.types[name]

@@ -30,7 +30,7 @@ farthest, divided by this."""
 
 
 def choose_factors(graph: fg.FloatGraph, seen: Survey, config: QuantConfig, limits: Limits) -> Factors:
-    """Factors of least predicted error for every tensor but indices; tensors that `limits` leaves out have none."""
+    """Factors of least predicted error for every tensor but indices; tensors that `limits` leaves out have no limit."""
     return _chosen(ErrorModel(graph, seen, config), groups(graph), limits)
 
 
@@ -54,8 +54,8 @@ def choose_limits(graph: fg.FloatGraph, seen: Survey, config: QuantConfig) -> Li
             for j, group in enumerate(all_groups):
                 errors[k, j] += 2.0 * model.weight_error(group, factors)
                 for name in (name for name in group.tensors if name in model.free):
-                    levels = formats[name].type(graph.shapes[name]).range
-                    errors[k, j] += sum(half.rounding_error(name, formats[name].form, levels) for half in surveys)
+                    form, levels = formats[name].form, formats[name].levels
+                    errors[k, j] += sum(half.rounding_error(name, form, levels) for half in surveys)
     best = errors.argmin(axis=0)
     return {name: LIMITS[k] for group, k in zip(all_groups, best, strict=True) for name in group.tensors}
 

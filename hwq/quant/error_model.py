@@ -7,11 +7,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from hwq.arith import int_range
 from hwq.frontend import graph as fg
 from hwq.ir.types import Format
 from hwq.quant.config import PortScales, QuantConfig
-from hwq.quant.fitting import is_depthwise
+from hwq.quant.fitting import LinearLayer, by_weight, is_depthwise
 from hwq.quant.formats import keeps_format, tensor_format
 from hwq.quant.groups import Factors, Group, by_input
 from hwq.quant.observers import Survey
@@ -67,9 +66,8 @@ class ErrorModel:
         squared = (equal * GRID[:, None]) ** 2
         larger, smaller = self._read(group, factors)
         error = activations + larger * squared + smaller / squared
-        for layer in self.graph.layers:
-            if layer.name in group.tensors and isinstance(layer, fg.Conv | fg.Dense):
-                error += self._made(layer, factors, equal * GRID[:, None])
+        for layer in self._makers(group):
+            error += self._made(layer, factors, equal * GRID[:, None])
         error[:, dead] = 0.0
         best: Array = equal * GRID[self._allowed(group, np.where(dead, 0.0, 1.0 / equal), error).argmin(axis=0)]
         best[dead] = best[~dead].min() if self._clips(group) else 1.0
@@ -84,8 +82,12 @@ class ErrorModel:
         return any(math.isfinite(clip.low) and clip.low != 0.0 for clip in self._bounds(group))
 
     def _bounds(self, group: Group) -> list[fg.Clip]:
+        return [fg.clip_of(layer) for layer in self.graph.layers if layer.name in group.tensors]
+
+    def _makers(self, group: Group) -> list[LinearLayer]:
+        """The linear layers whose outputs are in the group."""
         layers = (layer for layer in self.graph.layers if layer.name in group.tensors)
-        return [getattr(layer, "clip", fg.Clip()) for layer in layers]
+        return [layer for layer in layers if isinstance(layer, fg.Conv | fg.Dense)]
 
     def _allowed(self, group: Group, ranges: Array, error: Array) -> Array:
         """`error`, infinite for factors that would bring the bound of one channel into the range of another.
@@ -108,9 +110,8 @@ class ErrorModel:
         squared = factors[group.tensors[0]][None] ** 2
         larger, smaller = self._read(group, factors)
         error = (larger * squared + smaller / squared).sum() / 2.0
-        for layer in self.graph.layers:
-            if layer.name in group.tensors and isinstance(layer, fg.Conv | fg.Dense):
-                error += self._made(layer, factors, factors[layer.name][None]).sum()
+        for layer in self._makers(group):
+            error += self._made(layer, factors, factors[layer.name][None]).sum()
         return float(error)
 
     def _rounded(self, group: Group, limit: float) -> tuple[NDArray[np.bool_], Array, Array]:
@@ -146,19 +147,16 @@ class ErrorModel:
         Some channels hardly ever get above zero in the samples; their range says nothing.
         """
         square = np.zeros(len(self.seen.tensors[group.tensors[0]].lows))
-        for layer in self.graph.layers:
-            if layer.name in group.tensors and isinstance(layer, fg.Conv | fg.Dense):
-                variance = self.seen.tensors[layer.inputs[0]].variance
-                by_input = variance[:, None] if is_depthwise(layer) else variance[None, :]
-                square += ((layer.weight**2).sum(axis=(2, 3)) * by_input).sum(axis=1)
+        for layer in self._makers(group):
+            variance = by_weight(layer, self.seen.tensors[layer.inputs[0]].variance)[:, :, 0, 0]
+            square += ((layer.weight**2).sum(axis=(2, 3)) * variance).sum(axis=1)
         reach: Array = DEVIATIONS * np.sqrt(square)
         return reach
 
     def _noise(self, name: str, step: float, factors: Array | None = None) -> Array:
         """Error of rounding a tensor, for each channel, (C,)."""
         seen, free = self.seen.tensors[name], self.free[name]
-        levels = int_range(free.bits, free.signed)
-        return seen.output_error(Format(step, free.form.zero_point), levels, factors) / self.seen.samples
+        return seen.output_error(Format(step, free.form.zero_point), free.levels, factors) / self.seen.samples
 
     def _lead(self, group: Group) -> str:
         """The tensor of the group whose rounding costs most."""
@@ -184,12 +182,11 @@ class ErrorModel:
                 smaller += share * float((squared * power).sum()) * squares
         return larger, smaller
 
-    def _made(self, layer: fg.Conv | fg.Dense, factors: Factors, tried: Array) -> Array:
+    def _made(self, layer: LinearLayer, factors: Factors, tried: Array) -> Array:
         """Rounding error of the weights that make each channel, for each of the factors `tried`, (n, M)."""
         weight = by_input(layer, factors)
         power = self.seen.tensors[layer.inputs[0]].variance * factors[layer.inputs[0]] ** 2
-        energy = power[:, None, None, None] if is_depthwise(layer) else power[None, :, None, None]
-        energy = np.broadcast_to(energy, weight.shape).reshape(len(weight), -1)
+        energy = np.broadcast_to(by_weight(layer, power), weight.shape).reshape(len(weight), -1)
         rows, top = weight.reshape(len(weight), -1), self._top(layer)
         full = np.maximum(np.abs(rows).max(1), 1e-300) / top
         error = np.full(tried.shape, np.inf)

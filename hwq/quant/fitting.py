@@ -108,7 +108,7 @@ class Fitted:
         error = weight - found.integers * found.scales[:, None]
         mean = self.seen.tensors[layer.inputs[0]].mean
         taps = error.reshape(len(error), -1, 1 if is_depthwise(layer) else len(mean)).sum(1)
-        moved: Array = layer.bias + (taps[:, 0] * mean if is_depthwise(layer) else taps @ mean)
+        moved: Array = layer.bias + of_constants(layer, taps, mean)
         return moved
 
 
@@ -139,6 +139,18 @@ def bias_bits(weight_bits: int, input_bits: int) -> int:
 def is_depthwise(layer: LinearLayer) -> bool:
     """True for convolutions in which each channel has its own kernel."""
     return isinstance(layer, fg.Conv) and layer.groups > 1
+
+
+def by_weight(layer: LinearLayer, channels: Array) -> Array:
+    """Values of the input's channels (C,) in the shape in which they go with weights (M, C or 1, KH, KW)."""
+    placed: Array = channels[:, None, None, None] if is_depthwise(layer) else channels[None, :, None, None]
+    return placed
+
+
+def of_constants(layer: LinearLayer, taps: Array, channels: Array) -> Array:
+    """What each output gets of channels (C,) that are the same everywhere, by weights summed over taps, (M, C or 1)."""
+    response: Array = taps[:, 0] * channels if is_depthwise(layer) else taps @ channels
+    return response
 
 
 def window_of(layer: LinearLayer) -> Window:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hwq.arith import Interval, int_range
 from hwq.frontend import graph as fg
 from hwq.ir.types import Format, TensorType
 from hwq.quant.config import QuantConfig, ScaleKind, ZeroPoints
@@ -18,6 +19,11 @@ class TensorFormat:
     form: Format
     bits: int
     signed: bool
+
+    @property
+    def levels(self) -> Interval:
+        """The least and the largest integer."""
+        return int_range(self.bits, self.signed)
 
     def type(self, shape: fg.Shape) -> TensorType:
         """The type of a (channels, height, width) tensor, in stream order."""

@@ -49,7 +49,7 @@ def backward(graph: fg.FloatGraph, values: Values, seeds: Values) -> Iterator[tu
 
 
 def _through_clip(layer: fg.Layer, y: Array, grad: Array) -> Array:
-    clip = getattr(layer, "clip", fg.Clip())
+    clip = fg.clip_of(layer)
     if clip.is_identity:
         return grad
     low, high = (bound.astype(np.float32) for bound in clip.bounds())

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwq.frontend import graph as fg
-from hwq.quant.fitting import is_depthwise
+from hwq.quant.fitting import by_weight
 
 Array = NDArray[np.float64]
 Factors = dict[str, Array]
@@ -66,6 +66,5 @@ def _scaled(layer: fg.Layer, factors: Factors) -> fg.Layer:
 
 def by_input(layer: fg.Conv | fg.Dense, factors: Factors) -> Array:
     """Weights (M, C, KH, KW) for an input whose channels were multiplied."""
-    into = factors[layer.inputs[0]]
-    divided: Array = layer.weight / (into[:, None, None, None] if is_depthwise(layer) else into[None, :, None, None])
+    divided: Array = layer.weight / by_weight(layer, factors[layer.inputs[0]])
     return divided

@@ -49,18 +49,18 @@ class Moments:
 
 def moments(x: Floats, z: Floats, window: Window, pad: int, depthwise: bool, scale: float) -> Moments:
     """Moments of integers `x` (n, h, w, C), less `pad`, the zero point, and times `scale`, and `z` (n, oh, ow, M)."""
-    halves = (_Sum(), _Sum())
+    sums = (_Sum(), _Sum())
     origin: tuple[Floats, Floats] | None = None
     for half, rows, targets in _rows(x, z, window, pad, depthwise):
         origin = origin or (rows.mean(1, keepdims=True), targets.mean(1, keepdims=True))
-        halves[half].add(rows - origin[0], targets - origin[1])
+        sums[half].add(rows - origin[0], targets - origin[1])
     assert origin is not None
-    total = halves[0].plus(halves[1])
+    total = sums[0].plus(sums[1])
     mean_x, mean_z = total.x / total.count, total.z / total.count
     xx, zx = total.centred(mean_x, mean_z)
     spread = (xx, zx)  # one sample tells nothing about others
-    if halves[1].count:
-        one, two = (half.centred(mean_x, mean_z) for half in halves)
+    if sums[1].count:
+        one, two = (each.centred(mean_x, mean_z) for each in sums)
         spread = ((one[0] - two[0]) / 2.0, (one[1] - two[1]) / 2.0)
     return Moments(
         xx * scale**2, zx * scale, (mean_x + origin[0][:, 0]) * scale, mean_z + origin[1][:, 0],

@@ -235,8 +235,8 @@ class Survey:
     """What was seen of every tensor, and what errors before the activations do.
 
     `gains` has for each linear layer the expected squared gradient of the outputs, summed over the positions of a
-    sample, (channels,); empty when no gradients were taken.  `halves` are surveys of every other sample, where they
-    were asked for.
+    sample, (channels,); empty when no gradients were taken.  `halves` are surveys of one half of the samples each
+    (see `calibration.halves`), where they were asked for.
     """
 
     tensors: dict[str, Observation]

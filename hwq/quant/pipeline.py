@@ -22,8 +22,6 @@ from hwq.quant.weights import Fit
 
 Form = Callable[[Calibration, Survey], tuple[Calibration, Survey]]
 """Puts a network, and what was seen of it, into another form."""
-
-
 HARM = 2.0
 """A form of the network does harm when it has so many times the noise: less is what a few samples may happen to say."""
 

@@ -70,7 +70,7 @@ class _Search:
     def _moved(self, name: str, ratio: float) -> Formats:
         formats = dict(self.formats)
         old = formats[name]
-        low, high = old.type((1, 1, 1)).range
+        low, high = old.levels
         zero_point = min(max(round(old.form.zero_point / ratio), low), high)
         formats[name] = replace(old, form=replace(old.form, scale=old.form.scale * ratio, zero_point=zero_point))
         for layer in self.graph.layers:
