@@ -7,6 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,9 +35,11 @@ Array = NDArray[np.generic]
 Port = tuple[str, str, tuple[int, ...]]
 """Name, type and shape of an input, without batch."""
 Samples = dict[str, NDArray[np.float32] | NDArray[np.float64]]
+Data = str | Path | Mapping[str, NDArray[Any]]
+"""Samples as a user gives them: an npz file, or arrays by input name, batch first."""
 
 
-def load_samples(source: str | Path | Mapping[str, Array], graph: FloatGraph) -> Samples:
+def load_samples(source: Data, graph: FloatGraph) -> Samples:
     """Read samples for every input of the model, in canonical shape.
 
     Parameters
@@ -63,7 +66,7 @@ def load_samples(source: str | Path | Mapping[str, Array], graph: FloatGraph) ->
     }
 
 
-def load_arrays(source: str | Path | Mapping[str, Array], ports: Sequence[Port]) -> dict[str, Array]:
+def load_arrays(source: Data, ports: Sequence[Port]) -> dict[str, Array]:
     """Read and check one array for each input of a model, as its user sees it.
 
     Parameters

@@ -1,0 +1,147 @@
+"""Programs to hardware: generate, verify, report, and all at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hwq.api.quantising import quantize
+from hwq.emit.folder import check_target
+from hwq.emit.generate import DEFAULT_FRAMES
+from hwq.emit.generate import generate as write_build
+from hwq.errors import BadInput, ToolMissing
+from hwq.frontend.data import Data, load_arrays
+from hwq.hw.plan import Plan, make_plan
+from hwq.hw.target import Target
+from hwq.ir.program import Program, quantise_inputs
+from hwq.quant import Progress, QuantConfig, silent
+from hwq.report.summary import Summary, summarise
+from hwq.verify import check
+from hwq.verify.check import SIMULATORS, Verification
+from hwq.verify.simulate import require_simulator, usable
+from hwq.verify.tools import Tool
+from hwq.verify.tools import doctor as list_tools
+
+
+def generate(
+    program: Program,
+    target: str | Path,
+    size: Target | None = None,
+    frames: int = DEFAULT_FRAMES,
+    progress: Progress = silent,
+) -> Plan:
+    """Write RTL, memories, testbench and vectors of `program` into the folder `target`.
+
+    Parameters
+    ----------
+    size
+        How large and how fast; the default of `Target` when None.
+    frames
+        Samples for the testbench of the build.
+    progress
+        Is told each step.
+
+    Raises
+    ------
+    BadInput
+        When the folder cannot be used, or the size cannot be met.
+    """
+    check_target(Path(target))
+    progress("Choosing the folding", None)
+    plan = make_plan(program, (size or Target()).folds(program))
+    progress("Writing hardware and vectors", None)
+    write_build(plan, Path(target), frames)
+    return plan
+
+
+def verify(
+    folder: str | Path,
+    sim: str = "verilator",
+    samples: int = 4,
+    stall: float = 0.0,
+    trace: bool = False,
+    seed: int = 1,
+    data: Data | None = None,
+    progress: Progress = silent,
+) -> list[Verification]:
+    """Compare the RTL of a build with the simulator; one result for each simulator.
+
+    Parameters
+    ----------
+    sim
+        ``verilator``, ``icarus`` or ``all``.
+    data
+        Samples to use instead of those that the build carries.
+    progress
+        Is told each step.
+    """
+    chosen = _simulators(sim)
+    inputs = None
+    if data is not None:
+        program = check.open_build(Path(folder)).plan.program
+        arrays = load_arrays(data, [(port.name, port.dtype, port.index.shape) for port in program.inputs])
+        inputs = quantise_inputs(program, arrays)
+    return [check.verify(Path(folder), one, samples, stall, trace, seed, inputs, progress) for one in chosen]
+
+
+def _simulators(sim: str) -> tuple[str, ...]:
+    """The simulators that `sim` names, all of them usable."""
+    if sim not in (*SIMULATORS, "all"):
+        raise BadInput(f"--sim {sim}: expected {', '.join(SIMULATORS)} or all.")
+    chosen = SIMULATORS if sim == "all" else (sim,)
+    for one in chosen:
+        require_simulator(one)
+    return chosen
+
+
+def report(folder: str | Path) -> Summary:
+    """What was built: layers, formats, errors, memories, cycles."""
+    return summarise(check.open_build(Path(folder)).plan)
+
+
+def doctor() -> list[Tool]:
+    """The simulators and compilers that hwq uses: found or missing, and how to get them."""
+    return list_tools()
+
+
+def default_simulator() -> str:
+    """Verilator where it is usable, else Icarus.
+
+    Raises
+    ------
+    ToolMissing
+        When neither is.
+    """
+    for simulator in SIMULATORS:
+        if usable(simulator):
+            return simulator
+    raise ToolMissing("No simulator: neither Verilator nor Icarus is usable. `hwq doctor` tells what is missing.")
+
+
+def build(
+    model: str | Path,
+    calib: Data,
+    target: str | Path,
+    config: QuantConfig | None = None,
+    size: Target | None = None,
+    sim: str | None = None,
+    samples: int = 4,
+    stall: float = 0.0,
+    frames: int = DEFAULT_FRAMES,
+    progress: Progress = silent,
+) -> tuple[Summary, list[Verification]]:
+    """Quantise, simulate, generate, verify and report in one call.
+
+    What can be checked beforehand, the folder and the simulators, is checked before any work.
+
+    Raises
+    ------
+    BadInput, ToolMissing, CheckFailed
+        As the single steps do.
+    """
+    sim = sim or default_simulator()
+    _simulators(sim)
+    check_target(Path(target))
+    program = quantize(model, calib, config, progress)
+    plan = generate(program, target, size, frames, progress)
+    checked = verify(target, sim, samples, stall, progress=progress)
+    return summarise(plan, checked), checked
