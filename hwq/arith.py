@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -201,6 +202,6 @@ def quantise(x: NDArray[np.float64], scale: float, zero_point: int, qmin: int, q
     return clamped
 
 
-def dequantise(q: IntArray, scale: float, zero_point: int) -> NDArray[np.float64]:
-    """The real values of integers (rule T2): (q - zero_point) * scale, in float64."""
-    return (q - zero_point).astype(np.float64) * scale
+def dequantise(q: NDArray[Any], scale: float, zero_point: int) -> NDArray[np.float64]:
+    """The real values of integers of any type (rule T2): (q - zero_point) * scale, in float64."""
+    return (q.astype(np.float64) - zero_point) * scale

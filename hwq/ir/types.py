@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hwq.arith import IntArray, Interval, dequantise, int_range, quantise
 
@@ -24,6 +26,11 @@ class TensorType:
     def range(self) -> Interval:
         """Lowest and highest integer of the type."""
         return int_range(self.bits, self.signed)
+
+    @property
+    def dtype(self) -> np.dtype[np.integer[Any]]:
+        """The narrowest type of numpy that holds every integer of the type: 8 or 16 bits."""
+        return np.dtype(f"{'i' if self.signed else 'u'}{1 if self.bits <= 8 else 2}")
 
     @property
     def pixels(self) -> int:
@@ -50,7 +57,7 @@ class Format:
         """Integers of type `type_` nearest to the real values `x`."""
         return quantise(x, self.scale, self.zero_point, *type_.range)
 
-    def dequantise(self, q: IntArray) -> np.ndarray:
+    def dequantise(self, q: NDArray[Any]) -> np.ndarray:
         """Real values (float64) of the integers `q`."""
         return dequantise(q, self.scale, self.zero_point)
 

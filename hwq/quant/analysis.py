@@ -30,7 +30,7 @@ from hwq.quant.watch import Watch, share_of, stops
 from hwq.quant.weights import Fit
 from hwq.quant.widths import with_bits
 from hwq.sim.certificate import certify
-from hwq.sim.fast import chunk_size
+from hwq.sim.single import chunk_size
 
 TRIED = 3
 """Parts with the largest shares that are tried with more bits."""

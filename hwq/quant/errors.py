@@ -8,7 +8,7 @@ import numpy as np
 
 from hwq.ir.program import Program
 from hwq.quant.calibration import Calibration
-from hwq.sim.fast import simulate_fast
+from hwq.sim import Simulator
 
 
 class SignalToNoise:
@@ -37,9 +37,10 @@ def layer_errors(program: Program, data: Calibration) -> dict[str, float | None]
     """SQNR in dB of every tensor that an operation makes, on calibration data."""
     ratio = SignalToNoise()
     inputs = list(program.input_types)
+    simulator = Simulator(program, keep_all=True)
     for reals in data.batches(data.tensors):
         integers = {name: program.formats[name].quantise(reals[name], program.types[name]) for name in inputs}
-        values = simulate_fast(program, integers, keep_all=True)
+        values = simulator(integers)
         for name in data.tensors:
             if name not in inputs:
                 ratio.update(name, reals[name], program.formats[name].dequantise(values[name]))

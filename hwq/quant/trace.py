@@ -12,7 +12,7 @@ from hwq.ir.op import Op
 from hwq.ir.program import Program
 from hwq.ir.types import TensorType
 from hwq.sim.certificate import certify_op
-from hwq.sim.fast import execute, samples_at_once
+from hwq.sim.single import execute, samples_at_once
 
 Values = NDArray[Any]
 Types = dict[str, TensorType]

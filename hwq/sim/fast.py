@@ -1,82 +1,162 @@
-"""The fast simulator: equal to the plain one, on proved-exact float kernels, in chunks and in threads."""
+"""The fast simulator: equal to the plain one, on proved-exact kernels, in chunks and in threads."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from hwq.arith import IntArray
+from hwq.errors import BadInput
 from hwq.ir.op import Op
 from hwq.ir.program import Program
-from hwq.ir.types import TensorType
-from hwq.ir.window import Window
-from hwq.ops.requantised import Requantised
-from hwq.sim.certificate import Certificate, certify
-from hwq.sim.kernels import ACCUMULATE, DIRECT, FloatArray
+from hwq.sim.carrier import offsets
+from hwq.sim.exactness import Exactness, Kernel, prove
+from hwq.sim.segment import GraphSegment, NumpySegment, Segment
 
-CHUNK_BYTES = 8 << 20
-"""The largest matrix of windows that a chunk of the batch may need: about the size of a cache, so memory is bounded."""
+Integers = NDArray[Any]
+
+CHUNK_BYTES = 1 << 20
+"""The largest tensor of a chunk of the batch in float32: chunks stay in the cache, and memory is bounded."""
+MAX_CHUNK = 8192
+"""Most samples in a chunk."""
+
+
+class Simulator:
+    """A program made ready to run; calls are independent of each other.
+
+    Parameters
+    ----------
+    program
+        The program.
+    keep_all
+        Return every tensor rather than the outputs alone.
+    threads
+        Chunks of the batch that are computed at once; the number of processors when None.
+
+    Attributes
+    ----------
+    exactness
+        For each operation the kernel that computes it and the proof that it is exact.
+    """
+
+    def __init__(self, program: Program, keep_all: bool = False, threads: int | None = None) -> None:
+        self.program = program
+        self.exactness = exactness(program)
+        self._threads = threads or os.cpu_count() or 1
+        names = [*program.input_types, *(op.name for op in program.ops)] if keep_all else program.output_tensors()
+        self._kept = list(dict.fromkeys(names))
+        self._segments = _segments(program, self.exactness, set(self._kept))
+        self._in_numpy = any(isinstance(segment, NumpySegment) for segment in self._segments)
+        largest = max(4 * type_.pixels * type_.channels for type_ in program.types.values())
+        self._chunk = min(MAX_CHUNK, max(1, CHUNK_BYTES // largest))
+
+    def __call__(self, inputs: Mapping[str, Integers]) -> dict[str, Integers]:
+        """Compute all samples.
+
+        Parameters
+        ----------
+        inputs
+            Input tensor name to integers (batch, height, width, channels) of any integer type.
+
+        Returns
+        -------
+        dict
+            Tensor name to integers (batch, height, width, channels), each in `TensorType.dtype`.
+
+        Raises
+        ------
+        BadInput
+            When an input is missing, of another shape or type, or holds what its type does not.
+        """
+        given = {name: self._checked(name, inputs) for name in self.program.input_types}
+        counts = {name: len(x) for name, x in given.items()}
+        if len(set(counts.values())) > 1:
+            raise BadInput(f"numbers of samples differ ({counts}), expected the same for every input.")
+        count = next(iter(counts.values()))
+        types = self.program.types
+        results = {
+            name: given[name] if name in given else np.empty((count, *types[name].shape), types[name].dtype)
+            for name in self._kept
+        }
+
+        def run(start: int) -> None:
+            part = slice(start, start + self._chunk)
+            values = {name: x[part] for name, x in given.items()}
+            for segment in self._segments:
+                segment.run(values)
+            for name in self._kept:
+                if name not in given:
+                    results[name][part] = values[name]
+
+        starts = range(0, count, self._chunk)
+        workers = min(self._threads, len(starts))
+        if workers < 2:
+            for start in starts:
+                run(start)
+        elif self._in_numpy:
+            with threadpool_limits(limits=1, user_api="blas"):
+                _in_threads(run, starts, workers)
+        else:
+            _in_threads(run, starts, workers)
+        return results
+
+    def _checked(self, name: str, inputs: Mapping[str, Integers]) -> Integers:
+        """The input `name` in the type of its tensor, or a refusal."""
+        type_ = self.program.types[name]
+        if name not in inputs:
+            raise BadInput(f"input {name}: missing, expected integers {type_} for each sample.")
+        x = np.asarray(inputs[name])
+        if x.dtype.kind not in "iu" or x.shape[1:] != type_.shape:
+            raise BadInput(f"input {name}: {x.dtype} of shape {x.shape}, expected integers (n, {type_.shape}).")
+        low, high = type_.range
+        limits = np.iinfo(x.dtype)
+        if x.size and (limits.min < low or limits.max > high) and not (low <= x.min() and x.max() <= high):
+            raise BadInput(f"input {name}: holds {x.min()} to {x.max()}, expected {low} to {high} as {type_} has.")
+        return x.astype(type_.dtype, copy=False)
 
 
 def simulate_fast(
-    program: Program, inputs: dict[str, IntArray], keep_all: bool = False, threads: int | None = None
+    program: Program, inputs: Mapping[str, Integers], keep_all: bool = False, threads: int | None = None
 ) -> dict[str, IntArray]:
-    """What `simulate_plain` returns, faster; see there for parameters.
+    """What `simulate_plain` returns, faster; see there and `Simulator` for parameters.
 
-    `threads` defaults to the number of processors.
+    Use `Simulator` to run a program more than once.
     """
-    plan = [(op, certify(program, op)) for op in program.ops]
-    kept = [*inputs, *(op.name for op in program.ops)] if keep_all else list(program.output_tensors())
-    last_use = {name: i for i, op in enumerate(program.ops) for name in op.inputs}
-    batch = len(next(iter(inputs.values())))
-    size = chunk_size(program)
-    results: dict[str, list[FloatArray]] = {name: [] for name in kept}
-
-    def run(start: int) -> list[FloatArray]:
-        values: dict[str, FloatArray] = {name: x[start : start + size] for name, x in inputs.items()}
-        for i, (op, certificate) in enumerate(plan):
-            values[op.name] = execute(op, certificate, [values[name] for name in op.inputs])
-            for name in set(op.inputs):
-                if last_use[name] == i and name not in results:
-                    del values[name]
-        return [values[name] for name in kept]
-
-    workers = threads or os.cpu_count() or 1
-    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
-        for chunk in pool.map(run, range(0, batch, size)):
-            for name, value in zip(kept, chunk, strict=True):
-                results[name].append(value.astype(np.int64))
-    empty = {name: np.empty((0, *program.types[name].shape), np.int64) for name in kept}
-    return {name: np.concatenate(parts) if parts else empty[name] for name, parts in results.items()}
+    results = Simulator(program, keep_all, threads)(inputs)
+    return {name: value.astype(np.int64) for name, value in results.items()}
 
 
-def execute(op: Op, certificate: Certificate, xs: list[FloatArray]) -> FloatArray:
-    """One operation, in the narrowest float type that its certificate admits, else in int64."""
-    kernel = ACCUMULATE.get(type(op))
-    if isinstance(op, Requantised) and kernel and certificate.sum_type:
-        acc = kernel(op, certificate.sum_type, xs)
-        if certificate.product_type:
-            narrow = np.float32 if max(abs(op.requant.qmin), abs(op.requant.qmax)) <= 1 << 24 else np.float64
-            wide: Any = acc.astype(certificate.product_type, copy=False)
-            result: FloatArray = op.requant.apply_float(wide).astype(narrow, copy=False)
-            return result
-        return op.requant(acc.astype(np.int64))
-    if type(op) in DIRECT:
-        return DIRECT[type(op)](op, np.float32, xs)
-    return op.evaluate(*(x.astype(np.int64) for x in xs))
+def exactness(program: Program) -> dict[str, Exactness]:
+    """For each operation the first kernel of the fast simulator that is proved exact, and the proof."""
+    held = offsets(program)
+    return {
+        op.name: prove(op, tuple(held[name] for name in op.inputs), program.input_intervals(op)) for op in program.ops
+    }
 
 
-def chunk_size(program: Program) -> int:
-    """Samples in a chunk so that the largest matrix of windows stays near `CHUNK_BYTES`."""
-    return min(samples_at_once(op, program.types[op.inputs[0]], program.types[op.name]) for op in program.ops)
+def _segments(program: Program, proofs: dict[str, Exactness], kept: set[str]) -> list[Segment]:
+    """Runs of operations that one graph holds, and single ones that numpy computes."""
+
+    def in_numpy(op: Op) -> bool:
+        return proofs[op.name].kernel is Kernel.NUMPY
+
+    segments: list[Segment] = []
+    for alone, run in groupby(program.ops, in_numpy):
+        if alone:
+            segments += [NumpySegment(program, op) for op in run]
+        else:
+            segments.append(GraphSegment(program, list(run), proofs, kept))
+    return segments
 
 
-def samples_at_once(op: Op, x: TensorType, out: TensorType) -> int:
-    """Samples whose matrix of windows, and result, in one operation stay near `CHUNK_BYTES`."""
-    window = getattr(op, "window", Window((1, 1)))
-    largest = max(4 * out.pixels * window.taps * x.channels, 8 * out.pixels * out.channels)
-    return max(1, CHUNK_BYTES // largest)
+def _in_threads(run: Any, starts: range, workers: int) -> None:
+    with ThreadPoolExecutor(workers) as pool:
+        for _ in pool.map(run, starts):
+            pass

@@ -14,7 +14,7 @@ from hwq.errors import CheckFailed
 from hwq.ir.program import Program
 from hwq.ir.window import Window
 from hwq.ops import Dense, Rescale
-from hwq.sim import fast, simulate_fast, simulate_plain
+from hwq.sim import Simulator, fast, simulate_fast, simulate_plain, single
 from hwq.sim.certificate import FLOAT32_EXACT, FLOAT64_EXACT, certify
 
 PROGRAMS = {f"{kind}-{name}": p for kind, cases in CASES.items() for name, p in cases.items()}
@@ -56,7 +56,7 @@ def test_equal_at_the_certificate_bound(exact: int, shift: int, rounding: Roundi
         x = {"a": np.arange(top + 1).reshape(-1, 1, 1, 1)}
         quant = replace(p.ops[0].requant, qmin=-(1 << 60), qmax=1 << 60)  # type: ignore[attr-defined]
         op = replace(p.ops[0], requant=quant)  # type: ignore[call-arg]
-        got = fast.execute(op, certificate, [x["a"]])
+        got = single.execute(op, certificate, [x["a"]])
         assert got.astype(np.int64).tolist() == op.evaluate(x["a"]).tolist()
 
 
@@ -86,8 +86,8 @@ def test_beyond_every_float_type(bias: int) -> None:
 @pytest.mark.parametrize("threads", [1, 3])
 def test_chunks_and_threads(batch: int, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     p = CASES["conv"]["same-half_up"]
-    monkeypatch.setattr(fast, "CHUNK_BYTES", 8000)
-    assert fast.chunk_size(p) in (1, 2)
+    monkeypatch.setattr(fast, "CHUNK_BYTES", 800)
+    assert Simulator(p)._chunk == 1
     x = {"a": np.random.default_rng(1).integers(-128, 128, (batch, 5, 6, 3))}
     got = simulate_fast(p, x, keep_all=True, threads=threads)
     want = simulate_plain(p, x, keep_all=True)
