@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime as ort
 from numpy.typing import NDArray
 
@@ -61,12 +62,12 @@ def evaluation_script() -> Any:
     return script
 
 
-def shared(name: str, file: str = "model.onnx") -> Network:
-    """A network of the shared folder, scored by the script that lies there."""
+def shared(name: str, file: str = "model.onnx", most: int | None = None) -> Network:
+    """A network of the shared folder, scored by the script that lies there; with at most `most` samples of a split."""
     script = evaluation_script()
 
     def samples(split: str) -> Samples:
-        found = script.load(name, split)[0]
+        found = script.load(name, split)[0][:most]
         return np.concatenate(found) if found[0].ndim == 2 and name.startswith("ad_") else np.stack(found)
 
     def score(run: Run) -> dict[str, float]:
@@ -86,3 +87,40 @@ def networks() -> list[Network]:
         found.append(shared("ad_autoencoder_mlperf"))
         found.append(shared("mlkws_dnn_s"))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Twins:
+    """A float network, and files of one with the same layers that was trained with quantisation at 8 bits.
+
+    `network` is evaluated on the samples of the trained one; `reference` is what its framework computes for them.
+    """
+
+    network: Network
+    qcdq: Path
+    qonnx: Path
+    reference: Samples
+
+
+def layers(model: Path) -> list[Any]:
+    """Shapes of the weight matrices, and the layers of a perceptron, without what quantises."""
+    graph = onnx.load(model).graph
+    shapes = [tuple(tensor.dims) for tensor in graph.initializer if len(tensor.dims) == 2]
+    return [*shapes, *(node.op_type for node in graph.node if node.op_type in ("Gemm", "Relu"))]
+
+
+def twins(name: str, trained: str) -> Twins:
+    """The network `name` of small/, and `trained` of qat/; ValueError where their layers differ."""
+    model, stem = SHARED / "small" / f"{name}.onnx", SHARED / "qat" / trained
+    files = [stem.with_name(f"{trained}.{kind}.onnx") for kind in ("qcdq", "qonnx")]
+    for file in files:
+        if layers(file) != layers(model):
+            raise ValueError(f"{file.name}: layers {layers(file)}, expected {layers(model)} as in {model.name}")
+    calib = np.load(SHARED / "small" / f"{name}_data.npz")["x_calib"]
+    data = np.load(stem.with_name(f"{trained}.npz"))
+
+    def score(run: Run) -> dict[str, float]:
+        return {"top1": 100 * float((np.stack(run(list(data["X"]))).argmax(1) == data["y"]).mean())}
+
+    network = Network(name, model, calib, data["X"], score, True)
+    return Twins(network, *files, reference=data["y_brevitas"])

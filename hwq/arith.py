@@ -197,9 +197,12 @@ def quantise(x: NDArray[np.float64], scale: float, zero_point: int, qmin: int, q
 
     Evaluated in float64; this is done on the host only, for the inputs of a model and for constants.
     """
-    q = np.floor(np.asarray(x, np.float64) / scale + 0.5) + zero_point
-    clamped: IntArray = np.clip(q, qmin, qmax).astype(np.int64)
-    return clamped
+    q = np.asarray(np.asarray(x, np.float64) / scale)
+    q += 0.5
+    np.floor(q, out=q)
+    q += zero_point
+    np.clip(q, qmin, qmax, out=q)
+    return q.astype(np.int64)
 
 
 def dequantise(q: NDArray[Any], scale: float, zero_point: int) -> NDArray[np.float64]:

@@ -15,17 +15,20 @@ from hwq.arith import IntArray, Interval, signed_bits
 from hwq.errors import refuse_all
 from hwq.ir.names import is_legal
 from hwq.ir.op import Op
+from hwq.ir.order import Axes, axes_of
 from hwq.ir.types import Format, TensorType
 
 MAX_TENSOR_BITS = 16
 """Widest activation and weight."""
 MAX_ACCUMULATOR_BITS = 52
 """Widest accumulator that hwq_requant.sv takes."""
+BLOCK = 1 << 15
+"""Values that are quantised at a time: their float64 stays in the cache."""
 MAX_BITS = 62
 """No value in a program may need more bits: the simulator computes in int64."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Port:
     """An input or output as the user of the model knows it.
 
@@ -39,14 +42,26 @@ class Port:
     index: NDArray[np.int64]
     host_ops: tuple[str, ...] = ()
 
+    @cached_property
+    def _axes(self) -> Axes | None:
+        """From tensor to ONNX shape, where that takes no more than a permutation of axes."""
+        return axes_of(self.index.ravel())
+
     def to_tensor(self, x: NDArray[Any], type_: TensorType) -> NDArray[Any]:
         """User's array (batch, ONNX shape) as (batch, height, width, channels)."""
+        if self._axes:
+            back = np.argsort(self._axes.perm) + 1
+            sizes = (self._axes.dims[axis] for axis in self._axes.perm)
+            return x.reshape(len(x), *sizes).transpose(0, *back).reshape(len(x), *type_.shape)
         flat = np.empty((len(x), self.index.size), x.dtype)
         flat[:, self.index.ravel()] = x.reshape(len(x), -1)
         return flat.reshape(len(x), *type_.shape)
 
     def from_tensor(self, x: NDArray[Any]) -> NDArray[Any]:
         """(batch, height, width, channels) as the user's array (batch, ONNX shape)."""
+        if self._axes:
+            axes = (axis + 1 for axis in self._axes.perm)
+            return x.reshape(len(x), *self._axes.dims).transpose(0, *axes).reshape(len(x), *self.index.shape)
         return x.reshape(len(x), -1)[:, self.index.ravel()].reshape(len(x), *self.index.shape)
 
 
@@ -182,9 +197,14 @@ def quantise_inputs(program: Program, arrays: dict[str, NDArray[Any]]) -> dict[s
     """
     out = {}
     for port in program.inputs:
-        type_ = program.types[port.tensor]
-        real = port.to_tensor(np.asarray(arrays[port.name], np.float64), type_)
-        out[port.tensor] = program.formats[port.tensor].quantise(real, type_)
+        type_, form = program.types[port.tensor], program.formats[port.tensor]
+        real = np.asarray(arrays[port.name])
+        integers = np.empty(real.shape, np.int64)
+        step = max(1, BLOCK // max(1, port.index.size))
+        for start in range(0, len(real), step):
+            part = slice(start, start + step)
+            integers[part] = form.quantise(real[part], type_)
+        out[port.tensor] = port.to_tensor(integers, type_)
     return out
 
 

@@ -13,6 +13,11 @@ from hwq.arith import IntArray, Interval, dequantise, int_range, quantise
 Shape = tuple[int, int, int]
 """Height, width, channels: the order in which a stream carries them."""
 
+_DTYPES: dict[tuple[bool, bool], np.dtype[np.integer[Any]]] = {
+    (False, False): np.dtype(np.uint8), (True, False): np.dtype(np.int8),
+    (False, True): np.dtype(np.uint16), (True, True): np.dtype(np.int16),
+}  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class TensorType:
@@ -30,7 +35,7 @@ class TensorType:
     @property
     def dtype(self) -> np.dtype[np.integer[Any]]:
         """The narrowest type of numpy that holds every integer of the type: 8 or 16 bits."""
-        return np.dtype(f"{'i' if self.signed else 'u'}{1 if self.bits <= 8 else 2}")
+        return _DTYPES[self.signed, self.bits > 8]
 
     @property
     def pixels(self) -> int:

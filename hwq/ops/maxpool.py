@@ -52,5 +52,6 @@ class MaxPool(Op):
 
 def _meets_image(count: int, stride: int, dilation: int, kernel: int, before: int, size: int) -> bool:
     """Whether each of `count` windows along one axis of `size` elements has a tap on it."""
-    taps = np.arange(count)[:, None] * stride - before + np.arange(kernel) * dilation
-    return bool(((taps >= 0) & (taps < size)).any(axis=1).all())
+    start = np.arange(count) * stride - before
+    tap = np.maximum(0, -(start // dilation))  # the first that is not before the image
+    return bool(((tap < kernel) & (start + tap * dilation < size)).all())

@@ -116,7 +116,8 @@ def prove(op: Op, offsets: tuple[int, ...], intervals: tuple[Interval, ...]) -> 
     if halves is not None and halves <= FLOAT32_EXACT:
         return Exactness(Kernel.FLOAT32, halves, FLOAT32_EXACT)
     most = int(bound.max())
-    product = 2 * op.requant.product_bound(most)
+    lowest = op.requant.qmin - op.requant.zero_point
+    product = most * max(op.requant.multiplier) + ((1 + abs(lowest)) << op.requant.shift)
     if (most <= FLOAT32_EXACT or isinstance(op, Add)) and product <= FLOAT64_EXACT:
         return Exactness(Kernel.FLOAT64, product, FLOAT64_EXACT)
     return Exactness(Kernel.NUMPY, op.magnitude(*intervals), 1 << 62)

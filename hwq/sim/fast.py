@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from itertools import groupby
 from typing import Any
 
@@ -26,6 +27,8 @@ CHUNK_BYTES = 1 << 20
 """The largest tensor of a chunk of the batch in float32: chunks stay in the cache, and memory is bounded."""
 MAX_CHUNK = 8192
 """Most samples in a chunk."""
+ALONE = 8
+"""Batches up to this part of a chunk are over before other threads would have begun."""
 
 
 class Simulator:
@@ -76,36 +79,35 @@ class Simulator:
             When an input is missing, of another shape or type, or holds what its type does not.
         """
         given = {name: self._checked(name, inputs) for name in self.program.input_types}
-        counts = {name: len(x) for name, x in given.items()}
-        if len(set(counts.values())) > 1:
-            raise BadInput(f"numbers of samples differ ({counts}), expected the same for every input.")
-        count = next(iter(counts.values()))
+        counts = {len(x) for x in given.values()}
+        if len(counts) > 1:
+            found = {name: len(x) for name, x in given.items()}
+            raise BadInput(f"numbers of samples differ ({found}), expected the same for every input.")
+        count = counts.pop()
+        workers = 1 if count <= self._chunk // ALONE else self._threads
+        rounds = max(1, -(-count // (self._chunk * workers)))
+        size = max(1, -(-count // (rounds * workers)))
+        if size >= count:
+            return self._computed(given)
         types = self.program.types
-        results = {
-            name: given[name] if name in given else np.empty((count, *types[name].shape), types[name].dtype)
-            for name in self._kept
-        }
+        results = {name: np.empty((count, *types[name].shape), types[name].dtype) for name in self._kept}
 
         def run(start: int) -> None:
-            part = slice(start, start + self._chunk)
-            values = {name: x[part] for name, x in given.items()}
-            for segment in self._segments:
-                segment.run(values)
-            for name in self._kept:
-                if name not in given:
-                    results[name][part] = values[name]
+            part = slice(start, start + size)
+            for name, value in self._computed({name: x[part] for name, x in given.items()}).items():
+                results[name][part] = value
 
-        starts = range(0, count, self._chunk)
-        workers = min(self._threads, len(starts))
-        if workers < 2:
-            for start in starts:
-                run(start)
-        elif self._in_numpy:
-            with threadpool_limits(limits=1, user_api="blas"):
-                _in_threads(run, starts, workers)
-        else:
-            _in_threads(run, starts, workers)
+        blas = threadpool_limits(limits=1, user_api="blas") if self._in_numpy else nullcontext()
+        with blas, ThreadPoolExecutor(workers) as pool:
+            for _ in pool.map(run, range(0, count, size)):
+                pass  # an error in a thread is raised here
         return results
+
+    def _computed(self, values: dict[str, Integers]) -> dict[str, Integers]:
+        """The tensors that are kept, of one chunk."""
+        for segment in self._segments:
+            segment.run(values)
+        return {name: values[name] for name in self._kept}
 
     def _checked(self, name: str, inputs: Mapping[str, Integers]) -> Integers:
         """The input `name` in the type of its tensor, or a refusal."""
@@ -116,8 +118,8 @@ class Simulator:
         if x.dtype.kind not in "iu" or x.shape[1:] != type_.shape:
             raise BadInput(f"input {name}: {x.dtype} of shape {x.shape}, expected integers (n, {type_.shape}).")
         low, high = type_.range
-        limits = np.iinfo(x.dtype)
-        if x.size and (limits.min < low or limits.max > high) and not (low <= x.min() and x.max() <= high):
+        narrow = x.dtype == type_.dtype and type_.bits in (8, 16)
+        if x.size and not narrow and not (low <= x.min() and x.max() <= high):
             raise BadInput(f"input {name}: holds {x.min()} to {x.max()}, expected {low} to {high} as {type_} has.")
         return x.astype(type_.dtype, copy=False)
 
@@ -154,9 +156,3 @@ def _segments(program: Program, proofs: dict[str, Exactness], kept: set[str]) ->
         else:
             segments.append(GraphSegment(program, list(run), proofs, kept))
     return segments
-
-
-def _in_threads(run: Any, starts: range, workers: int) -> None:
-    with ThreadPoolExecutor(workers) as pool:
-        for _ in pool.map(run, starts):
-            pass

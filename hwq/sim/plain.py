@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from hwq.arith import IntArray, int_range
 from hwq.errors import CheckFailed
 from hwq.ir.program import Program
@@ -14,7 +16,7 @@ def simulate_plain(program: Program, inputs: dict[str, IntArray], keep_all: bool
     Parameters
     ----------
     inputs
-        Input tensor name to int64 (batch, height, width, channels), within the tensor's type.
+        Input tensor name to integers (batch, height, width, channels), within the tensor's type.
     keep_all
         Return every tensor rather than the outputs alone.
 
@@ -28,7 +30,7 @@ def simulate_plain(program: Program, inputs: dict[str, IntArray], keep_all: bool
     CheckFailed
         When an accumulator leaves the width that was proved for it: a fault of hwq itself.
     """
-    values = dict(inputs)
+    values = {name: np.asarray(x, np.int64) for name, x in inputs.items()}
     for op in program.ops:
         xs = [values[name] for name in op.inputs]
         if isinstance(op, Requantised):

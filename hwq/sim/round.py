@@ -178,28 +178,41 @@ class Rounder:
         return self.graph.node("Add", [value, self.graph.scalar(target.move, True)]) if target.move else value
 
     def _wide(self, target: Target, value: str) -> str:
-        """Rule R2 as it is written, in float64."""
-        node = self.graph.node
-        if target.rounds:
-            half = self._double(0.5, target.flat)
-            match target.requant.rounding:
-                case Rounding.FLOOR:
-                    value = node("Floor", [value])
-                case Rounding.HALF_UP:
-                    value = node("Floor", [node("Add", [value, half])])
-                case Rounding.HALF_EVEN:
-                    value = node("Round", [value])
-                case Rounding.HALF_AWAY:
-                    size = node("Floor", [node("Add", [node("Abs", [value]), half])])
-                    value = node("Mul", [size, node("Sign", [value])])
-        value = node(
-            "Clip", [value, *(self.graph.constant(bound, np.float64) for bound in (target.bottom, target.top))]
-        )
-        if target.move:
-            value = node("Add", [value, self._double(target.move, target.flat)])
+        """Rule R2 as it is written, in float64; a carrier in float32."""
+        node, lowest = self.graph.node, 0
+        if target.rounds and target.requant.rounding in (Rounding.FLOOR, Rounding.HALF_UP):
+            lowest = target.bottom
+            value = self._truncated(target, value)
+        else:
+            if target.rounds:
+                value = self._to_nearest(target, value)
+            low, high = (self.graph.constant(bound, np.float64) for bound in (target.bottom, target.top))
+            value = node("Clip", [value, low, high])
+        value = node("Cast", [value], to=TensorProto.FLOAT)
+        if target.move + lowest:
+            value = node("Add", [value, self.graph.scalar(target.move + lowest, target.flat)])
         if target.exponent:
-            value = node("Mul", [value, self._double(2.0**target.exponent, target.flat)])
-        return node("Cast", [value], to=TensorProto.FLOAT)
+            value = node("Mul", [value, self.graph.scalar(2.0**target.exponent, target.flat)])
+        return value
+
+    def _truncated(self, target: Target, value: str) -> str:
+        """Rounded down or half up, and clamped, less the lowest output: none is negative, so a cast rounds down.
+
+        In onnxruntime a cast takes a third of the time of Floor.
+        """
+        raised = (0.5 if target.requant.rounding is Rounding.HALF_UP else 0.0) - target.bottom
+        if raised:
+            value = self.graph.node("Add", [value, self._double(raised, target.flat)])
+        highest = target.top - target.bottom + 0.5
+        low, high = (self.graph.constant(bound, np.float64) for bound in (0.0, highest))
+        return self.graph.node("Cast", [self.graph.node("Clip", [value, low, high])], to=TensorProto.INT32)
+
+    def _to_nearest(self, target: Target, value: str) -> str:
+        """Rounded to the nearest integer, ties to the even one or away from zero."""
+        if target.requant.rounding is Rounding.HALF_EVEN:
+            return self.graph.node("Round", [value])
+        size = self.graph.node("Add", [self.graph.node("Abs", [value]), self._double(0.5, target.flat)])
+        return self.graph.node("Mul", [self.graph.node("Floor", [size]), self.graph.node("Sign", [value])])
 
     def _times(self, x: Carrier, factor: float) -> str:
         """The integers of a carrier, less its offset, times `factor`."""

@@ -181,3 +181,21 @@ def test_results_have_the_narrowest_types() -> None:
     simulator = Simulator(program([conv(x, 2, K1, bits=4)], {"a": x}), keep_all=True)
     got = simulator({"a": np.full((1, 2, 2, 3), 4095)})
     assert {name: value.dtype for name, value in got.items()} == {"a": np.uint16, "y": np.int8}
+
+
+@pytest.mark.parametrize("rounding", list(Rounding))
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("shift", [35, 38, 43, 44, 46])
+def test_float64_rounding_at_its_bound(rounding: Rounding, bits: int, shift: int) -> None:
+    """Products whose grain is so fine that the clamp's lower end takes the last bits of a float64."""
+    low, high = int_range(bits, True)
+    scale = min(65_535, (1 << shift) // (1 << 20) | 1)
+    op = Dense(
+        name="y", inputs=("a",), weight=np.array([[[[1]]], [[[-1]]], [[[3]]]]), bias=np.array([1, 0, -1]), weight_bits=3,
+        requant=Requant((scale, 65_533, 3), shift, rounding, 0, low, high), acc_bits=30, bits=bits, signed=True,
+    )  # fmt: skip
+    p = unverified([op], {"a": tensor(1, 1, 1, bits=16)})
+    proof = exactness(p)["y"]
+    fits = 98_305 * 65_533 + ((1 - low) << shift) <= 1 << 53
+    assert proof.kernel is (Kernel.FLOAT64 if fits else Kernel.NUMPY)
+    _equal(p, {"a": _every(16, True).reshape(-1, 1, 1, 1)})

@@ -1,0 +1,95 @@
+"""One node for each operation: the function that it calls, its attributes, and the arrays that it reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
+
+from hwq.arith import Interval
+from hwq.ir.op import Op
+from hwq.ir.types import TensorType
+from hwq.ops import Add, ArgMax, AvgPool, Conv, Dense, Depthwise, Linear, MaxPool, Pad, Rescale
+from hwq.ops.requantised import Requantised
+
+INT32_EXACT = (1 << 31) - 1
+"""Sums up to this magnitude are computed in int32, larger ones in int64."""
+
+Attributes = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Call:
+    """A call of the function named as the operation's kind.
+
+    `arrays` follow the operation's inputs; each is stored as an initialiser ``<operation>.<name>``.
+    """
+
+    attributes: Attributes
+    arrays: dict[str, NDArray[Any]]
+
+
+def call(op: Op, intervals: tuple[Interval, ...], out: TensorType) -> Call:
+    """How the golden model calls `op`, for inputs within `intervals` and a result of type `out`."""
+    match op:
+        case Conv() | Depthwise():
+            return Call(_window(op) | _sums(op, intervals) | _requant(op, out), _arrays(op))
+        case Dense():
+            return Call(_sums(op, intervals) | _requant(op, out), _arrays(op))
+        case MaxPool():
+            return Call(_window(op), {})
+        case Pad():
+            return Call({"pads": op.window.pads, "pad_value": op.pad_value}, {})
+        case AvgPool():
+            single = {"bias": op.bias, "multiplier": op.requant.multiplier[0]}
+            return Call(_window(op) | single | _sums(op, intervals) | _requant(op, out), {})
+        case Add():
+            factors = dict(zip(("factor_a", "factor_b"), op.factors, strict=True))
+            return Call(factors | {"bias": op.bias} | _requant(op, out), {})
+        case Rescale():
+            return Call({"bias": op.bias, "multiplier": op.requant.multiplier[0]} | _requant(op, out), {})
+        case ArgMax():
+            return Call({"type": element_type(out)}, {})
+    raise TypeError(f"{op.name}: no ONNX form of {op.kind}")
+
+
+def element_type(type_: TensorType) -> int:
+    """ONNX type of the elements of a tensor: the narrowest of uint8, int8, uint16 and int16 that holds them."""
+    return int(helper.np_dtype_to_tensor_dtype(type_.dtype))
+
+
+def narrowest(array: NDArray[Any]) -> NDArray[Any]:
+    """The same integers in the narrowest type, a signed one where there are two."""
+    low, high = int(array.min()), int(array.max())
+    types = (np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64)
+    return array.astype(next(t for t in types if np.iinfo(t).min <= low and high <= np.iinfo(t).max))
+
+
+def _window(op: Conv | Depthwise | AvgPool | MaxPool) -> Attributes:
+    window = op.window
+    return {
+        "kernel": window.kernel, "strides": window.stride, "dilations": window.dilation, "pads": window.pads,
+        "pad_value": op.pad_value,
+    }  # fmt: skip
+
+
+def _sums(op: Requantised, intervals: tuple[Interval, ...]) -> Attributes:
+    """The element type in which no partial sum overflows, whatever its order (rule L3)."""
+    fits = op.partial_sum(*intervals) <= INT32_EXACT
+    return {"accumulator": int(TensorProto.INT32 if fits else TensorProto.INT64)}
+
+
+def _requant(op: Requantised, out: TensorType) -> Attributes:
+    requant = op.requant
+    return {
+        "shift": requant.shift, "rounding": int(requant.rounding), "zero_point": requant.zero_point,
+        "qmin": requant.qmin, "qmax": requant.qmax, "type": element_type(out),
+    }  # fmt: skip
+
+
+def _arrays(op: Linear) -> dict[str, NDArray[Any]]:
+    multiplier = np.array(op.requant.multiplier, np.int64)
+    return {"weight": op.weight, "bias": op.bias, "multiplier": multiplier}
