@@ -30,13 +30,9 @@ def stimulus(program: Program, count: int) -> dict[str, IntArray]:
 
 
 def vector_files(plan: Plan, inputs: dict[str, IntArray], inner: bool) -> Iterator[tuple[str, list[str]]]:
-    """File name and words of each stream, one sample after the other; inner streams on request.
-
-    Expected words go on for one sample that is never sent.
-    """
+    """File name and words of each stream, one sample after the other; inner streams on request."""
     program = plan.program
-    one_more = {name: np.concatenate([x, x[:1]]) for name, x in inputs.items()}
-    values = simulate_fast(program, one_more, keep_all=inner) | inputs
+    values = simulate_fast(program, inputs, keep_all=inner) | inputs
     for edge in plan.inputs:
         yield f"{edge.port.tensor}.mem", stream_words(values[edge.port.tensor], edge.lanes, edge.bits)
     for edge in plan.outputs:
