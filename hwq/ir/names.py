@@ -41,7 +41,7 @@ using virtual void volatile wchar_t while xor xor_eq
 """
 
 _FILES = "aux con nul prn " + " ".join(f"{device}{n}" for device in ("com", "lpt") for n in range(10))
-_HWQ = "clk rst frame_error"
+_HWQ = "array clk frame_error op rst value"
 
 RESERVED = frozenset(f"{_VERILOG} {_CPP} {_FILES} {_HWQ}".split())
 """Words that no tensor may be called, whatever their case."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import random
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -113,22 +115,34 @@ def _array(array: np.ndarray, pickled: bool = False) -> bytes:
     return out.getvalue()
 
 
-WEIGHT = "ops.0.weight.npy"
+def _samples(members: Members) -> np.ndarray:
+    return np.lib.format.read_array(io.BytesIO(members[SAMPLES])).astype(np.int64)
+
+
+WEIGHT, SAMPLES = "ops.0.weight.npy", "samples.a.npy"
 DAMAGE: dict[str, tuple[Callable[[Members], object], str]] = {
     "version": (_changed(lambda t: t.update(hwq=1)), "format version 1, expected 2"),
     "no version": (_changed(lambda t: t.pop("hwq")), "format version None, expected 2"),
     "digest": (_changed(lambda t: t.update(digest="0" * 64)), "does not match its digest"),
-    "no digest": (_changed(lambda t: t.pop("digest")), "not a readable program"),
+    "no digest": (_changed(lambda t: t.pop("digest")), "program.json lacks 'digest'"),
+    "no samples": (_changed(lambda t: t.pop("samples")), "program.json lacks 'samples'"),
+    "a digest that is none": (_changed(lambda t: t.update(digest=[1])), "does not match its digest"),
     "another weight": (lambda m: m.update({WEIGHT: _array(np.zeros((5, 3, 3, 3), np.int8))}), "digest"),
     "another attribute": (_changed(lambda t: t["ops"][0].update(pad_value=1)), "does not match its digest"),
     "weight shape": (lambda m: m.update({WEIGHT: _array(np.zeros((5, 3), np.int8))}), "weight has shape"),
-    "no array": (lambda m: m.pop(WEIGHT), "not a readable program"),
+    "no array": (lambda m: m.pop(WEIGHT), "lacks 'ops.0.weight.npy', which program.json names"),
+    "another array": (lambda m: m.update({"y.npy": _array(np.zeros(3, np.int8))}), "holds 'y.npy', which is no part"),
+    "a note": (lambda m: m.update({"../note.txt": b"mine"}), "holds '../note.txt', which is no part of it"),
     "no text": (lambda m: m.pop("program.json"), "not a readable program"),
     "pickled array": (lambda m: m.update({WEIGHT: _array(np.array([{}], object), True)}), "not a readable program"),
     "float array": (lambda m: m.update({WEIGHT: _array(np.full((5, 3, 3, 3), np.nan))}), "expected integers"),
     "no array at all": (lambda m: m.update({WEIGHT: b"not numpy"}), "not a readable program"),
     "huge array": (
         lambda m: m.update({WEIGHT: _array(np.zeros(1, np.int8)).replace(b"(1,)", b"(9999999999999,)")[:128]}),
+        "not a readable program",
+    ),
+    "a header that is no text": (
+        lambda m: m.update({WEIGHT: b"\x93NUMPY\x01\x00\x76\x00" + b"(" * 118}),
         "not a readable program",
     ),
     "no JSON": (lambda m: m.update({"program.json": b"{"}), "not a readable program"),
@@ -153,6 +167,23 @@ DAMAGE: dict[str, tuple[Callable[[Members], object], str]] = {
     "illegal name": (_changed(lambda t: t.update(name="../../x")), "is no legal name"),
     "no inputs": (_changed(lambda t: t["ops"][0].update(inputs=[])), "."),
     "huge type": (_changed(lambda t: t["input_types"]["a"].update(bits=4000)), "."),
+    "bits as text": (_changed(lambda t: t["input_types"]["a"].update(bits="8")), "a.bits is '8', expected int"),
+    "bits as a float": (_changed(lambda t: t["input_types"]["a"].update(bits=8.0)), "a.bits is 8.0, expected int"),
+    "bits as a truth": (_changed(lambda t: t["input_types"]["a"].update(bits=True)), "a.bits is True, expected int"),
+    "NaN scale": (_changed(lambda t: t["formats"]["y"].update(scale=float("nan"))), "y.scale is nan, expected float"),
+    "no format": (_changed(lambda t: t["formats"].pop("y")), "y: has no format"),
+    "type of a port": (_changed(lambda t: t["inputs"][0].update(dtype="U9")), "its type is U9, expected one of numb"),
+    "type for another": (_changed(lambda t: t["formats"].update(y=t["input_types"]["a"])), "formats is "),
+    "huge shift": (_changed(lambda t: t["ops"][0]["requant"].update(shift=10**10)), "0.requant.shift is 100.*bounds"),
+    "huge padding": (_changed(lambda t: t["ops"][0]["window"].update(pads=[10**9] * 4)), "window.pads is .*bounds"),
+    "samples of another shape": (lambda m: m.update({SAMPLES: _array(np.zeros((2, 3), np.int8))}), "samples.a: not"),
+    "samples out of range": (
+        lambda m: m.update({SAMPLES: _array(_samples(m) + 999)}),
+        "samples.a: not samples of type",
+    ),
+    "notes": (_changed(lambda t: t.update(info=[1])), "info is "),
+    "options": (_changed(lambda t: t.update(info={"options": 3})), "info.options is 3, expected an object"),
+    "figures": (_changed(lambda t: t.update(info={"sqnr_db": {"y": "9"}})), "info.sqnr_db: holds something else"),
     "huge shape": (_changed(lambda t: t["input_types"]["a"].update(shape=[5, 10**12, 3])), "."),
 }
 
@@ -193,6 +224,88 @@ def test_zip_bomb_is_refused_by_its_header(file: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(zipfile.ZipFile, "read", lambda *_: pytest.fail("a member was unpacked"))
     with pytest.raises(BadInput, match=r"member '.*' unpacks to \d+ bytes, too large"):
         serial.load(file)
+
+
+def test_members_of_one_name(file: Path) -> None:
+    with zipfile.ZipFile(file, "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):
+        archive.writestr(WEIGHT, _array(np.zeros((5, 3, 3, 3), np.int8)))
+    with pytest.raises(BadInput, match=r"holds 'ops\.0\.weight\.npy' more than once"):
+        serial.load(file)
+
+
+def test_another_way_to_pack(file: Path) -> None:
+    members = _members(file)
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_LZMA) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    with pytest.raises(BadInput, match="packed in a way that hwq does not use"):
+        serial.load(file)
+
+
+def test_arrays_that_would_fill_the_memory(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serial, "MAX_ELEMENTS", 100)
+    with pytest.raises(BadInput, match="its arrays have more than 100 elements"):
+        serial.load(file)
+
+
+def test_messages_name_the_file_and_what_to_do(file: Path) -> None:
+    for damage, _ in DAMAGE.values():
+        serial.save(PROGRAM, file)
+        members = _members(file)
+        damage(members)
+        _write(file, members)
+        with pytest.raises(BadInput) as caught:
+            serial.load(file)
+        first, *rest = str(caught.value).splitlines()
+        assert first.startswith(f"{file}: ") and "Quantise the model again" in first
+        assert all(line.startswith(("  ", f"{file}: ")) for line in rest)
+
+
+WILD: tuple[Any, ...] = (
+    None, True, 0, 1, -1, 3, 62, 64, 4000, 10**10, 2**63, -(10**30), 1.5, float("nan"), float("inf"), 1e308, "", "x",
+    "../x", "\0", [], {}, [1], [[1]], [-1, -1, -1, -1], {"array": "ops.0.weight"}, {"array": 1}, {"value": "Format"},
+    {"op": "conv"},
+)  # fmt: skip
+
+
+def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(place for key, inner in items for place in _places(inner, (*path, key)))]
+
+
+def test_forged_programs_are_refused_or_can_be_used(tmp_path: Path) -> None:
+    """Any value in any place, and a digest that fits it: never another exception."""
+    rng, used = random.Random(1), 0
+    programs = [next(iter(cases.values())) for cases in CASES.values()]
+    for number in range(400):
+        path = tmp_path / "net.hwq"
+        serial.save(programs[number % len(programs)], path)
+        members = _members(path)
+        text = json.loads(members["program.json"])
+        *way, last = rng.choice([place for place in _places(text) if place and place[0] not in ("hwq", "digest")])
+        inner = text
+        for key in way:
+            inner = inner[key]
+        inner[last] = rng.choice(WILD)
+        arrays = {
+            name[:-4]: np.lib.format.read_array(io.BytesIO(data)) for name, data in members.items() if "npy" in name
+        }
+        with contextlib.suppress(Exception):
+            fields = {
+                key: decode(text[key], arrays) for key in ("name", "inputs", "outputs", "ops", "input_types", "formats")
+            }
+            text["digest"] = serial.digest(Program(**fields))
+        members["program.json"] = json.dumps(text).encode()
+        _write(path, members)
+        try:
+            program = serial.load(path)
+        except BadInput as error:
+            assert str(error).startswith(f"{path}: ")
+            continue
+        used += 1
+        simulate_plain(program, program.samples)
+        assert dump(program)
+    assert 4 <= used <= 100
 
 
 @pytest.mark.parametrize("path", ["missing.hwq", "."])
