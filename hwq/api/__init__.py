@@ -1,11 +1,18 @@
 """The Python interface: one function for each command of `hwq`, with the same name."""
 
 from hwq.api.building import build, default_simulator, doctor, generate, report, verify
+from hwq.api.comparing import diff
+from hwq.api.exporting import export
+from hwq.api.loading import load_program
 from hwq.api.quantising import analyze, explore, quantize, weight_only
 from hwq.api.simulating import inspect, simulate
+from hwq.api.streaming import simulate_files, simulate_stream
+from hwq.api.vectors import vectors
 from hwq.hw.target import Target
+from hwq.sim import Simulator, exactness
 
 __all__ = [
-    "Target", "analyze", "build", "default_simulator", "doctor", "explore", "generate", "inspect", "quantize", "report",
-    "simulate", "verify", "weight_only",
+    "Simulator", "Target", "analyze", "build", "default_simulator", "diff", "doctor", "exactness", "explore", "export",
+    "generate", "inspect", "load_program", "quantize", "report", "simulate", "simulate_files", "simulate_stream",
+    "vectors", "verify", "weight_only",
 ]  # fmt: skip

@@ -13,6 +13,7 @@ from hwq.frontend.data import Data, load_arrays
 from hwq.hw.plan import Plan, make_plan
 from hwq.hw.target import Target
 from hwq.ir.program import Program, quantise_inputs
+from hwq.ir.storage import check_writable
 from hwq.quant import Progress, QuantConfig, silent
 from hwq.report.summary import Summary, summarise
 from hwq.verify import check
@@ -62,6 +63,7 @@ def verify(
     seed: int = 1,
     data: Data | None = None,
     progress: Progress = silent,
+    record: str | Path | None = None,
 ) -> list[Verification]:
     """Compare the RTL of a build with the simulator; one result for each simulator.
 
@@ -73,14 +75,21 @@ def verify(
         Samples to use instead of those that the build carries.
     progress
         Is told each step.
+    record
+        File for what passed on every stream, for `diff`; with one simulator only.
     """
     chosen = _simulators(sim)
+    kept = None if record is None else Path(record)
+    if kept is not None:
+        if len(chosen) > 1:
+            raise BadInput(f"--record {kept} --sim {sim}: expected one simulator. Record each into a file of its own.")
+        check_writable(kept)
     inputs = None
     if data is not None:
         program = check.open_build(Path(folder)).plan.program
         arrays = load_arrays(data, [(port.name, port.dtype, port.index.shape) for port in program.inputs])
         inputs = quantise_inputs(program, arrays)
-    return [check.verify(Path(folder), one, samples, stall, trace, seed, inputs, progress) for one in chosen]
+    return [check.verify(Path(folder), one, samples, stall, trace, seed, inputs, progress, kept) for one in chosen]
 
 
 def _simulators(sim: str) -> tuple[str, ...]:

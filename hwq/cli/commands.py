@@ -11,14 +11,16 @@ from typing import Annotated, Any
 import typer
 
 from hwq import api
+from hwq.api.loading import load_program
 from hwq.cli.budget_options import BudgetOptions
 from hwq.cli.options import CheckOptions, SimulatorName, SizeOptions, command
 from hwq.cli.session import Session
 from hwq.ir import serial
 from hwq.ir.program import Program
-from hwq.ir.storage import check_writable, save_arrays, write_atomically
+from hwq.ir.storage import check_writable, write_atomically
 from hwq.quant.config_file import write_options
 from hwq.report import terminal
+from hwq.report.exactness import exactness_table
 from hwq.report.summary import summarise
 from hwq.verify.check import SIMULATORS, Verification
 from hwq.verify.simulate import usable
@@ -35,7 +37,9 @@ app = typer.Typer(
 )
 
 Model = Annotated[Path, typer.Argument(metavar="MODEL.onnx", help="The trained network.", show_default=False)]
-Net = Annotated[Path, typer.Argument(metavar="NET.hwq", help="What `hwq quantize` wrote.", show_default=False)]
+Net = Annotated[
+    Path, typer.Argument(metavar="NET.hwq", help="What `hwq quantize` or `hwq export` wrote.", show_default=False)
+]
 Build = Annotated[Path, typer.Argument(metavar="DIR", help="What `hwq generate` wrote.", show_default=False)]
 Calib = Annotated[
     Path,
@@ -97,7 +101,7 @@ def quantize(
     value = {
         "output": output, "program": program.name, "digest": serial.digest(program), "options": config.describe(),
         "operations": len(program.ops), "calibration_samples": program.info["calibration_samples"],
-        "inputs": _ports(program, program.inputs), "outputs": _ports(program, program.outputs),
+        "inputs": describe_ports(program, program.inputs), "outputs": describe_ports(program, program.outputs),
         "sqnr_db": program.info["sqnr_db"], "seconds": time.monotonic() - started,
     }  # fmt: skip
     noise = ", ".join(f"{name} {'exact' if db is None else f'{db:.1f} dB'}" for name, db in ends.items())
@@ -109,47 +113,12 @@ def quantize(
     )
 
 
-@app.command(epilog="Example: hwq simulate net.hwq test.npz -o out.npz")
-@command
-def simulate(
-    session: Session,
-    net: Net,
-    data: Annotated[Path, typer.Argument(metavar="DATA.npz", help="Inputs, batch first.", show_default=False)],
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="OUT.npz", help="File to write.", show_default=False)
-    ],
-    plain: Annotated[
-        bool, typer.Option("--plain", help="Use the plain simulator: slow, and the definition of the fast one.")
-    ] = False,
-) -> None:
-    """Compute what the hardware will compute, bit by bit.
-
-    OUT.npz holds for each output NAME the real values NAME and the integers NAME.int, and for each input NAME the
-    quantised input NAME.int.
-    """
-    check_writable(output)
-    started = time.monotonic()
-    session.progress("Reading the program")
-    program = serial.load(net)
-    session.progress("Simulating")
-    arrays = api.simulate(program, data, plain)
-    session.progress("Writing")
-    save_arrays(output, arrays)
-    count = len(next(iter(arrays.values())))
-    value = {
-        "output": output, "samples": count, "arrays": {name: list(x.shape) for name, x in arrays.items()},
-        "inputs": _ports(program, program.inputs), "outputs": _ports(program, program.outputs),
-        "seconds": time.monotonic() - started,
-    }  # fmt: skip
-    session.result(value, f"{output}: {count} samples, arrays {', '.join(arrays)}")
-
-
 @app.command(epilog="Example: hwq generate net.hwq -o build/ --multipliers 256")
 @command
 def generate(session: Session, net: Net, output: BuildFolder, size: SizeOptions) -> None:
     """Write RTL, memories, testbench, vectors and scripts."""
     session.progress("Reading the program")
-    plan = api.generate(serial.load(net), output, size.target(), size.frames, session.progress)
+    plan = api.generate(load_program(net), output, size.target(), size.frames, session.progress)
     summary = summarise(plan)
     session.result(
         {"output": output, **asdict(summary)},
@@ -174,10 +143,14 @@ def verify(
         Path | None,
         typer.Option(metavar="DATA.npz", help="Samples to use instead of those in the build.", show_default=False),
     ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(metavar="DUMP.npz", help="Keep what passed on every stream, for `hwq diff`.", show_default=False),
+    ] = None,
 ) -> int:
     """Compare the RTL of a build with the simulator, bit for bit."""
-    runs = api.verify(folder, sim.value, check.samples, check.stall, trace, seed, data, session.progress)
-    session.result(_verification(runs), *terminal.verification_lines(runs))
+    runs = api.verify(folder, sim.value, check.samples, check.stall, trace, seed, data, session.progress, record)
+    session.result({**_verification(runs), "recording": record}, *terminal.verification_lines(runs))
     return 0 if all(run.passed for run in runs) else 1
 
 
@@ -199,11 +172,22 @@ def report(
 @command
 def inspect(
     session: Session,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="An ONNX model or a NET.hwq.", show_default=False)],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="An ONNX model, a NET.hwq or a golden model.", show_default=False)
+    ],
+    exactness: Annotated[
+        bool, typer.Option("--exactness", help="Of a program, show what proves that each layer is simulated exactly.")
+    ] = False,
 ) -> None:
     """Print an ONNX model as hwq reads it, or every reason why it is refused; or the text of a program."""
+    if exactness:
+        program = api.load_program(file)
+        proofs = api.exactness(program)
+        value = {"file": file, "kind": "exactness", "layers": {name: asdict(proof) for name, proof in proofs.items()}}
+        session.result(value, exactness_table(program, proofs))
+        return
     text = api.inspect(file)
-    kind = "program" if file.suffix == ".hwq" else "graph"
+    kind = "program" if text.startswith("program ") else "graph"
     session.result({"file": file, "kind": kind, "text": text}, text.rstrip("\n"))
 
 
@@ -250,7 +234,7 @@ def build(
     return 0 if value["passed"] else 1
 
 
-def _ports(program: Program, ports: Sequence[Any]) -> list[dict[str, Any]]:
+def describe_ports(program: Program, ports: Sequence[Any]) -> list[dict[str, Any]]:
     """Inputs or outputs as plain values: name, shape without batch, integer type, and what the integers mean."""
     return [
         {

@@ -16,6 +16,7 @@ from hwq.cli.session import Session
 from hwq.errors import BadInput
 from hwq.ir.storage import check_writable, write_atomically
 from hwq.report import pareto
+from hwq.report.figure import require_plot
 
 _SWEEP = "Sweep"
 MAX_POINTS = 200
@@ -51,7 +52,7 @@ def explore(
     """Show exactness against cost for bits chosen by layer, and for one width throughout."""
     config, averages = options.quant_config(), _sweep(first, last, step)
     if plot:
-        pareto.require_plot()
+        require_plot("--no-plot")
     files = [output / f"pareto.{kind}" for kind in ("json", *(("svg", "png") if plot else ()))]
     _make_folder(output)
     for file in files:

@@ -38,6 +38,16 @@ def halves(count: int) -> NDArray[np.int64]:
     return found
 
 
+def in_form(
+    x: Floats, factors: NDArray[np.float64] | None, offsets: NDArray[np.float64] | None, clip: bool = True
+) -> Floats:
+    """`x` (..., channels) lowered by `offsets`, and with `clip` cut off at zero then, and times `factors`."""
+    if offsets is not None:
+        x = x - offsets.astype(np.float32)
+        x = np.maximum(x, np.float32(0.0)) if clip else x
+    return x if factors is None else x * factors.astype(np.float32)
+
+
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """A float graph with calibration samples, (n, channels, height, width) for each input tensor.
@@ -114,10 +124,7 @@ class Calibration:
 
     def _formed(self, name: str, x: Floats) -> Floats:
         tensor = name.removesuffix(":pre")
-        if tensor in self.offsets:
-            x = x - self.offsets[tensor].astype(np.float32)
-            x = np.maximum(x, np.float32(0.0)) if name == tensor else x
-        return x * self.factors[tensor].astype(np.float32) if tensor in self.factors else x
+        return in_form(x, self.factors.get(tensor), self.offsets.get(tensor), clip=name == tensor)
 
     def _fetch(self, name: str) -> None:
         order = [f"{layer.name}:pre" for layer in self.graph.layers if isinstance(layer, fg.Conv | fg.Dense)]

@@ -16,6 +16,8 @@ from hwq.ir.program import Program
 from hwq.quant.calibration import Calibration
 from hwq.quant.config import Head, QuantConfig, RangeMethod
 from hwq.quant.errors import layer_errors
+from hwq.quant.forms import KEY as FORMS
+from hwq.quant.forms import describe_forms
 from hwq.quant.mixed import within_budget
 from hwq.quant.observers import Survey, observe
 from hwq.quant.pipeline import Draft, draft, guarded
@@ -68,11 +70,12 @@ def quantize(
         "source": {layer.name: layer.source for layer in graph.layers},
         "calibration_samples": len(next(iter(samples.values()))),
     }  # fmt: skip
-    program = for_host(program, found.data)
+    program, kept = for_host(program, found.data), {}
     if config.slim:
         progress("Slimming", None)
         program, saved = slim(program)
-        info["slimmed"] = saved.describe()
+        info["slimmed"], kept = saved.describe(), saved.channels
+    info[FORMS] = describe_forms(found.data, program, kept)
     return replace(program, samples=_stimulus(program, samples), info=info)
 
 

@@ -50,13 +50,17 @@ def slim(program: Program) -> tuple[Program, Saved]:
         Verified.  Inner tensors keep their names, formats and pixels, and lose channels; accumulators are as wide as
         rule L3 says.
     Saved
-        Channels, multiplications and ROM bits of each layer before and after.
+        Channels, multiplications and ROM bits of each layer before and after, and which channels were kept.
     """
     slimmer, shapes = program, None
+    channels = {name: np.arange(type_.channels) for name, type_ in program.types.items()}
     while shapes != (now := _shapes(slimmer)):
         shapes = now
-        slimmer = _refit(slimmer, _cut_kernels(_cut_channels(slimmer)).ops)
-    return slimmer.verify(), Saved(sizes(program), sizes(slimmer))
+        cut, kept = _cut_channels(slimmer)
+        channels |= {name: channels[name][left] for name, left in kept.items()}
+        slimmer = _refit(slimmer, _cut_kernels(cut).ops)
+    fewer = {name: left for name, left in channels.items() if len(left) < program.types[name].channels}
+    return slimmer.verify(), Saved(sizes(program), sizes(slimmer), fewer)
 
 
 def check_equal(before: Program, after: Program, inputs: Mapping[str, IntArray]) -> None:
@@ -109,8 +113,8 @@ def _cut_kernels(program: Program) -> Program:
     )
 
 
-def _cut_channels(program: Program) -> Program:
-    """One round over all groups of tensors, each with what is known of the program as it is."""
+def _cut_channels(program: Program) -> tuple[Program, dict[str, IntArray]]:
+    """One round over all groups of tensors, each with what is known of the program as it is; and what stays of them."""
     known = facts(program)
     kept: dict[str, IntArray] = {}
     ops = {op.name: op for op in program.ops}
@@ -119,13 +123,10 @@ def _cut_channels(program: Program) -> Program:
         decision = _decide(program, readers, known)
         ops.update(decision.readers)
         kept.update(dict.fromkeys(tensors, decision.channels))
-    return replace_ops(
-        program,
-        [
-            _with_channels(op, kept[op.name]) if isinstance(op, Linear) and op.name in kept else op
-            for op in ops.values()
-        ],
-    )
+    fewer = [
+        _with_channels(op, kept[op.name]) if isinstance(op, Linear) and op.name in kept else op for op in ops.values()
+    ]
+    return replace_ops(program, fewer), kept
 
 
 def _groups(program: Program) -> list[set[str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from hwq.arith import IntArray
 from hwq.ir.program import Program
 from hwq.ops import Linear
 
@@ -27,10 +28,14 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """Layers with weights (conv, depthwise, dense) by name, before and after."""
+    """Layers with weights (conv, depthwise, dense) by name, before and after; tensors with fewer channels, and which.
+
+    `channels` are numbers of channels before, in the order that they have after.
+    """
 
     before: dict[str, Size]
     after: dict[str, Size]
+    channels: dict[str, IntArray]
 
     def total(self) -> tuple[Size, Size]:
         """Sums over all layers, before and after."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
 from dataclasses import asdict
-from importlib.util import find_spec
 from typing import Any
 
 from rich import box
@@ -13,9 +11,9 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from hwq.errors import ToolMissing
 from hwq.quant.config import Cost
 from hwq.quant.explore import Front, Point
+from hwq.report.figure import figure_bytes, require_plot
 from hwq.report.terminal import short_number
 
 DIGITS = "0123456789abcdefg"
@@ -25,18 +23,6 @@ LEGEND = """\
 SQNR: signal to quantisation noise of the outputs, on calibration data.
 bits by layer: one digit a layer, in network order{more}.
 * on the front: no other point is more exact and no more expensive."""
-
-
-def require_plot() -> None:
-    """Refuse when there is nothing to plot with.
-
-    Raises
-    ------
-    ToolMissing
-        Says what to install.
-    """
-    if find_spec("matplotlib") is None:
-        raise ToolMissing("matplotlib: not installed, expected for the plot. Run pip install matplotlib, or --no-plot.")
 
 
 def table(front: Front) -> list[RenderableType]:
@@ -83,17 +69,8 @@ def plot(front: Front, kind: str) -> bytes:
     ToolMissing
         When matplotlib is not installed.
     """
-    require_plot()
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-
-    with rc_context({"svg.hashsalt": "hwq", "svg.fonttype": "none"}):
-        figure = Figure(figsize=(7.5, 5.0), layout="constrained")
-        axes = figure.add_subplot()
-        _draw(axes, front)
-        file = io.BytesIO()
-        figure.savefig(file, format=kind, dpi=150, metadata={"Date" if kind == "svg" else "Software": None})
-    return file.getvalue()
+    require_plot("--no-plot")
+    return figure_bytes(lambda figure: _draw(figure.add_subplot(), front), (7.5, 5.0), kind)
 
 
 def _draw(axes: Any, front: Front) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from hwq.hw.folding_file import parse_folding
 from hwq.hw.plan import Plan, make_plan
 from hwq.ir import serial
 from hwq.quant import Progress, silent
+from hwq.verify.record import save_recording
 from hwq.verify.rtl_run import BUILDERS, Outcome, compile_testbench, simulate_build
 from hwq.verify.simulate import Simulation
 
@@ -90,6 +92,7 @@ def verify(
     seed: int = 1,
     inputs: dict[str, IntArray] | None = None,
     progress: Progress = silent,
+    record: Path | None = None,
 ) -> Verification:
     """Compare the RTL in `folder` with the simulator, bit for bit.
 
@@ -107,6 +110,9 @@ def verify(
         Other samples: input tensor to integers (samples, height, width, channels).
     progress
         Is told each step.
+    record
+        File for what passed on every stream (see `hwq.verify.record`), also when the simulation ends early; implies
+        `trace`.
 
     Returns
     -------
@@ -123,10 +129,12 @@ def verify(
     plan = build.plan
     chosen = stimulus(plan.program, samples) if inputs is None else {k: x[:samples] for k, x in inputs.items()}
     count = len(next(iter(chosen.values())))
+    trace = trace or record is not None
     progress(f"Compiling for {simulator}", None)
     simulation = compile_testbench(folder, build.manifest["top"], simulator, trace)
     progress(f"Simulating {count} samples on {simulator}", None)
-    checked = simulate_build(simulation, folder, plan, chosen, stall, seed, trace)
+    keep = partial(save_recording, record, plan=plan, inputs=chosen, simulator=simulator) if record else None
+    checked = simulate_build(simulation, folder, plan, chosen, stall, seed, trace, keep)
     pace = checked if stall == 0.0 and count >= PACE_FRAMES else _pace(simulation, build, chosen, seed, trace, progress)
     cycles = pace.cycles_per_frame if pace else None
     useful = mac_count(plan.program) / (cycles * plan.multipliers) if cycles and plan.multipliers else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,6 +58,7 @@ def simulate_build(
     stall: float,
     seed: int,
     trace: bool,
+    keep: Callable[[Path], None] | None = None,
 ) -> Outcome:
     """Drive the samples `inputs` through the compiled testbench and compare every beat.
 
@@ -68,6 +70,9 @@ def simulate_build(
         Input tensor to integers (samples, height, width, channels); expectations come from the simulator.
     stall
         Probability that either side stalls at a clock edge, 0 to 0.99.
+    keep
+        Is called with the folder that holds all beats that are compared, one text file for each stream, also when the
+        simulation ended early.
     """
     frames = len(next(iter(inputs.values())))
     percent = round(stall * 100)
@@ -78,7 +83,14 @@ def simulate_build(
         for name, words in vector_files(plan, inputs, inner=trace):
             (work / "vectors" / name).write_text("\n".join(words) + "\n", "ascii")
         plusargs = [f"+frames={frames}", f"+stall_in={percent}", f"+stall_out={percent}", f"+seed={seed}"]
-        output, seconds = simulation.run(plusargs, cwd=work)
+        if keep is None:
+            output, seconds = simulation.run(plusargs, cwd=work)
+        else:
+            (work / "record").mkdir()
+            try:
+                output, seconds = simulation.run([*plusargs, "+record"], cwd=work)
+            finally:
+                keep(work / "record")
     return _parse(plan, output, frames, seconds)
 
 

@@ -6,7 +6,8 @@ module hwq_tb_sink #(
     parameter int W = 8,
     parameter int BEATS = 1,
     parameter FILE = "",
-    parameter NAME = "m_axis"
+    parameter NAME = "m_axis",
+    parameter RECORD = "record.txt"
 ) (
     input  wire         clk,
     input  wire         rst,
@@ -26,7 +27,7 @@ module hwq_tb_sink #(
   logic [W-1:0] data_q;
   wire [31:0] beats, mismatches;
 
-  hwq_tb_check #(.W(W), .FILE(FILE), .NAME(NAME)) u_check (
+  hwq_tb_check #(.W(W), .FILE(FILE), .NAME(NAME), .RECORD(RECORD)) u_check (
       .clk(clk), .rst(rst), .tvalid(tvalid), .tready(tready), .tdata(tdata), .beats(beats), .mismatches(mismatches)
   );
   hwq_tb_stall u_stall (.clk(clk), .rst(rst), .percent(stall), .seed(~seed), .stalled(stalled));

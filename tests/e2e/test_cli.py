@@ -10,10 +10,10 @@ import pytest
 from e2e_models import CHANNELS, SIZE, normal, save_calib
 from e2e_run import DIGITS, done, run_hwq
 
+from hwq.cli import ORDER as COMMANDS
 from hwq.ir import serial
 from hwq.ops import Linear
 
-COMMANDS = ("quantize", "simulate", "generate", "verify", "report", "inspect", "doctor", "build", "analyze", "explore")
 VERIFY_KEYS = {
     "simulator", "samples", "mismatches", "cycles_per_frame", "cycles_formula", "multipliers", "utilisation",
     "passed", "runs",

@@ -16,6 +16,7 @@ import pytest
 from e2e_run import done, listing, refused, run_hwq
 
 from hwq import api
+from hwq.api import building, quantising, simulating
 from hwq.ir import storage
 from hwq.verify import tools
 
@@ -50,8 +51,8 @@ def folder_command(request: pytest.FixtureRequest, tiny_files: tuple[Path, Path]
 @pytest.fixture
 def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fail when the long part of a command begins: its output is to be checked before."""
-    for name in ("quantize_graph", "simulate_fast", "make_plan"):
-        monkeypatch.setattr(api, name, _raise(AssertionError("the work began")))
+    for module, name in ((quantising, "quantize_graph"), (simulating, "Simulator"), (building, "make_plan")):
+        monkeypatch.setattr(module, name, _raise(AssertionError("the work began")))
 
 
 @pytest.mark.usefixtures("no_work")

@@ -191,8 +191,9 @@ def test_float64_rounding_at_its_bound(rounding: Rounding, bits: int, shift: int
     low, high = int_range(bits, True)
     scale = min(65_535, (1 << shift) // (1 << 20) | 1)
     op = Dense(
-        name="y", inputs=("a",), weight=np.array([[[[1]]], [[[-1]]], [[[3]]]]), bias=np.array([1, 0, -1]), weight_bits=3,
-        requant=Requant((scale, 65_533, 3), shift, rounding, 0, low, high), acc_bits=30, bits=bits, signed=True,
+        name="y", inputs=("a",), weight=np.array([1, -1, 3]).reshape(3, 1, 1, 1), bias=np.array([1, 0, -1]),
+        requant=Requant((scale, 65_533, 3), shift, rounding, 0, low, high), weight_bits=3, acc_bits=30, bits=bits,
+        signed=True,
     )  # fmt: skip
     p = unverified([op], {"a": tensor(1, 1, 1, bits=16)})
     proof = exactness(p)["y"]

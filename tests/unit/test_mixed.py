@@ -30,7 +30,7 @@ from hwq.quant.errors import decibel
 from hwq.quant.explore import EXACT_DB, Front, Point, _ratio, explore
 from hwq.quant.quantize import quantised, survey
 from hwq.quant.widths import PROBES, Table, _groups, measure_table, with_bits
-from hwq.report import pareto
+from hwq.report import figure, pareto
 
 DIGITS = Path(__file__).resolve().parents[2] / "examples" / "digits"
 PLAIN = QuantConfig(slim=False)
@@ -311,7 +311,7 @@ def test_the_command_refuses_a_sweep(words: tuple[str, ...], tmp_path: Path) -> 
 def test_without_matplotlib(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(pareto, "find_spec", lambda name: None if name == "matplotlib" else util.find_spec(name))
+    monkeypatch.setattr(figure, "find_spec", lambda name: None if name == "matplotlib" else util.find_spec(name))
     assert command(tmp_path) == 3
     assert "pip install matplotlib, or --no-plot" in capsys.readouterr().err
     assert command(tmp_path, "--effort", "fast", "--no-plot", "--to", "3") == 0
