@@ -24,8 +24,10 @@ from hwq.frontend.graph import (
     Layer,
     MaxPool,
     Pad,
+    Pads,
     Shape,
 )
+from hwq.ir.window import Window
 
 OPSET = 17
 IR_VERSION = 8
@@ -96,35 +98,29 @@ class _Writer:
             case Activation():
                 self._clip(layer.inputs[0], layer.name, layer.clip)
             case MaxPool():
-                self._node(
-                    "MaxPool",
-                    layer.inputs,
-                    layer.name,
-                    kernel_shape=layer.kernel,
-                    strides=layer.stride,
-                    dilations=layer.dilation,
-                    pads=layer.pads,
-                )
+                self._pool("MaxPool", layer, -math.inf, dilations=layer.dilation)
             case AvgPool():
-                self._node(
-                    "AveragePool",
-                    layer.inputs,
-                    layer.name,
-                    kernel_shape=layer.kernel,
-                    strides=layer.stride,
-                    pads=layer.pads,
-                    count_include_pad=1,
-                )
+                self._pool("AveragePool", layer, 0.0, count_include_pad=1)
             case Pad():
-                top, left, bottom, right = layer.pads
-                pads = self._integers(f"{layer.name}:pads", [0, 0, top, left, 0, 0, bottom, right])
-                value = self._constant(f"{layer.name}:value", layer.value)
-                self._node("Pad", [layer.inputs[0], pads, value], layer.name)
+                self._pad(layer.inputs[0], layer.pads, layer.value, layer.name)
             case ArgMax():
                 self._node("ArgMax", layer.inputs, f"{layer.name}:index", axis=1, keepdims=1)
                 self._node("Cast", [f"{layer.name}:index"], layer.name, to=TensorProto.FLOAT)
             case _:
                 raise TypeError(f"{layer.name}: no ONNX form of {type(layer).__name__}")
+
+    def _pool(self, op: str, layer: MaxPool | AvgPool, border: float, **attributes: Any) -> None:
+        """A pool; a border that onnxruntime's pools do not take is a node of its own."""
+        source, pads = layer.inputs[0], layer.pads
+        if Window(layer.kernel, pads=pads).wide_border:
+            self._pad(source, pads, border, f"{layer.name}:bordered")
+            source, pads = f"{layer.name}:bordered", (0, 0, 0, 0)
+        self._node(op, [source], layer.name, kernel_shape=layer.kernel, strides=layer.stride, pads=pads, **attributes)
+
+    def _pad(self, source: str, pads: Pads, border: float, output: str) -> None:
+        top, left, bottom, right = pads
+        sizes = self._integers(f"{output}:pads", [0, 0, top, left, 0, 0, bottom, right])
+        self._node("Pad", [source, sizes, self._constant(f"{output}:value", border)], output)
 
     def _clipped(self, layer: Linear, clip: Clip, write: Callable[[Linear, str], None]) -> None:
         """A linear layer and, where it clips, the clip as a node of its own."""

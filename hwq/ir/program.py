@@ -122,6 +122,8 @@ class Program:
         """
         refusals = []
         types = self.types
+        if not (self.inputs and self.outputs and self.ops):
+            refusals.append(f"{self.name}: expected at least one input, operation and output each")
         for op in self.ops:
             ins = self.input_intervals(op)
             accumulator = op.accumulator(*ins)

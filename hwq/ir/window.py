@@ -37,8 +37,15 @@ class Window:
         """Rows and columns from the first tap to the last."""
         return (self.kernel[0] - 1) * self.dilation[0] + 1, (self.kernel[1] - 1) * self.dilation[1] + 1
 
+    @property
+    def wide_border(self) -> bool:
+        """Whether a border is as wide as the kernel, which pools of onnxruntime do not take."""
+        return any(pad >= size for pad, size in zip(self.pads, 2 * self.kernel, strict=True))
+
     def output(self, height: int, width: int) -> Pair:
-        """Rows and columns of the output for an input of `height` by `width`."""
+        """Rows and columns of the output for an input of `height` by `width`; ValueError where this is no window."""
+        if min(*self.kernel, *self.stride, *self.dilation) < 1 or min(self.pads) < 0:
+            raise ValueError(f"{self!r}: expected kernel, stride and dilation of 1 or more, and no negative pads")
         top, left, bottom, right = self.pads
         rows = (height + top + bottom - self.span[0]) // self.stride[0] + 1
         columns = (width + left + right - self.span[1]) // self.stride[1] + 1

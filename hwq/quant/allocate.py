@@ -12,7 +12,6 @@ from math import gcd
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import Bounds, LinearConstraint, milp
 
 SCALE = 1e3
 """What the optimal noise is in the units in which it is solved: far above the absolute tolerances of the solver."""
@@ -79,6 +78,8 @@ def _flat(layers: Layers) -> list[Choice]:
 
 def _solve(layers: Layers, price: Sequence[float], load: Sequence[float], limit: float) -> list[Choice]:
     """Minimise the sum of `price` with one choice a layer and the sum of `load` within `limit`."""
+    from scipy.optimize import Bounds, LinearConstraint, milp  # takes as long to load as all else of a command
+
     choices = _flat(layers)
     if not choices:
         return []

@@ -65,5 +65,16 @@ def tensor_format(
         zero_point = is_input or (config.zero_points is ZeroPoints.PORTS and graph.shares_format_with_output(name))
     last = graph.is_output(name) and not graph.consumers(name) and not is_input
     bits = config.output_bits if last and config.output_bits else chosen.act_bits
-    form, signed = activation_format(seen[name], chosen, bits, pow2, zero_point)
+    form, signed = activation_format(_farthest(graph, name, seen), chosen, bits, pow2, zero_point)
     return TensorFormat(form, bits, signed)
+
+
+def _farthest(graph: fg.FloatGraph, name: str, seen: dict[str, Observation]) -> Observation:
+    """What was seen of the tensor, or of one behind it that has its format, where a border reaches farther."""
+    found = seen[name]
+    for layer in graph.consumers(name):
+        if keeps_format(layer):
+            behind = _farthest(graph, layer.name, seen)
+            if behind.low < found.low or behind.high > found.high:
+                found = behind
+    return found

@@ -13,6 +13,10 @@ from hwq.sim.exactness import Exactness, Kernel
 
 BLOCK = 16
 """Images carry a multiple of this many channels: the widest block of onnxruntime's blocked layout."""
+MOST_WEIGHTS = 1 << 28
+"""Most weights in a graph: 1 GiB of float32, half of what a file of ONNX holds."""
+MOST_ADDED = 1 << 24
+"""Most weights that a graph may hold of one operation beyond those of the program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +51,9 @@ def offsets(program: Program) -> dict[str, int]:
 
 
 def _border(program: Program, tensor: str, otherwise: int) -> int:
+    low, high = program.types[tensor].range
     for op in program.consumers(tensor):
-        if isinstance(op, Conv | Depthwise | AvgPool) and any(op.window.pads):
+        if isinstance(op, Conv | Depthwise | AvgPool) and any(op.window.pads) and low <= op.pad_value <= high:
             return op.pad_value
     return otherwise
 
@@ -66,6 +71,23 @@ def exponents(ops: Iterable[Op], proofs: dict[str, Exactness]) -> dict[str, int]
                 if name in makers and name not in found:
                     found[name] = factor.bit_length() - 1 - op.requant.shift if factor & (factor - 1) == 0 else 0
     return found
+
+
+def graph_weights(op: Op, channels: int) -> int:
+    """Weights of `op` in the graph, those of channels that fill blocks with them; it reads `channels` channels."""
+    match op:
+        case Conv():
+            return op.window.taps * filled(op.channels) * filled(channels)
+        case Dense():
+            return op.weight.size // channels * filled(channels)
+        case Depthwise() | AvgPool():
+            return op.window.taps * filled(channels)
+    return 0
+
+
+def filled(channels: int) -> int:
+    """`channels`, up to the end of the last block."""
+    return -(-channels // BLOCK) * BLOCK
 
 
 def keeps_carrier(op: Op) -> bool:

@@ -120,6 +120,11 @@ def prove(op: Op, offsets: tuple[int, ...], intervals: tuple[Interval, ...]) -> 
     product = most * max(op.requant.multiplier) + ((1 + abs(lowest)) << op.requant.shift)
     if (most <= FLOAT32_EXACT or isinstance(op, Add)) and product <= FLOAT64_EXACT:
         return Exactness(Kernel.FLOAT64, product, FLOAT64_EXACT)
+    return in_integers(op, intervals)
+
+
+def in_integers(op: Op, intervals: tuple[Interval, ...]) -> Exactness:
+    """The proof of every operation: `Program.verify` admits no larger intermediate."""
     return Exactness(Kernel.NUMPY, op.magnitude(*intervals), 1 << 62)
 
 

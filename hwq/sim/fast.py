@@ -17,8 +17,9 @@ from hwq.arith import IntArray
 from hwq.errors import BadInput
 from hwq.ir.op import Op
 from hwq.ir.program import Program
-from hwq.sim.carrier import offsets
-from hwq.sim.exactness import Exactness, Kernel, prove
+from hwq.ops import Linear
+from hwq.sim.carrier import MOST_ADDED, MOST_WEIGHTS, graph_weights, offsets
+from hwq.sim.exactness import Exactness, Kernel, in_integers, prove
 from hwq.sim.segment import GraphSegment, NumpySegment, Segment
 
 Integers = NDArray[Any]
@@ -52,7 +53,7 @@ class Simulator:
     def __init__(self, program: Program, keep_all: bool = False, threads: int | None = None) -> None:
         self.program = program
         self.exactness = exactness(program)
-        self._threads = threads or os.cpu_count() or 1
+        self._threads = max(1, threads or os.cpu_count() or 1)
         names = [*program.input_types, *(op.name for op in program.ops)] if keep_all else program.output_tensors()
         self._kept = list(dict.fromkeys(names))
         self._segments = _segments(program, self.exactness, set(self._kept))
@@ -71,7 +72,8 @@ class Simulator:
         Returns
         -------
         dict
-            Tensor name to integers (batch, height, width, channels), each in `TensorType.dtype`.
+            Tensor name to integers (batch, height, width, channels), each in `TensorType.dtype`; an input that is
+            kept may be the array that was given.
 
         Raises
         ------
@@ -137,10 +139,17 @@ def simulate_fast(
 
 def exactness(program: Program) -> dict[str, Exactness]:
     """For each operation the first kernel of the fast simulator that is proved exact, and the proof."""
-    held = offsets(program)
-    return {
-        op.name: prove(op, tuple(held[name] for name in op.inputs), program.input_intervals(op)) for op in program.ops
-    }
+    held, found, left = offsets(program), {}, MOST_WEIGHTS
+    for op in program.ops:
+        intervals = program.input_intervals(op)
+        weights = graph_weights(op, program.types[op.inputs[0]].channels)
+        own = op.weight.size if isinstance(op, Linear) else 0
+        if weights > left or weights - own > MOST_ADDED:
+            found[op.name] = in_integers(op, intervals)
+        else:
+            found[op.name] = prove(op, tuple(held[name] for name in op.inputs), intervals)
+            left -= weights
+    return found
 
 
 def _segments(program: Program, proofs: dict[str, Exactness], kept: set[str]) -> list[Segment]:

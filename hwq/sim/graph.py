@@ -17,6 +17,9 @@ IR_VERSION = 8
 _DISABLED = ["Pad_Fusion"]
 """It folds a Pad into a pool whose kernel is smaller, which onnxruntime then refuses to run."""
 
+_SETTINGS = {"session.disable_quant_qdq": "1", "mlas.enable_gemm_fastmath_arm64_bfloat16": "0"}
+"""Nothing is computed in int8 or bfloat16: fused kernels for int8 saturate sums in int16 on some processors."""
+
 
 class Graph:
     """Nodes in order; tensors get names of their own unless one is asked for."""
@@ -42,11 +45,7 @@ class Graph:
         return self.constant(np.full((1, 1) if flat else (1, 1, 1, 1), value), dtype)
 
     def session(self, inputs: Mapping[str, TensorType], outputs: Mapping[str, TensorType]) -> ort.InferenceSession:
-        """The graph ready to run on one thread; tensors are (batch, height, width, channels) in `TensorType.dtype`.
-
-        Pairs of QuantizeLinear and DequantizeLinear stay as they are: fused into kernels for int8 they would saturate
-        sums in int16 on some processors.
-        """
+        """The graph ready to run on one thread; tensors are (batch, height, width, channels) in `TensorType.dtype`."""
         entering, leaving = (
             [helper.make_tensor_value_info(name, element(t.dtype), ["n", *t.shape]) for name, t in side.items()]
             for side in (inputs, outputs)
@@ -56,7 +55,8 @@ class Graph:
         options = ort.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        options.add_session_config_entry("session.disable_quant_qdq", "1")
+        for entry, value in _SETTINGS.items():
+            options.add_session_config_entry(entry, value)
         return ort.InferenceSession(
             model.SerializeToString(), options, providers=["CPUExecutionProvider"], disabled_optimizers=_DISABLED
         )

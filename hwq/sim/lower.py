@@ -16,7 +16,7 @@ from hwq.ir.program import Program
 from hwq.ir.window import Window
 from hwq.ops import Add, ArgMax, AvgPool, Conv, Dense, Depthwise, MaxPool, Pad
 from hwq.ops.requantised import Requantised
-from hwq.sim.carrier import BLOCK, Carrier, exponents, offsets
+from hwq.sim.carrier import Carrier, exponents, filled, offsets
 from hwq.sim.exactness import Exactness, Kernel, Sums, sums
 from hwq.sim.graph import Graph, element
 from hwq.sim.round import Rounder, Target
@@ -103,15 +103,15 @@ class Lowering:
         x = self._image(op.inputs[0])
         weight, window = _kernel(op, x.channels)
         grouped = not isinstance(op, Conv)
-        channels = x.channels if grouped else -(-len(weight) // BLOCK) * BLOCK
+        channels = x.channels if grouped else filled(len(weight))
         target = self._target(op, channels, flat=False)
         value = x.value
         border = getattr(op, "pad_value", x.offset)
         if any(window.pads) and border != x.offset:
             value, window = self._pad(x, window, border), replace(window, pads=(0, 0, 0, 0))
         scale, bias = self._rounder.folded(target, self._sums(op).bias, x.exponent)
-        filled = _fill(self._exchanged(weight), 0, channels) * scale.reshape(-1, 1, 1, 1)
-        inputs = [value, self.graph.constant(filled), self.graph.constant(bias)]
+        scaled = _fill(self._exchanged(weight), 0, channels) * scale.reshape(-1, 1, 1, 1)
+        inputs = [value, self.graph.constant(scaled), self.graph.constant(bias)]
         acc = self.graph.node("Conv", inputs, group=channels if grouped else 1, **self._slides(window))
         return self._rounder.finish(target, acc)
 
@@ -137,11 +137,12 @@ class Lowering:
         return self._rounder.finish_sum(target, (a, b), op.factors, int(self._sums(op).bias[0]))
 
     def _kept(self, op: MaxPool | Pad) -> Carrier:
-        x = self._image(op.inputs[0])
-        if isinstance(op, Pad):
-            value = self._pad(x, op.window, op.pad_value)
-        else:
-            value = self.graph.node("MaxPool", [x.value], **self._slides(op.window))
+        x, window = self._image(op.inputs[0]), op.window
+        value = x.value
+        if isinstance(op, Pad) or window.wide_border:
+            value, window = self._pad(x, window, op.pad_value), replace(window, pads=(0, 0, 0, 0))
+        if isinstance(op, MaxPool):
+            value = self.graph.node("MaxPool", [value], **self._slides(window))
         return Carrier(value, x.offset, x.exponent, x.channels, False)
 
     def _argmax(self, op: ArgMax) -> Carrier:

@@ -42,8 +42,8 @@ class Target:
 
     @property
     def rounds(self) -> bool:
-        """Whether sums may have a fraction."""
-        return any(exponent < 0 for _, exponent in grains(self.requant))
+        """Whether sums may have a fraction, or are no multiples of one together with `move`."""
+        return any(exponent < 0 or (exponent > 0 and self.move) for _, exponent in grains(self.requant))
 
     @property
     def top(self) -> int:

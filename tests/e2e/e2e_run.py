@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,3 +69,8 @@ def refused(code: int, *words: object) -> str:
 def listing(folder: Path) -> list[str]:
     """Everything in a folder, hidden files too."""
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def heed_interrupts() -> None:
+    """For the start of a process: a shell lets what it runs in the background ignore interrupts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import numpy as np
 import pytest
 from e2e_models import CHANNELS, SIZE
-from e2e_run import done, listing, refused, run_hwq
+from e2e_run import done, heed_interrupts, listing, refused, run_hwq
 
 from hwq.api import streaming
 from hwq.api.result_folder import JOURNAL
@@ -196,7 +196,9 @@ def test_a_run_that_is_ended_goes_on(
     words = small_parts("simulate", tiny_net, folder, "-o", out, "--json")
     found = 0
     for least in (10, 70):
-        with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(
+            words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts
+        ) as process:
             while found < least:
                 assert process.poll() is None
                 time.sleep(0.002)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-from e2e_run import done, listing, refused, run_hwq
+from e2e_run import done, heed_interrupts, listing, refused, run_hwq
 
 from hwq import api
 from hwq.api import building, quantising, simulating
@@ -231,7 +231,9 @@ def test_ends_that_are_nobodys_fault(
 def test_signals_leave_nothing_behind(number: signal.Signals, code: int, tiny_build: Path, tmp_path: Path) -> None:
     env = {**os.environ, "TMPDIR": str(tmp_path)}
     words = [*HWQ, "verify", tiny_build, "--sim", "icarus", "-n", "100000", "-v"]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, text=True) as process:
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, text=True, preexec_fn=heed_interrupts
+    ) as process:
         assert process.stderr is not None
         while "Simulating" not in process.stderr.readline():
             assert process.poll() is None

@@ -99,6 +99,12 @@ CASES: dict[str, tuple[list[onnx.NodeProto], tuple[int, ...], dict[str, Any], in
         17,
     ),
     "max_pool_dilated": (one("MaxPool", kernel_shape=[2, 2], dilations=[3, 2]), IMAGE, {}, 17),
+    "max_pool_border_as_wide_as_the_kernel": (
+        one("MaxPool", kernel_shape=[2, 2], strides=[3, 3], dilations=[3, 3], ceil_mode=1),
+        (3, 8, 8),
+        {},
+        17,
+    ),
     "max_pool_same": (
         one("MaxPool", kernel_shape=[3, 3], strides=[2, 2], auto_pad="SAME_UPPER"),
         IMAGE,

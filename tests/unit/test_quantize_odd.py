@@ -138,3 +138,20 @@ def test_a_tensor_added_to_itself() -> None:
     shapes: dict[str, fg.Shape] = {**dict.fromkeys(("c", "twice", "thrice"), (3, 6, 6)), "out": (2, 1, 1)}
     program = quantize(fn.graph((2, 6, 6), layers, shapes), fn.data(), QuantConfig(search=True))
     assert program.info["sqnr_db"]["out"] > 30
+
+
+@pytest.mark.parametrize("value", [-0.4, 0.3, 9.0])
+def test_a_border_beyond_what_it_surrounds(value: float) -> None:
+    """Pad keeps the format of its input, which must hold the border: here below, within and above a ReLU's values."""
+    layers = [
+        fn.conv("c", "in", (4, 2, 3, 3), pads=fn.BORDER, clip=fn.RELU),
+        fg.Pad(name="p", inputs=("c",), pads=(1, 0, 0, 1), value=value),
+        fn.conv("out", "p", (3, 4, 3, 3)),
+    ]
+    graph = fn.graph((2, 6, 6), layers, {"c": (4, 6, 6), "p": (4, 7, 7), "out": (3, 5, 5)})
+    config = QuantConfig(act_bits=12, weight_bits=12, equalise=False)
+    program = quantize(graph, fn.data((2, 6, 6), 20), config)
+    pad = next(op for op in program.ops if op.name == "p")
+    held = program.formats["p"].dequantise(np.array(pad.pad_value))
+    assert abs(float(held) - value) <= program.formats["p"].scale
+    assert program.info["sqnr_db"]["out"] > 45

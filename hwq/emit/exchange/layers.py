@@ -70,15 +70,9 @@ def _windowed(window: Window) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _own_border(window: Window) -> bool:
-    """Whether a pooling node may write the border: its padding must be smaller than its kernel."""
-    top, left, bottom, right = window.pads
-    return max(top, bottom) < window.kernel[0] and max(left, right) < window.kernel[1]
-
-
 def _maxpool(writer: Writer, op: Op) -> None:
     assert isinstance(op, MaxPool)
-    x, window = writer.padded(op, writer.image(op.inputs[0]), op.window, op.pad_value, _own_border(op.window))
+    x, window = writer.padded(op, writer.image(op.inputs[0]), op.window, op.pad_value, not op.window.wide_border)
     made = writer.graph.add("MaxPool", op.name, "real", (x,), **_windowed(window))
     writer.values[op.name] = Value(made, False)
 
@@ -88,7 +82,7 @@ def _avgpool(writer: Writer, op: Op) -> None:
     assert isinstance(op, AvgPool)
     source, graph = op.inputs[0], writer.graph
     form = pointwise.form(writer, op, op.window.taps, op.window.reach(writer.program.intervals[source], op.pad_value))
-    own = op.pad_value == writer.zero(source) and op.window.dilation == (1, 1) and _own_border(op.window)
+    own = op.pad_value == writer.zero(source) and op.window.dilation == (1, 1) and not op.window.wide_border
     x, window = writer.padded(op, writer.image(source), op.window, op.pad_value, own)
     if op.window == Window(writer.type(source).shape[:2], window.stride):
         made = graph.add("GlobalAveragePool", op.name, "mean", (x,))
