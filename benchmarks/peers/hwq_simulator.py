@@ -20,16 +20,16 @@ def open_model(job: Job) -> tuple[Prepare, Run]:
     program = serial.load(job.model)
     simulator = Simulator(program, threads=job.threads)
     entry, port = program.inputs[0], program.outputs[0]
-    form, narrow = program.formats[port.tensor], program.types[entry.tensor].dtype
+    form = program.formats[port.tensor]
 
     def integers(x: Batch) -> dict[str, Batch]:
-        return {name: value.astype(narrow) for name, value in quantise_inputs(program, {entry.name: x}).items()}
+        return quantise_inputs(program, {entry.name: x}, narrow=True)
 
     def run(inputs: dict[str, Any]) -> Batch:
         return simulator(inputs)[port.tensor]
 
     def run_floats(x: Batch) -> Batch:
-        return form.dequantise(port.from_tensor(simulator(quantise_inputs(program, {entry.name: x}))[port.tensor]))
+        return form.dequantise(port.from_tensor(simulator.from_reals({entry.name: x})[port.tensor]))
 
     return (integers, run) if job.setting == "integers" else (lambda x: x, run_floats)
 

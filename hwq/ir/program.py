@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -189,19 +189,23 @@ class Program:
         return tuple(port.tensor for port in self.outputs)
 
 
-def quantise_inputs(program: Program, arrays: dict[str, NDArray[Any]]) -> dict[str, IntArray]:
-    """Integers of the inputs: tensor name to int64 (batch, height, width, channels); rule T2.
+def quantise_inputs(
+    program: Program, arrays: Mapping[str, NDArray[Any]], narrow: bool = False
+) -> dict[str, NDArray[Any]]:
+    """Integers of the inputs: tensor name to integers (batch, height, width, channels); rule T2.
 
     Parameters
     ----------
     arrays
         Input name of the model to real values (batch, ONNX shape).
+    narrow
+        Return them in `TensorType.dtype`, else in int64.
     """
-    out = {}
+    out: dict[str, NDArray[Any]] = {}
     for port in program.inputs:
         type_, form = program.types[port.tensor], program.formats[port.tensor]
         real = np.asarray(arrays[port.name])
-        integers = np.empty(real.shape, np.int64)
+        integers = np.empty(real.shape, type_.dtype if narrow else np.int64)
         step = max(1, BLOCK // max(1, port.index.size))
         for start in range(0, len(real), step):
             part = slice(start, start + step)

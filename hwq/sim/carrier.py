@@ -32,6 +32,8 @@ class Carrier:
     exponent: int
     channels: int
     flat: bool
+    integers: str = ""
+    """The tensor of the graph that has the integers themselves, where one is made on the way."""
 
 
 def offsets(program: Program) -> dict[str, int]:

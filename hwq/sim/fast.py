@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from itertools import groupby
 from typing import Any
@@ -16,9 +15,10 @@ from threadpoolctl import threadpool_limits
 from hwq.arith import IntArray
 from hwq.errors import BadInput
 from hwq.ir.op import Op
-from hwq.ir.program import Program
+from hwq.ir.program import Program, quantise_inputs
 from hwq.ops import Linear
 from hwq.sim.carrier import MOST_ADDED, MOST_WEIGHTS, graph_weights, offsets
+from hwq.sim.chunks import Chunks, Tensors
 from hwq.sim.exactness import Exactness, Kernel, in_integers, prove
 from hwq.sim.segment import GraphSegment, NumpySegment, Segment
 
@@ -28,8 +28,6 @@ CHUNK_BYTES = 1 << 20
 """The largest tensor of a chunk of the batch in float32: chunks stay in the cache, and memory is bounded."""
 MAX_CHUNK = 8192
 """Most samples in a chunk."""
-ALONE = 8
-"""Batches up to this part of a chunk are over before other threads would have begun."""
 
 
 class Simulator:
@@ -53,15 +51,15 @@ class Simulator:
     def __init__(self, program: Program, keep_all: bool = False, threads: int | None = None) -> None:
         self.program = program
         self.exactness = exactness(program)
-        self._threads = max(1, threads or os.cpu_count() or 1)
         names = [*program.input_types, *(op.name for op in program.ops)] if keep_all else program.output_tensors()
         self._kept = list(dict.fromkeys(names))
         self._segments = _segments(program, self.exactness, set(self._kept))
         self._in_numpy = any(isinstance(segment, NumpySegment) for segment in self._segments)
         largest = max(4 * type_.pixels * type_.channels for type_ in program.types.values())
-        self._chunk = min(MAX_CHUNK, max(1, CHUNK_BYTES // largest))
+        size = min(MAX_CHUNK, max(1, CHUNK_BYTES // largest))
+        self._chunks = Chunks(size, max(1, threads or os.cpu_count() or 1))
 
-    def __call__(self, inputs: Mapping[str, Integers]) -> dict[str, Integers]:
+    def __call__(self, inputs: Mapping[str, Integers]) -> Tensors:
         """Compute all samples.
 
         Parameters
@@ -81,31 +79,36 @@ class Simulator:
             When an input is missing, of another shape or type, or holds what its type does not.
         """
         given = {name: self._checked(name, inputs) for name in self.program.input_types}
-        counts = {len(x) for x in given.values()}
-        if len(counts) > 1:
-            found = {name: len(x) for name, x in given.items()}
-            raise BadInput(f"numbers of samples differ ({found}), expected the same for every input.")
-        count = counts.pop()
-        workers = 1 if count <= self._chunk // ALONE else self._threads
-        rounds = max(1, -(-count // (self._chunk * workers)))
-        size = max(1, -(-count // (rounds * workers)))
-        if size >= count:
-            return self._computed(given)
-        types = self.program.types
-        results = {name: np.empty((count, *types[name].shape), types[name].dtype) for name in self._kept}
+        count = _samples(given)
+        return self._run(count, self._kept, lambda part: self._computed({name: x[part] for name, x in given.items()}))
 
-        def run(start: int) -> None:
-            part = slice(start, start + size)
-            for name, value in self._computed({name: x[part] for name, x in given.items()}).items():
-                results[name][part] = value
+    def from_reals(self, arrays: Mapping[str, NDArray[Any]]) -> Tensors:
+        """Quantise real inputs (rule T2), and compute.
 
-        blas = threadpool_limits(limits=1, user_api="blas") if self._in_numpy else nullcontext()
-        with blas, ThreadPoolExecutor(workers) as pool:
-            for _ in pool.map(run, range(0, count, size)):
-                pass  # an error in a thread is raised here
-        return results
+        Parameters
+        ----------
+        arrays
+            Input name of the model to finite real values (batch, ONNX shape), as `quantise_inputs` takes them.
 
-    def _computed(self, values: dict[str, Integers]) -> dict[str, Integers]:
+        Returns
+        -------
+        dict
+            As a call returns, and with the integers of the inputs.
+        """
+        given = {port.name: np.asarray(arrays[port.name]) for port in self.program.inputs}
+
+        def compute(part: slice) -> Tensors:
+            integers = quantise_inputs(self.program, {name: x[part] for name, x in given.items()}, narrow=True)
+            return dict(integers) | self._computed(integers)
+
+        return self._run(_samples(given), [*self.program.input_types, *self._kept], compute)
+
+    def _run(self, count: int, names: Iterable[str], compute: Callable[[slice], Tensors]) -> Tensors:
+        types = {name: self.program.types[name] for name in names}
+        with threadpool_limits(limits=1, user_api="blas") if self._in_numpy else nullcontext():
+            return self._chunks.run(count, types, compute)
+
+    def _computed(self, values: Tensors) -> Tensors:
         """The tensors that are kept, of one chunk."""
         for segment in self._segments:
             segment.run(values)
@@ -135,6 +138,14 @@ def simulate_fast(
     """
     results = Simulator(program, keep_all, threads)(inputs)
     return {name: value.astype(np.int64) for name, value in results.items()}
+
+
+def _samples(given: Tensors) -> int:
+    """The number of samples of all inputs."""
+    counts = {name: len(x) for name, x in given.items()}
+    if len(set(counts.values())) > 1:
+        raise BadInput(f"numbers of samples differ ({counts}), expected the same for every input.")
+    return next(iter(counts.values()))
 
 
 def exactness(program: Program) -> dict[str, Exactness]:

@@ -64,6 +64,9 @@ class Lowering:
     def leave(self, tensor: str) -> None:
         """Give the integers of `tensor` (batch, height, width, channels) as an output of the graph."""
         held, type_ = self._carriers[tensor], self.program.types[tensor]
+        if held.integers:
+            self._reshape(held.integers, [0, *type_.shape], tensor)
+            return
         value = held.value
         if held.exponent:
             value = self.graph.node("Mul", [value, self.graph.scalar(2.0**-held.exponent, held.flat)])

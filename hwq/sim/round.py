@@ -118,9 +118,10 @@ class Rounder:
             wide = self.graph.node("Cast", [sums], to=TensorProto.DOUBLE)
             factor = target.filled(np.array(target.requant.multiplier)) * 2.0**-target.requant.shift
             shape = (1, -1) if target.flat else (1, -1, 1, 1)
-            value = self._wide(
-                target, self.graph.node("Mul", [wide, self.graph.constant(factor.reshape(shape), np.float64)])
-            )
+            product = self.graph.node("Mul", [wide, self.graph.constant(factor.reshape(shape), np.float64)])
+            value = self._wide(target, product)
+        elif target.rounds and target.flat and target.fills_byte:
+            return self._byte(target, sums)
         elif not target.rounds:
             value = self._clip(sums, *target.bounds)
         else:
@@ -163,17 +164,19 @@ class Rounder:
             return self.graph.node("Relu", [value])
         return self._clip(value, *target.bounds)
 
+    def _byte(self, target: Target, sums: str) -> Carrier:
+        """A pair of nodes that onnxruntime is fast at; the first of them clamps as it should."""
+        dtype = np.int8 if target.signed else np.uint8
+        one, zero, offset = (
+            self.graph.constant(value, kind)
+            for value, kind in ((1, np.float32), (target.requant.zero_point, dtype), (target.offset, dtype))
+        )
+        integers = self.graph.node("QuantizeLinear", [sums, one, zero])
+        value = self.graph.node("DequantizeLinear", [integers, one, offset])
+        return Carrier(value, target.offset, target.exponent, target.channels, True, integers)
+
     def _flat(self, target: Target, sums: str) -> str:
-        """A pair of nodes that onnxruntime is fast at where it clamps as it should, else one step after the other."""
-        if target.fills_byte:
-            dtype = np.int8 if target.signed else np.uint8
-            one, zero, offset = (
-                self.graph.constant(value, kind)
-                for value, kind in ((1, np.float32), (target.requant.zero_point, dtype), (target.offset, dtype))
-            )
-            return self.graph.node(
-                "DequantizeLinear", [self.graph.node("QuantizeLinear", [sums, one, zero]), one, offset]
-            )
+        """One step after the other."""
         value = self.graph.node("Round", [self._clip(sums, target.bottom, target.top)])
         return self.graph.node("Add", [value, self.graph.scalar(target.move, True)]) if target.move else value
 

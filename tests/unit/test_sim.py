@@ -87,7 +87,7 @@ def test_beyond_every_float_type(bias: int) -> None:
 def test_chunks_and_threads(batch: int, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     p = CASES["conv"]["same-half_up"]
     monkeypatch.setattr(fast, "CHUNK_BYTES", 800)
-    assert Simulator(p)._chunk == 1
+    assert Simulator(p)._chunks._size == 1
     x = {"a": np.random.default_rng(1).integers(-128, 128, (batch, 5, 6, 3))}
     got = simulate_fast(p, x, keep_all=True, threads=threads)
     want = simulate_plain(p, x, keep_all=True)
