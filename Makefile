@@ -37,7 +37,7 @@ golden: setup ## write the golden files again; look at the difference before you
 	HWQ_GOLDEN=write $(PYTEST) tests/golden
 
 bench: setup ## measure accuracy, cycles and times of the demo network; DEEP=1: of all networks
-	$(BIN)/python benchmarks/simulator.py $(if $(filter 1,$(DEEP)),--deep)
+	$(BIN)/python benchmarks/simulator.py $(if $(filter 1,$(DEEP)),--deep --peers)
 	$(BIN)/python benchmarks/run.py $(if $(filter 1,$(DEEP)),--deep --no-cache)
 	$(BIN)/python benchmarks/accuracy.py --tools hwq $(if $(filter 1,$(DEEP)),,--models digits)
 

@@ -264,11 +264,16 @@ NOTE = (
 )
 
 
+def _ratio(value: float) -> str:
+    """Three digits at least, and no exponent."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def cells(row: Row) -> list[str]:
     """The texts of `COLUMNS`."""
     if row.failure:
         return [row.network, str(row.batch), "", "", row.peer, row.failure, *[""] * 6]
-    ratios = [f"{ours / row.theirs:.3g}" for ours in (row.integers, row.floats)]
+    ratios = [_ratio(ours / row.theirs) for ours in (row.integers, row.floats)]
     target = row.target + {True: " met", False: " missed", None: ""}[row.met]
     sizes = ["" if found is None else f"{found[0]:.0f} (+{found[1]:.0f})" for found in (row.memory, row.their_memory)]
     same = "" if row.same is None else f"{row.same:.1f}"
