@@ -31,12 +31,15 @@ class Lowering:
     ----------
     program
         The program.
+    ops
+        Those of its operations that the graph will hold.
     proofs
-        Of each operation the kernel that is exact, none of them `Kernel.NUMPY`.
+        Of each operation the kernel that is exact, none of these `Kernel.NUMPY`.
     """
 
-    def __init__(self, program: Program, proofs: dict[str, Exactness]) -> None:
+    def __init__(self, program: Program, ops: Sequence[Op], proofs: dict[str, Exactness]) -> None:
         self.program, self.proofs = program, proofs
+        self._read = {name for op in ops for name in op.inputs}
         self.graph = Graph()
         self._rounder = Rounder(self.graph)
         self._offsets = offsets(program)
@@ -155,8 +158,10 @@ class Lowering:
 
     def _target(self, op: Requantised, channels: int, flat: bool) -> Target:
         exponent = 0 if flat else self._exponents.get(op.name, 0)
-        wide = self.proofs[op.name].kernel is Kernel.FLOAT64
-        return Target(op.requant, op.bits, op.signed, self._offsets[op.name], exponent, channels, flat, wide)
+        return Target(
+            op.requant, op.bits, op.signed, self._offsets[op.name], exponent, channels, flat,
+            wide=self.proofs[op.name].kernel is Kernel.FLOAT64, read=op.name in self._read,
+        )  # fmt: skip
 
     def _sums(self, op: Requantised) -> Sums:
         moved = tuple(self._offsets[name] for name in op.inputs)

@@ -28,7 +28,8 @@ Floats = NDArray[np.float64]
 class Target:
     """What an operation that requantises is to deliver, and as which carrier.
 
-    `channels` counts those that fill the last block; with `wide` the product and the rounding take float64.
+    `channels` counts those that fill the last block; with `wide` the product and the rounding take float64; `read` says
+    whether other operations of the graph read it.
     """
 
     requant: Requant
@@ -39,6 +40,7 @@ class Target:
     channels: int
     flat: bool
     wide: bool
+    read: bool
 
     @property
     def rounds(self) -> bool:
@@ -172,7 +174,8 @@ class Rounder:
             for value, kind in ((1, np.float32), (target.requant.zero_point, dtype), (target.offset, dtype))
         )
         integers = self.graph.node("QuantizeLinear", [sums, one, zero])
-        value = self.graph.node("DequantizeLinear", [integers, one, offset])
+        # A node that nothing reads would run nevertheless, and onnxruntime 1.18 overwrites other results with its own.
+        value = self.graph.node("DequantizeLinear", [integers, one, offset]) if target.read else ""
         return Carrier(value, target.offset, target.exponent, target.channels, True, integers)
 
     def _flat(self, target: Target, sums: str) -> str:

@@ -34,7 +34,7 @@ class GraphSegment:
         read = {name for op in program.ops if op.name not in own for name in op.inputs}
         self._inputs = list(dict.fromkeys(name for op in ops for name in op.inputs if name not in own))
         outputs = [op.name for op in ops if op.name in kept | read]
-        lowering = Lowering(program, proofs)
+        lowering = Lowering(program, ops, proofs)
         for name in self._inputs:
             lowering.enter(name)
         for op in ops:
