@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Sequence
-from types import FrameType
 
 import typer
 
+from hwq.cli import interrupts
 from hwq.cli.analyze import analyze
 from hwq.cli.commands import app
 from hwq.cli.diff import diff
@@ -48,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     if argv is None:
-        signal.signal(signal.SIGTERM, _terminate)
+        interrupts.install()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -71,8 +70,3 @@ def _refuse_usage(session: Session, error: Exception) -> None:
     path = context.command_path if context is not None else "hwq"
     message = " ".join(str(error.format_message()).split())  # type: ignore[attr-defined]
     session.refuse(f"{path}: {message.rstrip('.')}. See `{path} --help`.", USAGE)
-
-
-def _terminate(_signum: int, _frame: FrameType | None) -> None:
-    """End as an interrupt would, so that temporary files are removed."""
-    raise SystemExit(143)

@@ -21,6 +21,7 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from hwq.cli import interrupts
 from hwq.errors import HwqError
 
 USAGE = 2
@@ -70,8 +71,10 @@ class Session:
     def progress(self, step: str, share: float | None = None) -> None:
         """Show what is being done and, where known, the share of it that is done (0 to 1).
 
-        On a terminal a bar comes and goes; with `verbose` every step leaves a line.
+        On a terminal a bar comes and goes; with `verbose` every step leaves a line.  A signal that was dropped ends the
+        command here.
         """
+        interrupts.heed()
         if self.verbose and step != self._step:
             self._err.print(f"{time.monotonic() - self._started:8.2f} s  {clean(step)}", soft_wrap=True)
         self._step = step

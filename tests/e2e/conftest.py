@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from e2e_models import save_calib, save_model, tiny
 from e2e_run import DIGITS, done
+from e2e_stream import save_data
 
 
 @pytest.fixture(scope="session")
@@ -42,3 +43,9 @@ def tiny_build(tiny_net: Path) -> Path:
     folder = tiny_net.with_name("build")
     done("generate", tiny_net, "-o", folder, "--frames", 3)
     return folder
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A folder of many samples for the tiny network."""
+    return save_data(tmp_path / "data")

@@ -1,22 +1,14 @@
-"""Mixed precision: what widths cost and do, budgets, floors, and the front with its files."""
+"""Mixed precision: what widths cost and do, budgets and floors."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from dataclasses import replace
-from importlib import util
-from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import float_nets as fn
-import numpy as np
 import pytest
-from rich.console import Console
+from mixed_widths import LINEAR, NET, PLAIN, SAMPLES, front, rom, work
 
-from hwq import api
-from hwq.cli import main
 from hwq.errors import BadInput
 from hwq.frontend import graph as fg
 from hwq.hw.fold import linear_ops, mac_count
@@ -25,57 +17,35 @@ from hwq.ir.program import Program
 from hwq.ir.text import dump
 from hwq.ops import Codebook, PowerSums
 from hwq.quant import quantize, silent
-from hwq.quant.config import Cost, Effort, LayerRule, QuantConfig, WeightKind
+from hwq.quant.config import Cost, LayerRule, QuantConfig, WeightKind
 from hwq.quant.errors import decibel
-from hwq.quant.explore import EXACT_DB, Front, Point, _ratio, explore
+from hwq.quant.explore import _ratio, explore
 from hwq.quant.quantize import quantised, survey
 from hwq.quant.widths import PROBES, Table, _groups, measure_table, with_bits
-from hwq.report import figure, pareto
-
-DIGITS = Path(__file__).resolve().parents[2] / "examples" / "digits"
-PLAIN = QuantConfig(slim=False)
-NET = fn.blocks()
-SAMPLES = fn.data(count=16)
-LINEAR = ["stem", "expand1", "depth1", "project1", "expand2", "depth2", "project2", "out"]
+from hwq.report import pareto
 
 
 def made(**options: Any) -> Program:
     return quantize(NET, SAMPLES, replace(PLAIN, **options))
 
 
-def rom(program: Program) -> int:
-    return sum(op.rom_bits for op in linear_ops(program))
-
-
 def weights(program: Program) -> int:
     return sum(op.weight.size for op in linear_ops(program))
-
-
-def work(program: Program) -> int:
-    return sum(
-        program.types[op.name].pixels * op.macs_per_pixel * program.types[op.inputs[0]].bits * op.weight_bits
-        for op in linear_ops(program)
-    )
 
 
 def measured(config: QuantConfig) -> float:
     return decibel(1.0, quantised(NET, SAMPLES, config, silent).noise) or 0.0
 
 
-def even_db(front: Front) -> dict[int, float]:
+def even_db() -> dict[int, float]:
     """Measured dB of one width for all, by width."""
-    return {point.bits["out"]: point.db for point in front.points if point.even}
+    return {point.bits["out"]: point.db for point in front().points if point.even}
 
 
 @pytest.fixture(scope="module")
 def table() -> Table:
     config = replace(PLAIN, average_bits=8.0)
     return measure_table(*survey(NET, SAMPLES, config, silent), config, silent)
-
-
-@pytest.fixture(scope="module")
-def front() -> Front:
-    return explore(NET, SAMPLES, PLAIN, [2.0, 3.0, 4.5, 6.0, 8.0], True, silent)
 
 
 def test_the_table_counts_what_programs_have(table: Table) -> None:
@@ -88,8 +58,8 @@ def test_the_table_counts_what_programs_have(table: Table) -> None:
     assert table.units(Cost.WORK) == 8 * mac_count(made())
 
 
-def test_predictions_of_small_noise_are_within_6_db(table: Table, front: Front) -> None:
-    small = [point for point in front.points if point.db > 12.0]
+def test_predictions_of_small_noise_are_within_6_db(table: Table) -> None:
+    small = [point for point in front().points if point.db > 12.0]
     assert len(small) > 6
     assert all(abs(point.predicted_db - point.db) < 6.0 for point in small)
     for layer in table.layers[::3]:
@@ -110,8 +80,8 @@ def test_budgets_are_kept_and_used(option: str) -> None:
 
 
 @pytest.mark.parametrize("width", [3, 5])
-def test_mixed_is_never_worse_than_one_width(width: int, front: Front) -> None:
-    assert measured(replace(PLAIN, average_bits=float(width))) >= even_db(front)[width]
+def test_mixed_is_never_worse_than_one_width(width: int) -> None:
+    assert measured(replace(PLAIN, average_bits=float(width))) >= even_db()[width]
 
 
 def test_average_over_work() -> None:
@@ -120,10 +90,10 @@ def test_average_over_work() -> None:
 
 
 @pytest.mark.parametrize("floor", [15.0, 30.0])
-def test_a_floor_is_met_for_no_more_than_one_width_costs(floor: float, front: Front) -> None:
+def test_a_floor_is_met_for_no_more_than_one_width_costs(floor: float) -> None:
     found = quantised(NET, SAMPLES, replace(PLAIN, min_sqnr=floor), silent)
     assert 0.0 < found.noise <= 10.0 ** (-floor / 10.0)
-    meets = min(width for width, db in even_db(front).items() if db >= floor)
+    meets = min(width for width, db in even_db().items() if db >= floor)
     assert rom(found.program) <= meets * weights(found.program)
 
 
@@ -191,128 +161,3 @@ def test_groups_are_consecutive_and_few(table: Table) -> None:
 
 def test_the_same_bytes_each_time() -> None:
     assert serial.digest(made(average_bits=3.7)) == serial.digest(made(average_bits=3.7))
-
-
-def test_the_front_rises_with_its_cost(front: Front) -> None:
-    assert all(a.average <= b.average for a, b in pairwise(front.points))
-    best = [point for point in front.points if point.best]
-    assert all(a.average < b.average and a.db < b.db for a, b in pairwise(best))
-    for point in front.points:
-        beaten = any(other.average <= point.average and other.db > point.db for other in front.points)
-        assert (
-            point.best
-            or beaten
-            or any(other.best and (other.average, other.db) == (point.average, point.db) for other in front.points)
-        )
-    predicted = [point.predicted_db for point in front.points if not point.even]
-    assert predicted == sorted(predicted)
-
-
-def test_points_are_programs(front: Front) -> None:
-    for point in front.points[2:6]:
-        drafted = quantised(NET, SAMPLES, with_bits(PLAIN, point.bits), silent)
-        assert point.measured_db == decibel(1.0, drafted.noise) and point.rom_bits == rom(drafted.program)
-        assert point.work == work(drafted.program)
-    assert [point.bits["out"] for point in front.points if point.even] == list(range(2, 9))
-    assert len({tuple(point.bits.values()) for point in front.points}) == len(front.points)
-
-
-def test_explore_refuses() -> None:
-    with pytest.raises(BadInput, match="rom_bits was given"):
-        explore(NET, SAMPLES, replace(PLAIN, rom_bits=1000), [4.0], False, silent)
-    with pytest.raises(BadInput, match=r"up to 1\.5 bits asked for, but the narrowest weights need 2"):
-        explore(NET, SAMPLES, PLAIN, [1.0, 1.5], False, silent)
-    with pytest.raises(BadInput, match="no averages"):
-        explore(NET, SAMPLES, PLAIN, [], False, silent)
-
-
-def test_points_without_an_error_have_a_finite_ratio() -> None:
-    assert _ratio(0.001) == pytest.approx(30.0) and _ratio(1.0) == 0.0
-    assert _ratio(0.0) == EXACT_DB
-
-
-def numbers(front: Front) -> Iterator[str]:
-    for point in front.points:
-        yield "".join(str(width) for width in point.bits.values())
-        yield f"{point.predicted_db:.1f}"
-        yield f"{point.measured_db:.1f}"
-
-
-@pytest.mark.parametrize("columns", [80, 140])
-def test_the_table_shows_all(front: Front, columns: int) -> None:
-    console = Console(width=columns, record=True)
-    for part in pareto.table(front):
-        console.print(part)
-    text = console.export_text()
-    assert all(number in text for number in numbers(front))
-    assert text.count("*") == 1 + sum(point.best for point in front.points)
-
-
-def test_wide_weights_have_one_character() -> None:
-    point = Point(11.0, {"a": 16, "b": 9, "c": 10}, 99, 99, False, 60.0)
-    console = Console(width=80, record=True)
-    for part in pareto.table(Front("net", Cost.WORK, (point,))):
-        console.print(part)
-    text = console.export_text()
-    assert "g9a" in text and "a: 10" in text
-
-
-def test_files_are_the_same_bytes_each_time(front: Front) -> None:
-    value = json.loads(pareto.json_text(front))
-    assert value == json.loads(json.dumps(pareto.as_json(front)))
-    assert value["points"][0]["bits"] == dict.fromkeys(LINEAR, 2)
-    for kind, start in (("svg", b"<?xml"), ("png", b"\x89PNG")):
-        assert pareto.plot(front, kind) == pareto.plot(front, kind)
-        assert pareto.plot(front, kind).startswith(start)
-    assert b"bits by layer, measured" in pareto.plot(front, "svg")
-    unmeasured = replace(front, points=tuple(replace(point, measured_db=None) for point in front.points))
-    assert b"measured" not in pareto.plot(unmeasured, "svg")
-
-
-def command(folder: Path, *words: str) -> int:
-    model, calib = DIGITS / "model.onnx", folder / "few.npz"
-    with np.load(DIGITS / "calib.npz", allow_pickle=False) as data:
-        np.savez(calib, **{name: x[:16] for name, x in data.items()})
-    return main(["explore", str(model), "--calib", str(calib), "-o", str(folder / "new" / "front"), *words])
-
-
-def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    sweep = ("--effort", "fast", "--from", "3", "--to", "5", "--step", "2", "--cost", "work")
-    assert command(tmp_path, *sweep, "--json") == 0
-    value = json.loads(capsys.readouterr().out)
-    folder = tmp_path / "new" / "front"
-    assert sorted(path.name for path in folder.iterdir()) == ["pareto.json", "pareto.png", "pareto.svg"]
-    assert json.loads((folder / "pareto.json").read_text())["points"] == value["points"]
-    assert value["cost"] == "work" and len(value["points"]) == 9
-    first = {path.name: path.read_bytes() for path in folder.iterdir()}
-    assert command(tmp_path, *sweep) == 0
-    assert "Next: hwq quantize" in capsys.readouterr().out
-    assert first == {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-def test_from_python(tmp_path: Path) -> None:
-    """The same points as by the command."""
-    config = Effort.FAST.config(cost=Cost.WORK)
-    with np.load(DIGITS / "calib.npz", allow_pickle=False) as data:
-        samples = {name: x[:16] for name, x in data.items()}
-    found = api.explore(DIGITS / "model.onnx", samples, [3.0, 5.0], config)
-    sweep = ("--effort", "fast", "--from", "3", "--to", "5", "--step", "2", "--cost", "work")
-    assert command(tmp_path, *sweep, "--no-plot") == 0
-    assert (tmp_path / "new" / "front" / "pareto.json").read_text() == pareto.json_text(found)
-    assert all(point.measured_db is None for point in found.points) and found.cost is Cost.WORK
-
-
-@pytest.mark.parametrize("words", [("--from", "5", "--to", "4"), ("--step", "0.01"), ("--from", "0")])
-def test_the_command_refuses_a_sweep(words: tuple[str, ...], tmp_path: Path) -> None:
-    assert command(tmp_path, *words) == 2
-    assert not (tmp_path / "new").exists()
-
-
-def test_without_matplotlib(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(figure, "find_spec", lambda name: None if name == "matplotlib" else util.find_spec(name))
-    assert command(tmp_path) == 3
-    assert "pip install matplotlib, or --no-plot" in capsys.readouterr().err
-    assert command(tmp_path, "--effort", "fast", "--no-plot", "--to", "3") == 0
-    assert [path.name for path in (tmp_path / "new" / "front").iterdir()] == ["pareto.json"]

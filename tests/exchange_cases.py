@@ -1,0 +1,23 @@
+"""Programs of every operation for QDQ and QONNX files, and how far such a file is from its program."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from cases import CASES
+from float_files import integers
+
+from hwq.emit.exchange import FileFormat, exchange
+from hwq.ir.program import Program
+from hwq.sim import simulate_plain
+
+PROGRAMS = {f"{kind}-{name}": p for kind, cases in CASES.items() for name, p in cases.items()}
+BOTH = pytest.mark.parametrize("file_format", list(FileFormat))
+
+
+def worst(p: Program, file_format: FileFormat, shift_bias: bool = True, optimised: bool = True) -> tuple[int, bool]:
+    """Largest difference of any integer, and whether the file claims that there is none."""
+    file = exchange(p, file_format, shift_bias)
+    got, want = integers(p, file, p.samples, optimised), simulate_plain(p, p.samples, keep_all=True)
+    assert got.keys() == want.keys()
+    return max(int(np.abs(got[name] - want[name]).max()) for name in want), not file.inexact

@@ -1,0 +1,76 @@
+"""No signal is lost, not even one that arrives in a finaliser."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from hwq.cli import interrupts
+from hwq.cli.session import Session
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    hook = sys.unraisablehook
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    sys.unraisablehook = hook
+    interrupts._arrived.clear()
+
+
+class _Ends:
+    """Receives a signal while it is finalised."""
+
+    def __init__(self, number: signal.Signals) -> None:
+        self.number = number
+
+    def __del__(self) -> None:
+        signal.raise_signal(self.number)
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)], ids=["int", "term"]
+)
+def test_a_signal_in_a_finaliser(
+    number: signal.Signals, expected: type[BaseException], capsys: pytest.CaptureFixture[str]
+) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    interrupts.install()
+    session = Session(json=False, verbose=False)
+    session.progress("Before")
+    thing = _Ends(number)
+    del thing
+    assert capsys.readouterr().err == "", "nothing is printed of what Python dropped"
+    with pytest.raises(expected):
+        session.progress("After")
+
+
+def test_a_signal_elsewhere_is_raised_at_once() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    interrupts.install()
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_an_ignored_interrupt_stays_ignored() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    interrupts.install()
+    signal.raise_signal(signal.SIGINT)
+    interrupts.heed()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_other_errors_of_finalisers_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    class Fails:
+        def __del__(self) -> None:
+            raise ValueError("told")
+
+    interrupts.install()
+    thing = Fails()
+    del thing
+    assert "ValueError: told" in capsys.readouterr().err
