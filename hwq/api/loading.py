@@ -7,12 +7,13 @@ from pathlib import Path
 from hwq import golden
 from hwq.ir import serial
 from hwq.ir.program import Program
+from hwq.ir.storage import is_archive
 
 
 def load_program(path: str | Path) -> Program:
     """Read a program: ``NET.hwq``, or a golden model that `export` wrote with format ``onnx``.
 
-    A name that ends in ``.onnx``, or a content that is a golden model, makes the difference.
+    Its content says which it is.
 
     Raises
     ------
@@ -20,6 +21,6 @@ def load_program(path: str | Path) -> Program:
         When the file is missing, damaged, or neither.
     """
     path = Path(path)
-    if path.suffix == ".onnx" or golden.is_golden(path):
+    if golden.is_golden(path) or (path.suffix == ".onnx" and not is_archive(path)):
         return golden.load(path)
     return serial.load(path)

@@ -16,6 +16,7 @@ from hwq.frontend import text as graph_text
 from hwq.frontend.data import Data, Port, load_arrays
 from hwq.golden import is_golden
 from hwq.ir.program import Program, quantise_inputs
+from hwq.ir.storage import is_archive
 from hwq.ir.text import dump
 from hwq.passes import simplify
 from hwq.sim import Simulator, simulate_plain
@@ -84,6 +85,6 @@ def inspect(path: str | Path) -> str:
         With every reason for which the model is refused.
     """
     path = Path(path)
-    if path.suffix == ".hwq" or is_golden(path):
+    if path.suffix == ".hwq" or is_archive(path) or is_golden(path):
         return dump(load_program(path))
     return graph_text.dump(simplify(read(path)))

@@ -90,7 +90,7 @@ def quantize(
     config = options.quant_config()
     for path in (output, write_config):
         if path is not None:
-            check_writable(path)
+            check_writable(path, model, calib)
     if write_config is not None:
         write_atomically(write_config, write_options(config).encode())
     started = time.monotonic()

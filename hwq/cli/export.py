@@ -55,13 +55,13 @@ def export(
     """Write a program as an ONNX file: one that any runtime executes to the same integers, or one for other tools."""
     if form is not FormatName.ONNX and real:
         raise BadInput(f"--float: --format {form.value} always takes and gives real values. Leave --float out.")
-    check_writable(output)
+    check_writable(output, net)
     started = time.monotonic()
     session.progress("Reading the program")
     program = load_program(net)
     session.progress("Writing")
     made = api.export(program, output, form.value, real, shift_bias)
-    exact = describe(made.inexact) if form is not FormatName.ONNX else "bit-exact in every runtime"
+    exact = describe(made.inexact) if form is not FormatName.ONNX else "bit-exact in every conforming runtime"
     value = {
         "output": output, "format": form.value, "float": real, "program": program.name,
         "digest": serial.digest(program), "operations": len(program.ops), "bytes": made.size, "inexact": made.inexact,

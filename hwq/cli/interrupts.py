@@ -34,6 +34,13 @@ def heed() -> None:
         _end(_arrived[0])
 
 
+def instead_of(error: BaseException) -> BaseException:
+    """The signal's own exception where one has arrived: on its way through a library it may become another."""
+    if not _arrived:
+        return error
+    return SystemExit(TERMINATED) if _arrived[0] == signal.SIGTERM else KeyboardInterrupt()
+
+
 def _arrive(number: int, _frame: FrameType | None) -> NoReturn:
     _arrived.append(number)
     _end(number)

@@ -61,8 +61,11 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
         self._end_progress()
+        meant = error and interrupts.instead_of(error)
         try:
-            if error is not None and not self._explain(error):
+            if meant is not None and not self._explain(meant):
+                if meant is not error:
+                    raise meant from None
                 return False
         except _OutputLost as lost:
             self._abandon_output(lost)

@@ -61,7 +61,7 @@ def simulate(
     if fresh and not many:
         raise BadInput("--fresh: was given with one file of data, which is simulated anew each time. Leave it out.")
     if not many:
-        check_writable(output)
+        check_writable(output, net, data)
     started = time.monotonic()
     session.progress("Reading the program")
     program = load_program(net)

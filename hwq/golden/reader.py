@@ -74,6 +74,11 @@ def program_of(model: ModelProto) -> Program:
     entries = _entries(model)
     if not entries:
         raise BadInput("an ONNX model that carries no program, expected a golden model. Write one with `hwq export`.")
+    if "format" in entries:
+        raise BadInput(
+            f"a file in the format {entries['format']!r:.20} for other tools, expected a golden model. "
+            "Use the program that it was made of."
+        )
     if entries.get("version") != str(VERSION):
         raise BadInput(f"golden model of version {entries.get('version')!r:.40}, expected {VERSION}. {_AGAIN}")
     missing = [key for key in KEYS if key not in entries]

@@ -19,16 +19,27 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 """Date of every member of an archive: equal content gives equal bytes."""
 
 
-def check_writable(path: Path) -> None:
+def check_writable(path: Path, *sources: Path) -> None:
     """Refuse a file that could not be written, before the work whose result it is to hold.
+
+    Parameters
+    ----------
+    path
+        The file.
+    sources
+        Files that the work reads.
 
     Raises
     ------
     BadInput
-        When the folder is missing or read-only, or the path is a folder.
+        When the folder is missing or read-only, or the path is a folder, a device or one of the sources.
     """
     if path.is_dir():
         raise BadInput(f"{path}: is a folder, expected a file or nothing. Choose another output.")
+    _refuse_special(path)
+    for source in sources:
+        if path.exists() and source.exists() and path.samefile(source):
+            raise BadInput(f"{path}: is read by the same command, expected another file. Choose another output.")
     if not path.parent.is_dir():
         raise BadInput(f"{path}: {path.parent} is not a folder. Create it, or choose another output.")
     try:
@@ -36,6 +47,15 @@ def check_writable(path: Path) -> None:
             pass
     except OSError as error:
         raise _unwritable(path, error) from None
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file begins as an archive does, damaged or not: a program, a recording or samples."""
+    try:
+        with path.open("rb") as file:
+            return file.read(2) == b"PK"
+    except OSError:
+        return False
 
 
 def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -66,6 +86,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     BadInput
         When the folder is missing or read-only, the path is a folder, or the disk is full.
     """
+    _refuse_special(path)
     temporary = None
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -78,6 +99,12 @@ def write_atomically(path: Path, data: bytes) -> None:
     finally:
         if temporary is not None and os.path.exists(temporary):
             os.unlink(temporary)
+
+
+def _refuse_special(path: Path) -> None:
+    """A device or a pipe would be replaced by a file."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise BadInput(f"{path}: is no regular file, expected a file or nothing. Choose another output.")
 
 
 def _unwritable(path: Path, error: OSError) -> BadInput:

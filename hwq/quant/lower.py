@@ -49,7 +49,7 @@ def _stream_order(index: np.ndarray, shape: fg.Shape) -> np.ndarray:
     """Positions in (channels, height, width) order as positions in (height, width, channels) order."""
     channels, height, width = shape
     where = np.arange(channels * height * width).reshape(height, width, channels).transpose(2, 0, 1).ravel()
-    order: np.ndarray = where[index].astype(np.int64)
+    order: np.ndarray = np.asarray(where[index], np.int64)
     return order
 
 

@@ -31,7 +31,7 @@ def render(found: Diff) -> list[RenderableType]:
     """The whole comparison, in the order in which it is printed."""
     parts: list[RenderableType] = [Text(f"{key}: {side_text(side)}") for key, side in (("a", found.a), ("b", found.b))]
     parts += ["", _exact_table(found) if found.exact else _real_table(found), ""]
-    parts += [Text(note, style="yellow") for note in found.notes]
+    parts += [Text(note, style="yellow") for note in (*found.notes, *_not_compared(found))]
     good = "green" if found.exact else "bold"
     return [*parts, *(Text(line, style=good if found.passed else "bold red") for line in verdict(found))]
 
@@ -82,12 +82,12 @@ def place_text(place: Place) -> str:
 
 
 def _exact_table(found: Diff) -> NarrowingTable:
-    rows = found.layers
+    rows = [row for row in found.layers if row.statistics]
     stats = [row.statistics for row in rows]
     columns = {
         "layer": [row.name for row in rows],
         "op": [row.kind for row in rows],
-        "integers": [_only(row) if s is None else f"{s.elements:,}" for row, s in zip(rows, stats, strict=True)],
+        "integers": ["" if s is None else f"{s.elements:,}" for s in stats],
         "missing": [f"{s.missing:,}" if s and s.missing else "" for s in stats],
         DIFFERENT: [
             "" if s is None else f"{s.different:,}{MARK if row.origin else ' '}"
@@ -106,7 +106,7 @@ def _exact_table(found: Diff) -> NarrowingTable:
 
 
 def _real_table(found: Diff) -> NarrowingTable:
-    rows = found.layers
+    rows = [row for row in found.layers if row.statistics]
     stats = [row.statistics for row in rows]
     worst = worst_layer(found)
     owned = any(row.own_db is not None for row in rows)
@@ -114,7 +114,7 @@ def _real_table(found: Diff) -> NarrowingTable:
     columns = {
         "layer": [row.name + ("*" if row.note else "") for row in rows],
         "op": [row.kind for row in rows],
-        "values": [_only(row) if s is None else f"{s.elements:,}" for row, s in zip(rows, stats, strict=True)],
+        "values": ["" if s is None else f"{s.elements:,}" for s in stats],
         "missing": [f"{s.missing:,}" if s and s.missing else "" for s in stats],
         SEEN: ["" if s is None else _decibel(s.sqnr_db) for s in stats],
         OWN: [_own(row, row is worst) if owned else "" for row in rows],
@@ -194,8 +194,10 @@ def _side_json(side: Side) -> dict[str, Any]:
     return {"name": side.name, "what": side.what, "digest": side.digest or None}
 
 
-def _only(layer: LayerDiff) -> str:
-    return f"only in {layer.only}"
+def _not_compared(found: Diff) -> list[str]:
+    """The tensors that one side lacks."""
+    lacking = {side: [layer.name for layer in found.layers if layer.only == side] for side in ("a", "b")}
+    return [f"Only in {side}, not compared: {', '.join(names)}." for side, names in lacking.items() if names]
 
 
 def _at(place: Place) -> str:

@@ -35,7 +35,7 @@ class NarrowingTable:
         """The table for the width at hand."""
         columns = {head: cells for head, cells in self.columns.items() if any(cell.strip() for cell in cells)}
         names = columns.pop("layer", [])
-        longest = min(LONG_NAME, max((len(name) for name in names), default=0))
+        longest = min(LONG_NAME, max(len(name) for name in ("layer", *names)))
         room, gap = 0, 2
         for dropped in ("", *self.dropped):
             columns.pop(dropped, None)

@@ -162,7 +162,7 @@ def load_recording(path: Path) -> Recording:
     except BadInput:
         raise
     except _BROKEN as error:
-        what = "no such file" if isinstance(error, FileNotFoundError) else f"not a readable recording ({error!r:.200})"
+        what = "no such file" if isinstance(error, FileNotFoundError) else f"not a readable recording ({error!s:.200})"
         raise BadInput(f"{path}: {what}, expected a file written by `hwq verify --record`. Record it again.") from None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 from hwq import golden
@@ -13,6 +12,7 @@ from hwq.errors import BadInput
 from hwq.frontend import read
 from hwq.ir import serial
 from hwq.ir.program import Program
+from hwq.ir.storage import is_archive
 from hwq.passes import simplify
 from hwq.verify.check import open_build
 from hwq.verify.record import is_recording, load_recording
@@ -50,12 +50,10 @@ def open_trace(source: str | Path | Program) -> Trace:
         raise BadInput(f"{path}: holds neither {BUILD} nor {MANIFEST}, expected a build or a folder of vectors.")
     if is_recording(path):
         return RecordedTrace(load_recording(path), str(path))
-    if path.suffix == ".hwq":
-        return ProgramTrace(serial.load(path), str(path))
-    if zipfile.is_zipfile(path):
-        if path.suffix == ".npz":
-            raise BadInput(f"{path}: an archive without a recording, expected one that `hwq verify --record` wrote.")
-        return ProgramTrace(serial.load(path), str(path))
     if golden.is_golden(path):
         return GoldenTrace(path)
+    if is_archive(path) and path.suffix == ".npz":
+        raise BadInput(f"{path}: holds no readable recording, expected one that `hwq verify --record` wrote.")
+    if is_archive(path) or path.suffix == ".hwq":
+        return ProgramTrace(serial.load(path), str(path))
     return FloatTrace(simplify(read(path)), str(path))

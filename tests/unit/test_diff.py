@@ -126,20 +126,21 @@ def test_sources_are_known_by_content(tmp_path: Path) -> None:
     serial.save(net, tmp_path / "net.hwq")
     serial.save(net, tmp_path / "net.bin")
     api.export(net, tmp_path / "golden.onnx", "onnx")
+    (tmp_path / "golden.hwq").write_bytes((tmp_path / "golden.onnx").read_bytes())
     api.vectors(net, tmp_path / "vectors", frames=4)
     api.generate(net, tmp_path / "build", api.Target(multipliers=20))
-    names = ("net.hwq", "net.bin", "golden.onnx", "vectors", "build")
+    names = ("net.hwq", "net.bin", "golden.onnx", "golden.hwq", "vectors", "build")
     kinds = []
     for name in names:
         found = api.diff(net, tmp_path / name, samples_of(net) if name != "vectors" else None)
         assert found.exact and found.passed and found.notes == (), name
         kinds.append(found.b.what)
-    assert kinds == ["program", "program", "golden model", "vectors", "program of a build"]
+    assert kinds == ["program", "program", "golden model", "golden model", "vectors", "program of a build"]
     (tmp_path / "empty").mkdir()
     with pytest.raises(BadInput, match=f"neither {MARKER} nor manifest.json"):
         api.diff(net, tmp_path / "empty")
     np.savez(tmp_path / "x.npz", a=np.zeros(3))
-    with pytest.raises(BadInput, match="without a recording"):
+    with pytest.raises(BadInput, match="holds no readable recording"):
         api.diff(net, tmp_path / "x.npz")
     for name in ("missing", "missing.hwq", "missing.onnx", "missing.npz"):
         with pytest.raises(BadInput, match=name):

@@ -169,7 +169,7 @@ def test_what_does_not_matter(file: Path) -> None:
 def test_no_onnx_at_all(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "golden.onnx"
     path.write_bytes(content)
-    with pytest.raises(BadInput, match=r"expected a (complete )?golden model"):
+    with pytest.raises(BadInput, match=r"expected a (complete )?golden model|not a readable program"):
         load_program(path)
     assert not golden.is_golden(path)
 

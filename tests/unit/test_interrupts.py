@@ -74,3 +74,23 @@ def test_other_errors_of_finalisers_are_told(capsys: pytest.CaptureFixture[str])
     thing = Fails()
     del thing
     assert "ValueError: told" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["int", "term"])
+def test_a_signal_that_a_library_made_something_else_of(number: signal.Signals, code: int) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    interrupts.install()
+    session = Session(json=False, verbose=False)
+
+    def fail() -> None:
+        try:
+            signal.raise_signal(number)
+        except BaseException:
+            raise RuntimeError("a callback failed") from None
+
+    try:
+        with session:
+            fail()
+    except SystemExit as end:
+        session.exit_code = int(str(end.code))
+    assert session.exit_code == code
