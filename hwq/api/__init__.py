@@ -3,7 +3,7 @@
 from hwq.api.building import build, default_simulator, doctor, generate, report, verify
 from hwq.api.comparing import diff
 from hwq.api.exporting import export
-from hwq.api.loading import load_program
+from hwq.api.loading import load_program, save_program
 from hwq.api.quantising import analyze, explore, quantize, weight_only
 from hwq.api.simulating import inspect, simulate
 from hwq.api.streaming import simulate_files, simulate_stream
@@ -13,6 +13,6 @@ from hwq.sim import Simulator, exactness
 
 __all__ = [
     "Simulator", "Target", "analyze", "build", "default_simulator", "diff", "doctor", "exactness", "explore", "export",
-    "generate", "inspect", "load_program", "quantize", "report", "simulate", "simulate_files", "simulate_stream",
-    "vectors", "verify", "weight_only",
+    "generate", "inspect", "load_program", "quantize", "report", "save_program", "simulate", "simulate_files",
+    "simulate_stream", "vectors", "verify", "weight_only",
 ]  # fmt: skip

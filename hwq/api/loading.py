@@ -10,6 +10,17 @@ from hwq.ir.program import Program
 from hwq.ir.storage import is_archive
 
 
+def save_program(program: Program, path: str | Path) -> None:
+    """Write ``NET.hwq``, as `hwq quantize` does.
+
+    Raises
+    ------
+    BadInput
+        When the file cannot be written.
+    """
+    serial.save(program, Path(path))
+
+
 def load_program(path: str | Path) -> Program:
     """Read a program: ``NET.hwq``, or a golden model that `export` wrote with format ``onnx``.
 

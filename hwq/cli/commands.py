@@ -145,7 +145,11 @@ def verify(
     ] = None,
     record: Annotated[
         Path | None,
-        typer.Option(metavar="DUMP.npz", help="Keep what passed on every stream, for `hwq diff`.", show_default=False),
+        typer.Option(
+            metavar="DUMP.npz",
+            help="Keep what passed on every stream, for `hwq diff`; one simulator.",
+            show_default=False,
+        ),
     ] = None,
 ) -> int:
     """Compare the RTL of a build with the simulator, bit for bit."""

@@ -137,7 +137,9 @@ def command(function: Callable[..., int | None]) -> Callable[..., None]:
             session.exit_code = function(session, **given) or 0
         raise typer.Exit(session.exit_code)
 
-    run.__name__, run.__doc__ = function.__name__, function.__doc__
+    paragraphs = inspect.cleandoc(function.__doc__ or "").split("\n\n")
+    run.__name__ = function.__name__
+    run.__doc__ = "\n\n".join(" ".join(text.split()) for text in paragraphs)  # lines end where the terminal does
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return run

@@ -149,7 +149,7 @@ def verification_lines(runs: Sequence[Verification]) -> list[Text]:
     lines = []
     for run in runs:
         verdict = "bit-exact" if run.passed else f"{run.mismatches:,} MISMATCHES"
-        text = f"{run.simulator:10} {run.samples:,} samples {verdict}"
+        text = f"{run.simulator:10} {run.samples:,} sample{'s' if run.samples > 1 else ''} {verdict}"
         text += f", stalls {run.stall:g}" if run.stall else ""
         if run.cycles_per_frame is not None:
             text += f", {run.cycles_per_frame:,.0f} cycles a frame (formula {run.cycles_formula:,})"
