@@ -89,4 +89,9 @@ def _many(
     """Files to a folder, in pieces."""
     done = api.simulate_files(program, data, output, plain, fresh, session.progress)
     kept = f"; {done.skipped} of them, with {done.skipped_samples} samples, were there already" if done.skipped else ""
-    return asdict(done), f"{output}: {done.files} files, {done.samples} samples, {done.results} results{kept}"
+    counts = (_count(done.files, "file"), _count(done.samples, "sample"), _count(done.results, "result"))
+    return asdict(done), f"{output}: {', '.join(counts)}{kept}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' if number != 1 else ''}"
