@@ -32,6 +32,6 @@ def load_program(path: str | Path) -> Program:
         When the file is missing, damaged, or neither.
     """
     path = Path(path)
-    if golden.is_golden(path) or (path.suffix == ".onnx" and not is_archive(path)):
-        return golden.load(path)
-    return serial.load(path)
+    if is_archive(path) or (path.suffix != ".onnx" and not golden.is_golden(path)):
+        return serial.load(path)
+    return golden.load(path)

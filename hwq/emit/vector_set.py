@@ -23,7 +23,7 @@ from hwq.hw.plan import Edge, Plan
 from hwq.ir import serial
 from hwq.ir.program import Port, Program
 from hwq.quant import Progress, silent
-from hwq.sim import simulate_fast
+from hwq.sim import Simulator
 from hwq.version import __version__
 
 CHUNK_ELEMENTS = 1 << 23
@@ -157,9 +157,10 @@ def _chunks(program: Program, inputs: dict[str, IntArray], inner: bool) -> Itera
     """First frame and values of every tensor (inner ones on request), chunk by chunk."""
     held = sum(type_.pixels * type_.channels for type_ in program.types.values())
     size = max(1, CHUNK_ELEMENTS // held)
+    simulator = Simulator(program, keep_all=inner)
     for start in range(0, len(next(iter(inputs.values()))), size):
         part = {name: x[start : start + size] for name, x in inputs.items()}
-        yield start, simulate_fast(program, part, keep_all=inner) | part
+        yield start, simulator.wide(part) | part
 
 
 class _Ports:

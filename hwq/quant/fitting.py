@@ -19,7 +19,7 @@ from hwq.quant.formats import Formats
 from hwq.quant.moments import Moments, moments
 from hwq.quant.observers import Survey
 from hwq.quant.ranges import SMALLEST_SCALE, pow2_ceil
-from hwq.quant.trace import Trace, Types, narrowest
+from hwq.quant.trace import Trace, Types
 from hwq.quant.weights import Fit, fit
 
 BIAS_BITS = 22
@@ -121,7 +121,7 @@ def start_trace(data: Calibration, formats: Formats) -> Trace:
     for name in names:
         x = np.concatenate([batch[name] for batch in batches])
         type_ = formats[name].type(graph.shapes[name])
-        inputs[name] = formats[name].form.quantise(x, type_).astype(narrowest(type_))
+        inputs[name] = formats[name].form.quantise(x, type_).astype(type_.dtype)
     wanted = {*data.judged, *(port.tensor for port in graph.outputs)}
     reads = Counter(name for layer in graph.layers for name in layer.inputs)
     return Trace(inputs, {name: reads[name] + (name in wanted) for name in graph.shapes})

@@ -18,12 +18,6 @@ Values = NDArray[Any]
 Types = dict[str, TensorType]
 
 
-def narrowest(type_: TensorType) -> np.dtype[Any]:
-    """The smallest integer type of numpy that holds every value."""
-    width = next(width for width in (8, 16, 32) if type_.bits <= width)
-    return np.dtype(f"{'int' if type_.signed else 'uint'}{width}")
-
-
 class Trace:
     """Integers of every tensor that is still to be read, (n, height, width, channels), each in the least room."""
 
@@ -40,7 +34,7 @@ class Trace:
         certificate = certify_op(op, intervals)
         xs = [self.values[name] for name in op.inputs]
         size = samples_at_once(op, types[op.inputs[0]], types[op.name])
-        result = np.empty((len(xs[0]), *types[op.name].shape), narrowest(types[op.name]))
+        result = np.empty((len(xs[0]), *types[op.name].shape), types[op.name].dtype)
         for part in (slice(k, k + size) for k in range(0, len(result), size)):
             result[part] = execute(op, certificate, [x[part].astype(np.float32) for x in xs])
         self.values[op.name] = result

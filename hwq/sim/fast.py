@@ -82,6 +82,10 @@ class Simulator:
         count = _samples(given)
         return self._run(count, self._kept, lambda part: self._computed({name: x[part] for name, x in given.items()}))
 
+    def wide(self, inputs: Mapping[str, Integers]) -> dict[str, IntArray]:
+        """What a call returns, in int64: for further arithmetic."""
+        return {name: value.astype(np.int64) for name, value in self(inputs).items()}
+
     def from_reals(self, arrays: Mapping[str, NDArray[Any]]) -> Tensors:
         """Quantise real inputs (rule T2), and compute.
 
@@ -136,8 +140,7 @@ def simulate_fast(
 
     Use `Simulator` to run a program more than once.
     """
-    results = Simulator(program, keep_all, threads)(inputs)
-    return {name: value.astype(np.int64) for name, value in results.items()}
+    return Simulator(program, keep_all, threads).wide(inputs)
 
 
 def _samples(given: Tensors) -> int:

@@ -154,9 +154,7 @@ class Rounder:
         """Two steps in the blocked layout, see above."""
         ceiling = max(target.top, -target.move, 0)
         if target.requant.rounding is Rounding.HALF_EVEN:
-            ceiling += (
-                ceiling & 1
-            )  # the last place of beta is even, so that even integers are those of even last places
+            ceiling += ceiling & 1  # beta then ends in an even place, and even integers are what ties go to
         last_place = 2.0**-PLACES
         value = self.graph.node("HardSigmoid", [sums], alpha=last_place, beta=1.0 - ceiling * last_place)
         scale = 2.0**target.exponent

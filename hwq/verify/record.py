@@ -25,7 +25,6 @@ from hwq.ir.storage import save_arrays
 from hwq.ir.types import Format, TensorType
 from hwq.quant.forms import KEY as FORMS
 from hwq.quant.forms import Form, read_forms
-from hwq.quant.trace import narrowest
 from hwq.version import __version__
 
 MARKER = "hwq.recording"
@@ -121,7 +120,7 @@ def save_recording(path: Path, folder: Path, plan: Plan, inputs: Mapping[str, In
         if stream.unknown is not None:
             arrays[f"{name}.unknown"] = stream.unknown
     for name, x in inputs.items():
-        arrays[f"{name}.sent"] = x.astype(narrowest(program.types[name]))
+        arrays[f"{name}.sent"] = x.astype(program.types[name].dtype)
     made = {op.name: (op.kind, op.inputs) for op in program.ops}
     about = {
         "version": VERSION, "hwq": __version__, "program": program.name, "digest": serial.digest(program),
@@ -183,7 +182,7 @@ def read_stream(path: Path, type_: TensorType, lanes: int, width: int) -> Stream
     whole = np.resize(beats, (ceil_div(len(beats), groups), groups * lanes, 2)) if len(beats) else beats
     flat[:elements] = whole[:, : type_.channels].reshape(-1, 2)[:elements]
     values, unknown = flat.reshape(-1, *type_.shape, 2).transpose(4, 0, 1, 2, 3)
-    return Stream(values.astype(narrowest(type_)), elements, unknown.astype(bool) if unknown.any() else None)
+    return Stream(values.astype(type_.dtype), elements, unknown.astype(bool) if unknown.any() else None)
 
 
 def _streams(plan: Plan) -> Iterator[tuple[str, str, int, int]]:

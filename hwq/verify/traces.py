@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from hwq.ir.program import Program
 from hwq.ir.types import Format, Shape, TensorType
 from hwq.quant.forms import KEY as FORMS
 from hwq.quant.forms import Form, read_forms
-from hwq.sim import simulate_fast
+from hwq.sim import Simulator
 from hwq.verify.record import Recording, Stream
 
 MISSING, UNKNOWN = -(1 << 62), 1 - (1 << 62)
@@ -158,9 +159,13 @@ class ProgramTrace(Trace):
         }
         return inputs | self.execute(inputs)
 
+    @cached_property
+    def _simulator(self) -> Simulator:
+        return Simulator(self.program, keep_all=True)
+
     def execute(self, inputs: dict[str, IntArray]) -> dict[str, IntArray]:
         """What every operation makes of integers."""
-        return simulate_fast(self.program, inputs, keep_all=True)
+        return self._simulator.wide(inputs)
 
 
 class StoredTrace(Trace):
