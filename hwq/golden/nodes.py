@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from onnx import TensorProto, helper
 
 from hwq.arith import Interval
@@ -58,7 +58,12 @@ def call(op: Op, intervals: tuple[Interval, ...], out: TensorType) -> Call:
 
 def element_type(type_: TensorType) -> int:
     """ONNX type of the elements of a tensor: the narrowest of uint8, int8, uint16 and int16 that holds them."""
-    return int(helper.np_dtype_to_tensor_dtype(type_.dtype))
+    return element(type_.dtype)
+
+
+def element(dtype: DTypeLike) -> int:
+    """ONNX type of the elements of a numpy array."""
+    return int(helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
 
 def narrowest(array: NDArray[Any]) -> NDArray[Any]:

@@ -12,7 +12,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto,
 from hwq.errors import BadInput
 from hwq.golden.functions import DOMAIN, with_callees
 from hwq.golden.metadata import describe
-from hwq.golden.nodes import call, element_type, narrowest
+from hwq.golden.nodes import call, element, element_type, narrowest
 from hwq.golden.ports import Wiring, from_tensor, to_tensor
 from hwq.ir.program import Port, Program
 from hwq.ir.text import dump
@@ -179,4 +179,4 @@ class _Graph:
 
 def _real_type(port: Port) -> int:
     """ONNX element type of the user's own array."""
-    return int(helper.np_dtype_to_tensor_dtype(np.dtype(port.dtype)))
+    return element(port.dtype)

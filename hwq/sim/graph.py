@@ -10,6 +10,7 @@ import onnxruntime as ort
 from numpy.typing import ArrayLike, DTypeLike
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
+from hwq.golden.nodes import element
 from hwq.ir.types import TensorType
 
 OPSET = 17
@@ -60,8 +61,3 @@ class Graph:
         return ort.InferenceSession(
             model.SerializeToString(), options, providers=["CPUExecutionProvider"], disabled_optimizers=_DISABLED
         )
-
-
-def element(dtype: DTypeLike) -> int:
-    """ONNX type of the elements of a numpy array."""
-    return int(helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))

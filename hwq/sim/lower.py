@@ -11,6 +11,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 from onnx import TensorProto
 
+from hwq.golden.nodes import element
 from hwq.ir.op import Op
 from hwq.ir.program import Program
 from hwq.ir.window import Window
@@ -18,7 +19,7 @@ from hwq.ops import Add, ArgMax, AvgPool, Conv, Dense, Depthwise, MaxPool, Pad
 from hwq.ops.requantised import Requantised
 from hwq.sim.carrier import Carrier, exponents, filled, offsets
 from hwq.sim.exactness import Exactness, Kernel, Sums, sums
-from hwq.sim.graph import Graph, element
+from hwq.sim.graph import Graph
 from hwq.sim.round import Rounder, Target
 
 Weights = NDArray[np.int64]
