@@ -40,7 +40,7 @@ def _tables(channels: int, entries: int = 8) -> Codebook:
 
 
 def _case(op: Op, *types: TensorType) -> Program:
-    inputs = dict(zip("ab", types, strict=False))
+    inputs = dict(zip("abcdefgh", types, strict=False))
     return program([op], inputs, samples=corners(inputs, SAMPLES))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from hwq.emit.generate import generate
-from hwq.hw.fold import ceil_div, parallel_fits, window_of
+from hwq.hw.fold import ceil_div, lane_choices, parallel_fits, partitions, window_of
 from hwq.hw.folding_file import parse_folding
 from hwq.hw.plan import Plan, make_plan
 from hwq.ir.op import Op
@@ -33,10 +33,12 @@ def own_cache(folder: Path) -> Iterator[None]:
 
 def entries(program: Program, op: Op) -> list[Entry]:
     """Foldings of `op` as a folding file has them: smallest, largest, partial, parallel; the quick ones first."""
-    x, y = program.types[op.inputs[0]], program.types[op.name]
+    x, y = program.first_type(op), program.types[op.name]
     if not isinstance(op, Linear):
-        lanes = dict.fromkeys((1, x.channels, max(1, 2 * x.channels // 3), ceil_div(x.channels, 2)))
-        return [{"lanes": n} for n in lanes]
+        allowed = lane_choices(op, program.input_types_of(op), y)
+        wanted = (1, x.channels, max(1, 2 * x.channels // 3), ceil_div(x.channels, 2))
+        lanes = dict.fromkeys(n for n in wanted if n in allowed or allowed == partitions(x.channels))
+        return [{"lanes": n} for n in lanes or allowed]
     m, c, taps = y.channels, x.channels, window_of(op, x).taps
     part_m, part_c = max(1, 2 * m // 3), max(1, 2 * c // 3)
     grid = [(1, 1), (part_m, part_c), (m, c), (m, 1), (1, c), (ceil_div(m, 2), part_c), (part_m, c)]

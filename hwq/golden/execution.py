@@ -67,7 +67,7 @@ def chunk_size(program: Program) -> int:
     most = 1
     for op in program.ops:
         window = getattr(op, "window", Window((1, 1)))
-        most = max(most, 8 * program.types[op.name].pixels * window.taps * program.types[op.inputs[0]].channels)
+        most = max(most, 8 * program.types[op.name].pixels * window.taps * program.first_type(op).channels)
     return max(1, CHUNK_BYTES // most)
 
 

@@ -52,7 +52,7 @@ def _result(net: Netlist, program: Program, op: Op, fold: Fold) -> Stream:
 
 
 def _linear(net: Netlist, program: Program, op: Linear, fold: Fold, sources: Sequence[Stream]) -> Stream:
-    x = program.types[op.inputs[0]]
+    x = program.first_type(op)
     depthwise = isinstance(op, Depthwise)
     window = window_of(op, x)
     groups = ceil_div(x.channels, fold.lanes_in)
@@ -107,7 +107,7 @@ def _window_unit(
 
     Dense windows are delivered `replay` times; `by_group` delivers all taps of a channel group together instead.
     """
-    x, y = program.types[op.inputs[0]], program.types[op.name]
+    x, y = program.first_type(op), program.types[op.name]
     window = window_of(op, x)
     pad = int(getattr(op, "pad_value", 0)) & ((1 << x.bits) - 1)
     pad_beat = sum(pad << (lane * x.bits) for lane in range(fold.lanes_in))
@@ -123,7 +123,7 @@ def _window_unit(
         params |= {
             "NF": replay,
             "DEPTHWISE": int(by_group),
-            "ROWS": ring_rows(window, x, fold.lanes_in, cycles(op, fold, x, y)),
+            "ROWS": ring_rows(window, x, fold.lanes_in, cycles(op, fold, (x,), y)),
         }
     taps = net.stream(f"{op.name}__window", width)
     net.parts.append(Instance(module, f"u_{op.name}__window", params, {"s_axis": source, "m_axis": taps}))
@@ -132,7 +132,7 @@ def _window_unit(
 
 def _pool(net: Netlist, program: Program, op: AvgPool | MaxPool | Pad, fold: Fold, sources: Sequence[Stream]) -> Stream:
     """Pooling over a window; padding is the maximum over a window of one tap."""
-    x, y = program.types[op.inputs[0]], program.types[op.name]
+    x, y = program.first_type(op), program.types[op.name]
     if is_global(op, x):
         return _elementwise(net, program, op, fold, sources)
     taps = _window_unit(net, program, op, fold, sources[0])
@@ -156,7 +156,7 @@ def _summed(op: AvgPool | Rescale) -> Params:
 
 
 def _elementwise(net: Netlist, program: Program, op: Op, fold: Fold, sources: Sequence[Stream]) -> Stream:
-    x, y = program.types[op.inputs[0]], program.types[op.name]
+    x, y = program.first_type(op), program.types[op.name]
     params: Params = {"LANES": fold.lanes_in, "ACT_W": x.bits, "ACT_SIGNED": int(x.signed), "OUT_W": y.bits}
     extra: Params = {"CHANNELS": x.channels}
     if isinstance(op, ArgMax):

@@ -9,12 +9,12 @@ short as many beats as the slow branch's pipeline has stages keep it full.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hwq.hw.fold import ceil_div, window_of
+from hwq.hw.fold import ceil_div
 from hwq.ir.op import Op
 from hwq.ir.program import Program
 from hwq.ops import Dense
@@ -87,8 +87,7 @@ def _need(program: Program, tensor: str, fork: str) -> Need:
     if fork in needs:
         needs[fork] = np.arange(1, program.types[fork].pixels + 1)
     for op in program.ops:
-        own = _pixels_needed(program, op)
-        needs[op.name] = np.max([needs[name][own - 1] for name in op.inputs], axis=0)
+        needs[op.name] = _through(program, op, needs)
         if op.name == fork:
             needs[fork] = np.arange(1, program.types[fork].pixels + 1)
         if op.name == tensor:
@@ -96,17 +95,13 @@ def _need(program: Program, tensor: str, fork: str) -> Need:
     return needs[tensor]
 
 
-def _pixels_needed(program: Program, op: Op) -> Need:
-    """Input pixels, in raster order, that each output pixel of `op` needs; never falling."""
-    x, y = program.types[op.inputs[0]], program.types[op.name]
-    window = window_of(op, x)
-    rows = _last_tap(y.shape[0], window.stride[0], window.pads[0], window.span[0], x.shape[0])
-    columns = _last_tap(y.shape[1], window.stride[1], window.pads[1], window.span[1], x.shape[1])
-    return np.maximum.accumulate((rows[:, None] * x.shape[1] + columns[None, :]).ravel() + 1)
-
-
-def _last_tap(count: int, stride: int, before: int, span: int, size: int) -> Need:
-    return np.clip(np.arange(count) * stride - before + span - 1, 0, size - 1)
+def _through(program: Program, op: Op, needs: Mapping[str, Need]) -> Need:
+    """need(n) of the output of `op`, from those of its inputs."""
+    found = np.zeros(program.types[op.name].pixels, np.int64)
+    for which, name in enumerate(op.inputs):
+        own = op.pixels_needed(which, *program.input_types_of(op))
+        found = np.maximum(found, np.concatenate([[0], needs[name]])[own])
+    return found
 
 
 def beats(pixels: int, channels: int, lanes: int) -> int:

@@ -5,7 +5,7 @@ The formulas are those of docs/hardware.md; simulation must meet them to within 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from hwq.ir.op import Op
@@ -89,10 +89,11 @@ def ring_rows(window: Window, x: TensorType, lanes: int, work: int) -> int:
     return max(least, 2 * span - 1 - top - bottom - work // (100 * row))
 
 
-def cycles(op: Op, fold: Fold, x: TensorType, y: TensorType) -> int:
-    """Cycles between two frames, for inputs of type `x` and outputs of type `y`."""
+def cycles(op: Op, fold: Fold, xs: Sequence[TensorType], y: TensorType) -> int:
+    """Cycles between two frames, for inputs of types `xs` and an output of type `y`."""
+    x = xs[0] if xs else y
     window = window_of(op, x)
-    read = x.pixels * ceil_div(x.channels, fold.lanes_in)
+    read = max((each.pixels * ceil_div(each.channels, fold.lanes_in) for each in xs), default=0)
     write = y.pixels * ceil_div(y.channels, fold.lanes_out)
     if isinstance(op, Conv | Dense):
         groups, folds = ceil_div(x.channels, fold.lanes_in), ceil_div(y.channels, fold.pe)
@@ -125,9 +126,9 @@ def _parallel_cycles(window: Window, x: TensorType, y: TensorType, busy: int) ->
 
 def options(program: Program, op: Op) -> list[Option]:
     """Every way of building `op` that no other way beats in both cycles and cost, the cheapest first."""
-    x, y = program.types[op.inputs[0]], program.types[op.name]
+    xs, y = program.input_types_of(op), program.types[op.name]
     lane = 1.0 if multiplies(op) else 0.4
-    found = [Option(fold, cycles(op, fold, x, y), _cost(fold, lane)) for fold in _folds(op, x, y)]
+    found = [Option(fold, cycles(op, fold, xs, y), _cost(fold, lane)) for fold in _folds(op, xs, y)]
     found.sort(key=lambda o: (o.cost, o.cycles))
     best: list[Option] = []
     for option in found:
@@ -141,7 +142,8 @@ def _cost(fold: Fold, lane: float) -> float:
     return fold.multipliers + fold.lanes_out * lane + 0.01 * fold.lanes_in
 
 
-def _folds(op: Op, x: TensorType, y: TensorType) -> Iterator[Fold]:
+def _folds(op: Op, xs: Sequence[TensorType], y: TensorType) -> Iterator[Fold]:
+    x = xs[0] if xs else y
     window = window_of(op, x)
     if isinstance(op, Conv | Dense):
         for simd in partitions(x.channels):
@@ -161,8 +163,18 @@ def _folds(op: Op, x: TensorType, y: TensorType) -> Iterator[Fold]:
             if parallel_fits(window, x):
                 yield Fold(pe, pe, pe, window.taps, parallel=True)
     else:
-        for lanes in partitions(x.channels):
-            yield Fold(lanes, 1 if y.channels == 1 else lanes)
+        for lanes in lane_choices(op, xs, y):
+            yield fold_of_lanes(lanes, y)
+
+
+def lane_choices(op: Op, xs: Sequence[TensorType], y: TensorType) -> list[int]:
+    """Channels a beat that an operation without a MAC array may have, rising."""
+    return partitions((xs[0] if xs else y).channels)
+
+
+def fold_of_lanes(lanes: int, y: TensorType) -> Fold:
+    """The folding of an operation without a MAC array that takes `lanes` channels a beat."""
+    return Fold(lanes, 1 if y.channels == 1 else lanes)
 
 
 def partitions(channels: int, slack: int = 0) -> list[int]:

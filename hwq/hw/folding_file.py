@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hwq.errors import BadInput, refuse_all
-from hwq.hw.fold import Fold, ceil_div, parallel_fits, window_of
+from hwq.hw.fold import Fold, ceil_div, fold_of_lanes, lane_choices, parallel_fits, partitions, window_of
 from hwq.ir.op import Op
 from hwq.ir.program import Program
 from hwq.ops import Depthwise, Linear
@@ -67,12 +67,15 @@ def parse_folding(text: Any, program: Program, who: str) -> dict[str, Fold]:
 
 
 def _fold(program: Program, op: Op, entry: Any) -> Fold:
-    x, y = program.types[op.inputs[0]], program.types[op.name]
+    x, y = program.first_type(op), program.types[op.name]
     if not isinstance(entry, dict):
         raise ValueError(f"has {entry!r:.80}, expected an object")
     if not isinstance(op, Linear):
         lanes = _count(entry, "lanes", x.channels)
-        return Fold(lanes, 1 if y.channels == 1 else lanes)
+        allowed = lane_choices(op, program.input_types_of(op), y)
+        if lanes > allowed[-1] or (lanes not in allowed and allowed != partitions(x.channels)):
+            raise ValueError(f"lanes is {lanes}, expected one of {', '.join(map(str, allowed))}")
+        return fold_of_lanes(lanes, y)
     pe = _count(entry, "pe", op.channels)
     rq = _count(entry, "rq", pe)
     parallel = {"serial": False, "parallel": True}.get(str(entry.get("window")))

@@ -50,9 +50,10 @@ class Plan:
     @cached_property
     def cycles(self) -> dict[str, int]:
         """Cycles a frame of each operation, by formula."""
-        types = self.program.types
+        program = self.program
         return {
-            op.name: cycles(op, self.folds[op.name], types[op.inputs[0]], types[op.name]) for op in self.program.ops
+            op.name: cycles(op, self.folds[op.name], program.input_types_of(op), program.types[op.name])
+            for op in program.ops
         }
 
     @property

@@ -8,6 +8,7 @@ from typing import ClassVar, TypeVar
 
 from hwq.arith import IntArray, Interval
 from hwq.ir.types import TensorType
+from hwq.ir.window import Window
 
 REGISTRY: dict[str, type[Op]] = {}
 """Every operation by its `kind`; registering one enrols it in the conformance tests."""
@@ -25,7 +26,8 @@ def register(cls: OpType) -> OpType:
 class Op(ABC):
     """One operation of a program; `name` is also the name of its only output tensor.
 
-    Tensors are int64 arrays of shape (batch, height, width, channels).
+    Tensors are int64 arrays of shape (batch, height, width, channels).  An operation without inputs delivers the same
+    frame for each sample; it evaluates to a batch of one.
     """
 
     kind: ClassVar[str]
@@ -58,3 +60,22 @@ class Op(ABC):
     def magnitude(self, *intervals: Interval) -> int:
         """Bound on every partial sum in any order of evaluation, and on the product before the shift."""
         return max(abs(bound) for interval in intervals for bound in interval)
+
+    def pixels_needed(self, which: int, *types: TensorType) -> IntArray:
+        """Pixels of input `which`, in raster order, that must have entered before each output pixel can leave.
+
+        Parameters
+        ----------
+        which
+            Number of the input.
+        types
+            Types of all inputs.
+
+        Returns
+        -------
+        ndarray
+            int64, one for each output pixel in raster order, never falling.  By default what the window reads, or the
+            same pixel.
+        """
+        window: Window = getattr(self, "window", Window((1, 1)))
+        return window.pixels_needed(*types[which].shape[:2])

@@ -180,6 +180,10 @@ class Program:
         """Types of the inputs of `op`."""
         return tuple(self.types[name] for name in op.inputs)
 
+    def first_type(self, op: Op) -> TensorType:
+        """Type of the first input of `op`; its own type where it has none."""
+        return self.types[op.inputs[0] if op.inputs else op.name]
+
     def consumers(self, tensor: str) -> tuple[Op, ...]:
         """Operations that read `tensor`, in order."""
         return tuple(op for op in self.ops if tensor in op.inputs)

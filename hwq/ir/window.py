@@ -51,6 +51,13 @@ class Window:
         columns = (width + left + right - self.span[1]) // self.stride[1] + 1
         return rows, columns
 
+    def pixels_needed(self, height: int, width: int) -> NDArray[np.int64]:
+        """Input pixels, in raster order, that each output pixel needs, in raster order; never falling."""
+        rows, columns = self.output(height, width)
+        bottom = _last_tap(rows, self.stride[0], self.pads[0], self.span[0], height)
+        right = _last_tap(columns, self.stride[1], self.pads[1], self.span[1], width)
+        return np.maximum.accumulate((bottom[:, None] * width + right[None, :]).ravel() + 1)
+
     def pad(self, x: NDArray[Any], value: int) -> NDArray[Any]:
         """`x` (batch, height, width, channels) with its border written; `x` itself when there is none."""
         top, left, bottom, right = self.pads
@@ -87,3 +94,7 @@ class Window:
         if self.dilation != (1, 1):
             text += f" d={self.dilation[0]}x{self.dilation[1]}"
         return text + (f" p={','.join(map(str, self.pads))}" if any(self.pads) else "")
+
+
+def _last_tap(count: int, stride: int, before: int, span: int, size: int) -> NDArray[np.int64]:
+    return np.clip(np.arange(count) * stride - before + span - 1, 0, size - 1)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from hwq.arith import IntArray, Interval
 from hwq.ir.op import register
 from hwq.ir.types import TensorType
@@ -26,6 +28,10 @@ class Dense(Linear):
     def reach(self, interval: Interval) -> Interval:
         """The input alone: nothing is padded."""
         return interval
+
+    def pixels_needed(self, which: int, *types: TensorType) -> IntArray:
+        """The whole input."""
+        return np.array([types[which].pixels])
 
     def accumulate(self, *xs: IntArray) -> IntArray:
         """One matrix product."""

@@ -17,10 +17,10 @@ from hwq.errors import CheckFailed
 from hwq.ir.op import Op
 from hwq.ir.program import Program, replace_ops
 from hwq.ir.types import TensorType
-from hwq.ops import ArgMax, Codebook, Conv, Dense, Depthwise, Linear
+from hwq.ops import Codebook, Conv, Dense, Depthwise, Linear
 from hwq.ops.requantised import Requantised
 from hwq.quant.context import with_accumulator
-from hwq.quant.slim_facts import NEW_CHANNELS, Facts, facts
+from hwq.quant.slim_facts import CHANNELWISE, NEW_CHANNELS, Facts, facts
 from hwq.quant.slim_kernel import cut_kernel
 from hwq.quant.slim_saved import Saved, sizes
 from hwq.sim.fast import simulate_fast
@@ -132,15 +132,15 @@ def _cut_channels(program: Program) -> tuple[Program, dict[str, IntArray]]:
 def _groups(program: Program) -> list[set[str]]:
     """Tensors that have their channels in common, as pools, additions and depthwise layers join them.
 
-    Groups whose channels have a meaning outside are left out: inputs, outputs, and what an argmax counts.
+    Groups whose channels have a meaning outside are left out: inputs, outputs, and those of all other operations.
     """
     groups: list[set[str]] = [{name} for name in program.types]
     for op in program.ops:
-        if not isinstance(op, Conv | Dense | ArgMax):
+        if isinstance(op, CHANNELWISE):
             joined = [group for group in groups if group & {op.name, *op.inputs}]
             groups = [group for group in groups if group not in joined] + [set().union(*joined)]
-    counted = {name for op in program.ops if isinstance(op, ArgMax) for name in (*op.inputs, op.name)}
-    fixed = {*program.input_types, *program.output_tensors(), *counted}
+    others = (op for op in program.ops if not isinstance(op, NEW_CHANNELS + CHANNELWISE))
+    fixed = {*program.input_types, *program.output_tensors()}.union(*((*op.inputs, op.name) for op in others))
     return [group for group in groups if not group & fixed]
 
 

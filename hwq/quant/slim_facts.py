@@ -11,10 +11,12 @@ import numpy as np
 from hwq.arith import IntArray, Interval
 from hwq.ir.op import Op
 from hwq.ir.program import Program
-from hwq.ops import Conv, Dense, Depthwise, Linear
+from hwq.ops import Add, AvgPool, Conv, Dense, Depthwise, Linear, MaxPool, Pad, Rescale
 
 NEW_CHANNELS = (Conv, Dense)
-"""Operations whose output channels are not those of their input, one for one."""
+"""Operations that mix the channels of their input into new ones."""
+CHANNELWISE = (Add, AvgPool, Depthwise, MaxPool, Pad, Rescale)
+"""Operations of which each output channel depends on the same channel of the inputs alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +50,15 @@ def facts(program: Program) -> dict[str, Facts]:
         known[name] = Facts(low, high, np.arange(type_.channels))
     for op in program.ops:
         ins = [known[name] for name in op.inputs]
-        ends = _linear(op, ins[0]) if isinstance(op, Linear) else _each_channel(op, ins)
         channels = program.types[op.name].channels
-        known[op.name] = Facts(*ends, _labels(*ends, [_origin(op, ins, i) for i in range(channels)]))
+        if isinstance(op, NEW_CHANNELS + CHANNELWISE):
+            ends = _linear(op, ins[0]) if isinstance(op, Linear) else _each_channel(op, ins)
+            origins = [_origin(op, ins, i) for i in range(channels)]
+        else:
+            bottom, top = op.bound(*((int(x.low.min()), int(x.high.max())) for x in ins))
+            ends = np.full(channels, bottom), np.full(channels, top)
+            origins = list(range(channels))
+        known[op.name] = Facts(*ends, _labels(*ends, origins))
     return known
 
 
@@ -73,10 +81,10 @@ def _met(weight: IntArray, x: IntArray, depthwise: bool) -> IntArray:
 
 
 def _each_channel(op: Op, ins: list[Facts]) -> tuple[IntArray, IntArray]:
-    """Ends of the output where a channel depends on the same channel of the inputs alone, or on none (argmax)."""
+    """Ends of the output where a channel depends on the same channel of the inputs alone."""
     bounds: dict[tuple[Interval, ...], Interval] = {}
     rows = []
-    for i in range(1 if op.kind == "argmax" else len(ins[0].low)):
+    for i in range(len(ins[0].low)):
         key = tuple((int(x.low[i]), int(x.high[i])) for x in ins)
         if key not in bounds:
             bounds[key] = op.bound(*key)

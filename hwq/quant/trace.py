@@ -33,8 +33,9 @@ class Trace:
         """Execute `op` and forget the inputs that nothing else reads."""
         certificate = certify_op(op, intervals)
         xs = [self.values[name] for name in op.inputs]
-        size = samples_at_once(op, types[op.inputs[0]], types[op.name])
-        result = np.empty((len(xs[0]), *types[op.name].shape), types[op.name].dtype)
+        size = samples_at_once(op, types[op.inputs[0] if op.inputs else op.name], types[op.name])
+        samples = len(next(iter(self.values.values())))
+        result = np.empty((samples, *types[op.name].shape), types[op.name].dtype)
         for part in (slice(k, k + size) for k in range(0, len(result), size)):
             result[part] = execute(op, certificate, [x[part].astype(np.float32) for x in xs])
         self.values[op.name] = result

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from hwq.ir.op import Op
 from hwq.ir.program import Program
-from hwq.ops import Add, AvgPool, Conv, Dense, Depthwise, MaxPool, Pad
+from hwq.ops import Add, ArgMax, AvgPool, Conv, Dense, Depthwise, MaxPool, Pad, Rescale
 from hwq.ops.requantised import Requantised
 from hwq.sim.exactness import Exactness, Kernel
 
+IN_GRAPH = (Add, ArgMax, AvgPool, Conv, Dense, Depthwise, MaxPool, Pad, Rescale)
+"""Operations that the graph knows; others run in numpy, one by one."""
 BLOCK = 16
 """Images carry a multiple of this many channels: the widest block of onnxruntime's blocked layout."""
 MOST_WEIGHTS = 1 << 28

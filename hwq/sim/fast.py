@@ -17,7 +17,7 @@ from hwq.errors import BadInput
 from hwq.ir.op import Op
 from hwq.ir.program import Program, quantise_inputs
 from hwq.ops import Linear
-from hwq.sim.carrier import MOST_ADDED, MOST_WEIGHTS, graph_weights, offsets
+from hwq.sim.carrier import IN_GRAPH, MOST_ADDED, MOST_WEIGHTS, graph_weights, offsets
 from hwq.sim.chunks import Chunks, Tensors
 from hwq.sim.exactness import Exactness, Kernel, in_integers, prove
 from hwq.sim.segment import GraphSegment, NumpySegment, Segment
@@ -156,9 +156,9 @@ def exactness(program: Program) -> dict[str, Exactness]:
     held, found, left = offsets(program), {}, MOST_WEIGHTS
     for op in program.ops:
         intervals = program.input_intervals(op)
-        weights = graph_weights(op, program.types[op.inputs[0]].channels)
+        weights = graph_weights(op, program.first_type(op).channels)
         own = op.weight.size if isinstance(op, Linear) else 0
-        if weights > left or weights - own > MOST_ADDED:
+        if not isinstance(op, IN_GRAPH) or weights > left or weights - own > MOST_ADDED:
             found[op.name] = in_integers(op, intervals)
         else:
             found[op.name] = prove(op, tuple(held[name] for name in op.inputs), intervals)

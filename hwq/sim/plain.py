@@ -43,4 +43,6 @@ def simulate_plain(program: Program, inputs: dict[str, IntArray], keep_all: bool
             values[op.name] = op.requant(acc)
         else:
             values[op.name] = op.evaluate(*xs)
+        if not xs:
+            values[op.name] = np.repeat(values[op.name], len(next(iter(values.values()))), axis=0)
     return values if keep_all else {name: values[name] for name in program.output_tensors()}

@@ -56,12 +56,13 @@ class NumpySegment:
     def __init__(self, program: Program, op: Op) -> None:
         self._op, self._type = op, program.types[op.name]
         self._certificate = certify(program, op)
-        self._size = samples_at_once(op, program.types[op.inputs[0]], self._type)
+        self._size = samples_at_once(op, program.first_type(op), self._type)
 
     def run(self, values: Values) -> None:
         """One call of the kernel for each part of the samples."""
         xs = [values[name] for name in self._op.inputs]
-        out = np.empty((len(xs[0]), *self._type.shape), self._type.dtype)
+        samples = len(next(iter(values.values())))
+        out = np.empty((samples, *self._type.shape), self._type.dtype)
         for start in range(0, len(out), self._size):
             part = slice(start, start + self._size)
             out[part] = execute(self._op, self._certificate, [x[part] for x in xs])

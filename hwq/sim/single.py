@@ -36,7 +36,7 @@ def execute(op: Op, certificate: Certificate, xs: list[FloatArray]) -> FloatArra
 
 def chunk_size(program: Program) -> int:
     """Samples in a chunk so that the largest matrix of windows stays near `CHUNK_BYTES`."""
-    return min(samples_at_once(op, program.types[op.inputs[0]], program.types[op.name]) for op in program.ops)
+    return min(samples_at_once(op, program.first_type(op), program.types[op.name]) for op in program.ops)
 
 
 def samples_at_once(op: Op, x: TensorType, out: TensorType) -> int:

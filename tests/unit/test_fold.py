@@ -65,15 +65,15 @@ def test_cycles_of_known_layers() -> None:
     """The serial formula by hand: output pixels x output folds x taps x input groups."""
     x, y = tensor(6, 6, 5), tensor(6, 6, 7)
     op = conv(x, 7, SAME)
-    assert cycles(op, Fold(1, 1, 1, 1), x, y) == 36 * 7 * 9 * 5
-    assert cycles(op, Fold(2, 1, 3, 2), x, y) == 36 * 3 * 9 * 3
-    assert cycles(op, Fold(5, 1, 7, 5), x, y) == 36 * 9
-    assert cycles(op, Fold(5, 1, 7, 45, parallel=True), x, y) == 36 * 7
-    assert cycles(op, Fold(5, 7, 7, 45, parallel=True), x, y) == 36
-    assert cycles(op, Fold(1, 7, 7, 9, parallel=True), x, y) == 36 * 5
-    assert cycles(depthwise(x, SAME), Fold(2, 1, 2, 1), x, x) == 36 * 3 * 9
-    assert cycles(dense(tensor(1, 1, 5), 7), Fold(2, 1, 7, 2), tensor(1, 1, 5), tensor(1, 1, 7)) == 7
-    assert cycles(add(x, x), Fold(2, 2), x, x) == 36 * 3
+    assert cycles(op, Fold(1, 1, 1, 1), (x,), y) == 36 * 7 * 9 * 5
+    assert cycles(op, Fold(2, 1, 3, 2), (x,), y) == 36 * 3 * 9 * 3
+    assert cycles(op, Fold(5, 1, 7, 5), (x,), y) == 36 * 9
+    assert cycles(op, Fold(5, 1, 7, 45, parallel=True), (x,), y) == 36 * 7
+    assert cycles(op, Fold(5, 7, 7, 45, parallel=True), (x,), y) == 36
+    assert cycles(op, Fold(1, 7, 7, 9, parallel=True), (x,), y) == 36 * 5
+    assert cycles(depthwise(x, SAME), Fold(2, 1, 2, 1), (x,), x) == 36 * 3 * 9
+    assert cycles(dense(tensor(1, 1, 5), 7), Fold(2, 1, 7, 2), (tensor(1, 1, 5),), tensor(1, 1, 7)) == 7
+    assert cycles(add(x, x), Fold(2, 2), (x,), x) == 36 * 3
 
 
 def test_multiply_accumulates() -> None:

@@ -12,7 +12,7 @@ from onnx import ModelProto, ValueInfoProto, helper, shape_inference
 
 from hwq.emit.exchange.affine import Mode
 from hwq.emit.exchange.graph import QONNX_DOMAIN, Graph
-from hwq.emit.exchange.layers import write_op
+from hwq.emit.exchange.layers import expressible, write_op
 from hwq.emit.exchange.scales import file_formats
 from hwq.emit.exchange.styles import Qdq, Qonnx, Style
 from hwq.emit.exchange.writer import Value, Writer
@@ -194,6 +194,11 @@ def _check(program: Program, file_format: FileFormat) -> None:
     """Refuse what cannot be written."""
     names = [port.name for port in (*program.inputs, *program.outputs)]
     refusals = [f"{name!r:.60}: two inputs or outputs have this name" for name in set(names) if names.count(name) > 1]
+    refusals += [
+        f"{op.name}: {file_format.value} files have no form of {op.kind}. Export the golden model instead."
+        for op in program.ops
+        if not expressible(op)
+    ]
     refusals += [f"{name!r:.60}: is no name that ONNX can hold" for name in names if not _is_utf8(name)]
     if file_format is FileFormat.QONNX:
         refusals += [

@@ -16,6 +16,11 @@ from hwq.ir.window import Window
 from hwq.ops import Add, ArgMax, AvgPool, Conv, Dense, Depthwise, Linear, MaxPool, Pad, Rescale
 
 
+def expressible(op: Op) -> bool:
+    """Whether the formats of other tools have a form of `op`."""
+    return type(op) in _WRITE
+
+
 def write_op(writer: Writer, op: Op) -> None:
     """Add the nodes of `op`; its inputs have been written."""
     _WRITE[type(op)](writer, op)
