@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, TypeVar
 
-import numpy as np
 import onnx
-from numpy.typing import ArrayLike
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
+from hwq.frontend.float_layers import write_layer
+from hwq.frontend.float_nodes import Nodes
 from hwq.frontend.graph import (
     Activation,
     Add,
@@ -54,7 +54,7 @@ def to_onnx(graph: FloatGraph, *, all_tensors: bool = False, pre_activation: boo
     onnx.ModelProto
         Operator set 17, tensors named as in `graph`; indices of an ArgMax are float32 as well.
     """
-    writer = _Writer()
+    writer = _Writer(graph.inputs[0].tensor)
     for layer in graph.layers:
         writer.layer(layer)
     names = [layer.name for layer in graph.layers if all_tensors or graph.is_output(layer.name)]
@@ -72,12 +72,11 @@ def _info(name: str, shape: Shape) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", *shape])
 
 
-class _Writer:
-    """Nodes and constants in the making."""
+class _Writer(Nodes):
+    """A graph in the making; `clipped` are the layers with a clip."""
 
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: list[TensorProto] = []
+    def __init__(self, batch_of: str) -> None:
+        super().__init__(batch_of)
         self.clipped: list[str] = []
 
     def layer(self, layer: Layer) -> None:
@@ -91,10 +90,10 @@ class _Writer:
                 self._clipped(layer, layer.clip, self._add)
             case BatchNorm():
                 column = (1, -1, 1, 1)
-                scale = self._constant(f"{layer.name}:scale", layer.scale.reshape(column))
-                shift = self._constant(f"{layer.name}:shift", layer.shift.reshape(column))
-                self._node("Mul", [layer.inputs[0], scale], f"{layer.name}:scaled")
-                self._node("Add", [f"{layer.name}:scaled", shift], layer.name)
+                scale = self.constant(f"{layer.name}:scale", layer.scale.reshape(column))
+                shift = self.constant(f"{layer.name}:shift", layer.shift.reshape(column))
+                self.node("Mul", [layer.inputs[0], scale], f"{layer.name}:scaled")
+                self.node("Add", [f"{layer.name}:scaled", shift], layer.name)
             case Activation():
                 self._clip(layer.inputs[0], layer.name, layer.clip)
             case MaxPool():
@@ -104,10 +103,10 @@ class _Writer:
             case Pad():
                 self._pad(layer.inputs[0], layer.pads, layer.value, layer.name)
             case ArgMax():
-                self._node("ArgMax", layer.inputs, f"{layer.name}:index", axis=1, keepdims=1)
-                self._node("Cast", [f"{layer.name}:index"], layer.name, to=TensorProto.FLOAT)
+                self.node("ArgMax", layer.inputs, f"{layer.name}:index", axis=1, keepdims=1)
+                self.node("Cast", [f"{layer.name}:index"], layer.name, to=TensorProto.FLOAT)
             case _:
-                raise TypeError(f"{layer.name}: no ONNX form of {type(layer).__name__}")
+                write_layer(self, layer)
 
     def _pool(self, op: str, layer: MaxPool | AvgPool, border: float, **attributes: Any) -> None:
         """A pool; a border that onnxruntime's pools do not take is a node of its own."""
@@ -115,12 +114,12 @@ class _Writer:
         if Window(layer.kernel, pads=pads).wide_border:
             self._pad(source, pads, border, f"{layer.name}:bordered")
             source, pads = f"{layer.name}:bordered", (0, 0, 0, 0)
-        self._node(op, [source], layer.name, kernel_shape=layer.kernel, strides=layer.stride, pads=pads, **attributes)
+        self.node(op, [source], layer.name, kernel_shape=layer.kernel, strides=layer.stride, pads=pads, **attributes)
 
     def _pad(self, source: str, pads: Pads, border: float, output: str) -> None:
         top, left, bottom, right = pads
-        sizes = self._integers(f"{output}:pads", [0, 0, top, left, 0, 0, bottom, right])
-        self._node("Pad", [source, sizes, self._constant(f"{output}:value", border)], output)
+        sizes = self.integers(f"{output}:pads", [0, 0, top, left, 0, 0, bottom, right])
+        self.node("Pad", [source, sizes, self.constant(f"{output}:value", border)], output)
 
     def _clipped(self, layer: Linear, clip: Clip, write: Callable[[Linear, str], None]) -> None:
         """A linear layer and, where it clips, the clip as a node of its own."""
@@ -132,9 +131,9 @@ class _Writer:
         self._clip(layer.name + PRE, layer.name, clip)
 
     def _conv(self, layer: Conv, output: str) -> None:
-        weight = self._constant(f"{layer.name}:weight", layer.weight)
-        bias = self._constant(f"{layer.name}:bias", layer.bias)
-        self._node(
+        weight = self.constant(f"{layer.name}:weight", layer.weight)
+        bias = self.constant(f"{layer.name}:bias", layer.bias)
+        self.node(
             "Conv",
             [layer.inputs[0], weight, bias],
             output,
@@ -146,36 +145,30 @@ class _Writer:
         )
 
     def _dense(self, layer: Dense, output: str) -> None:
-        weight = self._constant(f"{layer.name}:weight", layer.weight.reshape(layer.weight.shape[0], -1))
-        bias = self._constant(f"{layer.name}:bias", layer.bias)
-        self._node("Flatten", layer.inputs, f"{layer.name}:flat")
-        self._node("Gemm", [f"{layer.name}:flat", weight, bias], f"{layer.name}:vector", transB=1)
-        axes = self._integers(f"{layer.name}:axes", [2, 3])
-        self._node("Unsqueeze", [f"{layer.name}:vector", axes], output)
+        weight = self.constant(f"{layer.name}:weight", layer.weight.reshape(layer.weight.shape[0], -1))
+        bias = self.constant(f"{layer.name}:bias", layer.bias)
+        self.node("Flatten", layer.inputs, f"{layer.name}:flat")
+        self.node("Gemm", [f"{layer.name}:flat", weight, bias], f"{layer.name}:vector", transB=1)
+        axes = self.integers(f"{layer.name}:axes", [2, 3])
+        self.node("Unsqueeze", [f"{layer.name}:vector", axes], output)
 
     def _add(self, layer: Add, output: str) -> None:
-        self._node("Add", layer.inputs, output)
+        first, second = layer.inputs
+        if layer.signs == (-1, -1):
+            first = self.node("Neg", [first], f"{output}:minus")
+        elif layer.signs == (-1, 1):
+            first, second = second, first
+        self.node("Add" if layer.signs[0] == layer.signs[1] > 0 else "Sub", [first, second], output)
 
     def _clip(self, source: str, output: str, clip: Clip) -> None:
         if (clip.low, clip.high) == (0.0, math.inf):
-            self._node("Relu", [source], output)
+            self.node("Relu", [source], output)
             return
         if clip.factors is not None:
             lowest, highest = (bound.reshape(-1, 1, 1) for bound in clip.bounds())
-            self._node("Max", [source, self._constant(f"{output}:low", lowest)], f"{output}:above")
-            self._node("Min", [f"{output}:above", self._constant(f"{output}:high", highest)], output)
+            self.node("Max", [source, self.constant(f"{output}:low", lowest)], f"{output}:above")
+            self.node("Min", [f"{output}:above", self.constant(f"{output}:high", highest)], output)
             return
-        low = "" if clip.low == -math.inf else self._constant(f"{output}:low", clip.low)
-        high = "" if clip.high == math.inf else self._constant(f"{output}:high", clip.high)
-        self._node("Clip", [source, low, high], output)
-
-    def _node(self, op: str, inputs: Sequence[str], output: str, **attributes: Any) -> None:
-        self.nodes.append(helper.make_node(op, list(inputs), [output], name=output, **attributes))
-
-    def _constant(self, name: str, values: ArrayLike) -> str:
-        self.constants.append(numpy_helper.from_array(np.asarray(values, np.float32), name))
-        return name
-
-    def _integers(self, name: str, values: Sequence[int]) -> str:
-        self.constants.append(numpy_helper.from_array(np.asarray(values, np.int64), name))
-        return name
+        low = "" if clip.low == -math.inf else self.constant(f"{output}:low", clip.low)
+        high = "" if clip.high == math.inf else self.constant(f"{output}:high", clip.high)
+        self.node("Clip", [source, low, high], output)

@@ -15,9 +15,12 @@ from hwq.frontend.graph import FloatGraph, GraphInput, GraphOutput, Layer, Shape
 from hwq.frontend.handlers import HANDLERS
 from hwq.frontend.load import Source
 from hwq.frontend.node import Node, Refusal, type_name
-from hwq.frontend.state import MAX_ELEMENTS, Layout, State, Value, count_up
+from hwq.frontend.state import State
+from hwq.frontend.value import MAX_ELEMENTS, Layout, Value, count_up
 from hwq.ir.names import sanitize
 
+_MOVING = frozenset({"Cast", "Dropout", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"})
+"""Operators that move elements; after a Softmax of the host they are the host's too."""
 _INPUT_TYPES = frozenset({"FLOAT", "FLOAT16", "DOUBLE", "UINT8", "INT8", "UINT16", "INT16", "UINT32", "INT32", "INT64"})
 
 
@@ -26,13 +29,18 @@ class Importer:
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        self.state = State(constants=dict(source.initializers), opset=source.opset, batch=source.batch)
-        self.refusals: list[str] = []
-        self.inputs: list[tuple[onnx.ValueInfoProto, Value]] = []
-        self._unsupported: dict[str, list[str]] = {}
         nodes = [Node.of(proto) for proto in source.graph.node]
         self._outputs = [item.name for item in source.graph.output]
         self._nodes, self._used = _needed(nodes, self._outputs)
+        self.state = State(
+            constants=dict(source.initializers),
+            opset=source.opset,
+            batch=source.batch,
+            terminal=_terminal(self._nodes, self._outputs),
+        )
+        self.refusals: list[str] = []
+        self.inputs: list[tuple[onnx.ValueInfoProto, Value]] = []
+        self._unsupported: dict[str, list[str]] = {}
 
     def run(self) -> FloatGraph:
         """Import the model.
@@ -79,7 +87,7 @@ class Importer:
             self.refusals.append(f"{who}: shape {axes}, expected at most {MAX_ELEMENTS} elements. Use a smaller one")
         else:
             index = count_up([int(axis) for axis in axes[1:]])
-            layout = Layout()
+            layout = Layout(index.shape)
             tensor = self.state.new_tensor(item.name, layout, f"input {item.name}")
             integer = "INT" in dtype
             self.state.values[item.name] = Value(tensor, index, layout, integer=integer)
@@ -98,13 +106,19 @@ class Importer:
                 self._unsupported.setdefault(op, []).append(node.name)
                 self._stand_in(node)
             elif self._is_known(node):
-                state.only_first_output(node, self._used)
                 handler(node, state)
+                self._check_outputs(node)
             else:
                 self._stand_in(node)
         except Refusal as refusal:
             self.refusals.append(f"{node.label}: {refusal}")
             self._stand_in(node)
+
+    def _check_outputs(self, node: Node) -> None:
+        """Refuse a node of which an output is used that its handler does not make."""
+        for name in node.outputs:
+            if name in self._used and name not in self.state.values:
+                raise Refusal(f"its output '{name}' is used, which hwq does not compute. Cut the model before it")
 
     def _is_known(self, node: Node) -> bool:
         """False when an input comes from a node that was refused and whose shape is unknown."""
@@ -122,7 +136,7 @@ class Importer:
         for name in node.outputs:
             shape = self.source.shapes.get(name)
             if name and shape and len(shape) > 1 and shape[0] == 1 and math.prod(shape) <= MAX_ELEMENTS:
-                layout = Layout()
+                layout = Layout(tuple(shape[1:]))
                 tensor = self.state.new_tensor(name, layout, node.label)
                 self.state.values[name] = Value(tensor, count_up(shape[1:]), layout)
 
@@ -184,6 +198,24 @@ def _needed(nodes: list[Node], outputs: Iterable[str]) -> tuple[list[Node], froz
             kept.append(node)
             used.update(name for name in node.inputs if name)
     return kept[::-1], frozenset(used)
+
+
+def _terminal(nodes: list[Node], outputs: Iterable[str]) -> frozenset[str]:
+    """Tensors of which nothing is made but outputs, by moving elements, or their ArgMax."""
+    readers: dict[str, list[Node]] = {}
+    for node in nodes:
+        for name in node.inputs:
+            readers.setdefault(name, []).append(node)
+    found: set[str] = set()
+    leaving = set(outputs)
+    for node in reversed(nodes):
+        name = node.outputs[0]
+        reading = readers.get(name, [])
+        if (reading or name in leaving) and all(
+            reader.op == "ArgMax" or (reader.op in _MOVING and reader.outputs[0] in found) for reader in reading
+        ):
+            found.add(name)
+    return frozenset(found)
 
 
 def import_model(source: Source) -> FloatGraph:

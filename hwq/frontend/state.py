@@ -1,130 +1,20 @@
-"""What the importer knows while it walks the model: constants, values, layouts, and layers to be built.
-
-Every ONNX tensor that carries data is a `Value`: the hwq tensor that holds its elements and, for each
-element, its position there. Reshape and Transpose only rearrange the positions. The canonical
-(C, H, W) order of a model input is open until a layer needs one; then its `Layout` is fixed for all values.
-"""
+"""What the importer knows while it walks the model: constants, values, and layers to be built."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hwq.frontend.graph import FloatArray, Layer, Shape
+from hwq.frontend.graph import Const, FloatArray, Gather, Layer, Shape
 from hwq.frontend.node import Node, Refusal
+from hwq.frontend.value import MAX_ELEMENTS, Index, Layout, Value, canonical_layout, count_up, natural_shape
 from hwq.ir.names import sanitize
 
-Index = NDArray[np.int64]
 Build = Callable[[str], Layer]
-
-
-MAX_ELEMENTS = 2**24
-"""The largest tensor of one sample that is accepted."""
-
-
-def count_up(shape: Sequence[int]) -> Index:
-    """Positions 0, 1, 2, ... in the given shape.
-
-    Raises
-    ------
-    Refusal
-        When there are more than `MAX_ELEMENTS`.
-    """
-    size = math.prod(shape)
-    if size > MAX_ELEMENTS:
-        raise Refusal(f"tensor of {size} elements a sample, expected at most {MAX_ELEMENTS}. Use a smaller input")
-    return np.arange(size, dtype=np.int64).reshape(shape)
-
-
-def natural_shape(shape: Sequence[int]) -> Shape:
-    """(C, H, W) of a tensor whose ONNX shape without batch is `shape`: channels first, vectors (F, 1, 1)."""
-    if len(shape) == 3:
-        return (shape[0], shape[1], shape[2])
-    if len(shape) == 2:
-        return (shape[0], 1, shape[1])
-    return (int(np.prod(shape, dtype=np.int64)), 1, 1)
-
-
-@dataclass(slots=True, eq=False)
-class Layout:
-    """Where the elements of a tensor lie in (C, H, W); shared by tensors that only differ element by element.
-
-    `position` maps an element's number at birth to its flat canonical position; None while it is open.
-    """
-
-    shape: Shape | None = None
-    position: Index | None = None
-
-    def fix(self, order: Index, shape: Shape) -> None:
-        """Decide that the element with number ``order.ravel()[i]`` lies at canonical position i."""
-        position = np.empty(order.size, np.int64)
-        position[order.ravel()] = np.arange(order.size)
-        self.shape, self.position = shape, position
-
-    def place(self, index: Index) -> Index:
-        """Canonical positions of the elements with the numbers in `index`; the layout must be fixed."""
-        assert self.position is not None
-        return np.asarray(self.position[index])
-
-
-def canonical_layout(shape: Shape) -> Layout:
-    """The layout of a layer's output: numbers and positions are the same."""
-    return Layout(shape, count_up((math.prod(shape),)))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Value:
-    """An ONNX tensor with data in it; `index` has its shape without batch and holds element numbers."""
-
-    tensor: str
-    index: Index
-    layout: Layout
-    integer: bool = False
-    end: str = ""
-    """name of the operator that made it, when nothing may be computed after that operator"""
-    host_ops: tuple[str, ...] = ()
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """ONNX shape without batch."""
-        return self.index.shape
-
-    def settle(self) -> None:
-        """Give an open layout the natural (C, H, W) of this value."""
-        if self.layout.position is None:
-            self.layout.fix(self.index, natural_shape(self.shape))
-
-    def positions(self) -> Index:
-        """Canonical positions of the elements, in the ONNX shape."""
-        self.settle()
-        return self.layout.place(self.index)
-
-    def image(self) -> Shape:
-        """(C, H, W) of a value that an operator takes as (C, H, W) or (C, W); fixes an open layout.
-
-        Raises
-        ------
-        Refusal
-            When the value has another rank, or its elements lie in another order.
-        """
-        if len(self.shape) not in (2, 3):
-            raise Refusal(
-                f"input has the shape [N{''.join(f',{size}' for size in self.shape)}], "
-                "expected [N,C,H,W] or [N,C,W]. Reshape it in the model"
-            )
-        shape = natural_shape(self.shape)
-        found = self.positions()
-        if self.layout.shape != shape or not np.array_equal(found.ravel(), np.arange(found.size)):
-            raise Refusal(
-                f"input is {shape} (channels, height, width) made from {self.layout.shape} by Reshape or "
-                "Transpose, expected the order in which the layer before it produces it. hwq keeps no "
-                "buffer to reorder an image: remove the Reshape or Transpose"
-            )
-        return shape
 
 
 @dataclass(slots=True, eq=False)
@@ -135,12 +25,15 @@ class State:
     opset: int
     batch: int | None
     """batch size that the model declares, None when it is free"""
+    terminal: frozenset[str] = frozenset()
+    """tensors that only reach outputs of the model, by operators that move elements, or an ArgMax"""
     values: dict[str, Value] = field(default_factory=dict)
     layouts: dict[str, Layout] = field(default_factory=dict)
     builds: list[tuple[Node, str, Build]] = field(default_factory=list)
     vectors: list[Value] = field(default_factory=list)
     """values that a dense layer reads: their layout is a vector's if no other layer fixes it"""
     sources: dict[str, str] = field(default_factory=dict)
+    _gathered: dict[tuple[str, Shape, bytes], str] = field(default_factory=dict)
 
     def new_tensor(self, name: str, layout: Layout, source: str) -> str:
         """Register a tensor under a legal name made from `name`."""
@@ -150,8 +43,10 @@ class State:
         return tensor
 
     def data(self, node: Node, position: int = 0) -> Value:
-        """The value at an input, which must carry data that may still be computed with."""
+        """The value at an input, which must carry data that may still be computed with, batch first."""
         value = self.any_data(node, position)
+        if value.batch:
+            raise Refusal(f"the batch is axis {value.batch} of its input, expected axis 0. Transpose it back before")
         if value.end:
             raise Refusal(f"it follows {value.end}, expected {value.end} to be the last operator. Cut the model there")
         if value.integer:
@@ -194,15 +89,9 @@ class State:
             return node.integers(name)
         return tuple(int(item) for item in np.ravel(np.asarray(self.constant(node, position, name), np.int64)))
 
-    def only_first_output(self, node: Node, used: frozenset[str]) -> None:
-        """Refuse a node of which another output than the first is used."""
-        for name in node.outputs[1:]:
-            if name in used:
-                raise Refusal(f"its output '{name}' is used, expected only the first one to be")
-
-    def relabel(self, node: Node, value: Value, index: Index) -> None:
+    def relabel(self, node: Node, value: Value, index: Index, batch: int = 0) -> None:
         """The node's output is `value` with its elements rearranged."""
-        self.values[node.outputs[0]] = replace(value, index=index)
+        self.values[node.outputs[0]] = replace(value, index=index, batch=batch)
 
     def add_layer(self, node: Node, layout: Layout, index: Index, build: Build, end: str = "") -> None:
         """The node's output is a new tensor; `build` makes its layer once every layout is fixed."""
@@ -210,7 +99,91 @@ class State:
         self.values[node.outputs[0]] = Value(tensor, index, layout, end=end)
         self.builds.append((node, tensor, build))
 
-    def add_image(self, node: Node, value: Value, shape: Shape, build: Build) -> None:
-        """A new tensor of canonical `shape` whose ONNX shape has the rank of `value`."""
-        index = count_up(shape if len(value.shape) == 3 else (shape[0], shape[2]))
+    def inner_layer(self, node: Node, suffix: str, shape: Shape, build: Build) -> Value:
+        """A new tensor within the node, of canonical `shape`, called after the node's output and `suffix`."""
+        layout = canonical_layout(shape)
+        first = next(name for name in node.outputs if name)
+        tensor = self.new_tensor(f"{first}_{suffix}", layout, node.label)
+        self.builds.append((node, tensor, build))
+        return Value(tensor, count_up(shape), layout)
+
+    def constant_layer(self, node: Node, suffix: str, values: FloatArray) -> Value:
+        """A tensor of constant `values` (C, H, W)."""
+        shape = (values.shape[0], values.shape[1], values.shape[2])
+
+        def build(name: str) -> Layer:
+            return Const(name=name, inputs=(), source=node.label, values=values)
+
+        return self.inner_layer(node, suffix, shape, build)
+
+    def arranged(self, node: Node, value: Value, order: Index) -> str:
+        """The tensor that holds the elements of `value` in `order`, (C, H, W) of their numbers.
+
+        It is the value's own where its layout takes that order, else one that a `Gather` makes.
+        """
+        if value.layout.takes(order):
+            return value.tensor
+        places = value.layout.place(order)
+        shape = natural_shape(order.shape)
+        key = (value.tensor, shape, places.tobytes())
+        if key not in self._gathered:
+            self._gathered[key] = self.gather_layer(node, value.tensor, places).tensor
+        return self._gathered[key]
+
+    def gather_layer(self, node: Node, source: str, places: Index, fill: float = 0.0) -> Value:
+        """A new tensor of the canonical positions `places` (C, H, W) of `source`, and `fill` where they are -1."""
+
+        def build(name: str) -> Layer:
+            return Gather(name=name, inputs=(source,), source=node.label, index=places, value=fill)
+
+        return self.inner_layer(node, "order", natural_shape(places.shape), build)
+
+    def select(self, node: Node, value: Value, index: Index, output: str = "", fill: float = 0.0) -> None:
+        """The output of `node` (its first, or `output`) has the elements `index`, in its ONNX shape; -1 is `fill`.
+
+        What keeps its place in (C, H, W), as a slice does, keeps the order too.
+        """
+        output = output or node.outputs[0]
+        if index.size > MAX_ELEMENTS:
+            raise Refusal(f"makes {index.size} elements a sample, expected at most {MAX_ELEMENTS}. Use a smaller input")
+        if index.size == 0:
+            raise Refusal(f"makes a tensor of shape {index.shape}, expected at least one element. Remove it")
+        if index.size == value.index.size and np.array_equal(
+            np.sort(index, axis=None), np.sort(value.index, axis=None)
+        ):
+            self.values[output] = replace(value, index=index)
+            return
+        places = np.where(index < 0, -1, value.layout.place(index))
+        kept = np.unique(places)
+        sides = [np.unique(side) for side in np.unravel_index(kept, value.layout.settled)] if kept[0] >= 0 else []
+        if sides and kept.size == places.size == math.prod(len(side) for side in sides):
+            shape = natural_shape([len(side) for side in sides])
+            made = self.gather_layer(node, value.tensor, kept.reshape(shape), fill)
+            numbers = np.searchsorted(kept, places)
+        else:
+            made = self.gather_layer(node, value.tensor, places.reshape(natural_shape(index.shape)), fill)
+            numbers = count_up(index.shape)
+        self.values[output] = replace(made, index=numbers)
+
+    def image(self, node: Node, position: int = 0) -> tuple[str, Shape]:
+        """The tensor at an input as (C, H, W) of its own axes [N,C,H,W] or [N,C,W], and its shape.
+
+        Raises
+        ------
+        Refusal
+            When the value has another rank.
+        """
+        value = self.data(node, position)
+        if len(value.shape) not in (2, 3):
+            raise Refusal(
+                f"input has the shape [N{''.join(f',{size}' for size in value.shape)}], "
+                "expected [N,C,H,W] or [N,C,W]. Reshape it in the model"
+            )
+        shape = natural_shape(value.shape)
+        return self.arranged(node, value, value.index.reshape(shape)), shape
+
+    def add_image(self, node: Node, shape: Shape, build: Build) -> None:
+        """A new tensor of canonical `shape` whose ONNX shape has the rank of the node's input."""
+        rank = len(self.values[node.inputs[0]].shape)
+        index = count_up(shape if rank == 3 else (shape[0], shape[2]))
         self.add_layer(node, canonical_layout(shape), index, build)

@@ -12,13 +12,26 @@ from hwq.frontend.graph import (
     AvgPool,
     BatchNorm,
     Clip,
+    Concat,
+    Const,
     Conv,
     Dense,
+    ElementAffine,
+    Extremum,
     FloatGraph,
+    Function,
+    Gather,
     Layer,
+    MatMul,
     MaxPool,
+    Mul,
+    Normalise,
     Pad,
+    PRelu,
+    Recurrent,
     Shape,
+    Softmax,
+    TopK,
 )
 
 
@@ -58,7 +71,9 @@ def _attributes(layer: Layer) -> list[str]:
             return [weight, *groups, *_window(layer.stride, layer.dilation, layer.pads), *_clip(layer.clip)]
         case Dense():
             return [f"w=[{_list(layer.weight.shape)}]", *_clip(layer.clip)]
-        case Add() | Activation():
+        case Add():
+            return [*([f"signs={_list(layer.signs)}"] if layer.signs != (1, 1) else []), *_clip(layer.clip)]
+        case Activation():
             return _clip(layer.clip)
         case MaxPool():
             return [f"kernel={_by(layer.kernel)}", *_window(layer.stride, layer.dilation, layer.pads)]
@@ -66,9 +81,25 @@ def _attributes(layer: Layer) -> list[str]:
             return [f"kernel={_by(layer.kernel)}", *_window(layer.stride, (1, 1), layer.pads)]
         case Pad():
             return [f"pads={_list(layer.pads)}", f"value={layer.value:g}"]
-        case BatchNorm():
+        case BatchNorm() | ElementAffine():
             return [f"scale=[{layer.scale.size}]", f"shift=[{layer.shift.size}]"]
-        case ArgMax():
+        case Function():
+            return [str(layer.expr)]
+        case Concat():
+            return [f"axis={'CHW'[layer.axis]}"]
+        case Extremum():
+            return ["max" if layer.largest else "min"]
+        case PRelu():
+            return [f"slopes=[{layer.slopes.size}]"]
+        case MatMul():
+            return [f"scale={layer.scale:g}"] if layer.scale != 1.0 else []
+        case Normalise():
+            return [f"epsilon={layer.epsilon:g}"]
+        case Recurrent():
+            return [layer.cell.value, f"w=[{_list(layer.weight.shape)}]"]
+        case TopK():
+            return [f"k={layer.k}"]
+        case ArgMax() | Const() | Gather() | Mul() | Softmax():
             return []
         case _:
             raise TypeError(f"{layer.name}: no text form of {type(layer).__name__}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hwq.frontend.graph import FloatGraph
+from hwq.passes.constant_operands import constant_operands
 from hwq.passes.dead_code import dead_code
 from hwq.passes.fold_batch_norm import (
     batch_norm_to_conv,
@@ -14,11 +15,13 @@ from hwq.passes.fold_batch_norm import (
 )
 from hwq.passes.fold_pad import fold_pad
 from hwq.passes.fuse_activation import fuse_activation, merge_activations
+from hwq.passes.fuse_functions import fuse_functions
 from hwq.passes.merge_averages import merge_averages
 
 Pass = Callable[[FloatGraph], FloatGraph]
 
 PASSES: tuple[Pass, ...] = (
+    constant_operands,
     merge_activations,
     merge_batch_norms,
     fold_into_producer,
@@ -26,6 +29,7 @@ PASSES: tuple[Pass, ...] = (
     fuse_activation,
     fold_pad,
     merge_averages,
+    fuse_functions,
     dead_code,
 )
 """Passes in the order in which they run; each returns the same object when it finds nothing to do."""

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from hwq.frontend.graph import BatchNorm, Conv, Dense, FloatArray, FloatGraph, Layer
-from hwq.passes.rewrite import has_one_use, producers, replaced
+from hwq.frontend.graph import BatchNorm, Conv, Dense, FloatArray, FloatGraph, Layer, MatMul
+from hwq.passes.rewrite import has_one_use, maker, replaced
 
 
 def merge_batch_norms(graph: FloatGraph) -> FloatGraph:
     """Merge a BatchNorm into the one before it when nothing else reads that one."""
     for layer in graph.layers:
-        before = producers(graph).get(layer.inputs[0])
+        before = maker(graph, layer)
         if isinstance(layer, BatchNorm) and isinstance(before, BatchNorm) and has_one_use(graph, before.name):
             scale, shift = before.scale * layer.scale, before.shift * layer.scale + layer.shift
             merged = replace(layer, inputs=before.inputs, scale=scale, shift=shift)
@@ -22,9 +22,12 @@ def merge_batch_norms(graph: FloatGraph) -> FloatGraph:
 
 
 def fold_into_producer(graph: FloatGraph) -> FloatGraph:
-    """Fold a BatchNorm into the Conv or Dense before it when that has no clip and no other reader."""
+    """Fold a BatchNorm into the Conv or Dense before it when that has no clip and no other reader.
+
+    A MatMul takes a factor that all channels share.
+    """
     for layer in graph.layers:
-        before = producers(graph).get(layer.inputs[0])
+        before = maker(graph, layer)
         if (
             isinstance(layer, BatchNorm)
             and isinstance(before, Conv | Dense)
@@ -38,7 +41,19 @@ def fold_into_producer(graph: FloatGraph) -> FloatGraph:
                 bias=before.bias * layer.scale + layer.shift,
             )
             graph = replaced(graph, {before.name: folded, layer.name: None})
+        elif (
+            isinstance(layer, BatchNorm)
+            and isinstance(before, MatMul)
+            and _is_factor(layer)
+            and has_one_use(graph, before.name)
+        ):
+            scaled = replace(before, name=layer.name, scale=before.scale * float(layer.scale[0]))
+            graph = replaced(graph, {before.name: scaled, layer.name: None})
     return graph
+
+
+def _is_factor(layer: BatchNorm) -> bool:
+    return not layer.shift.any() and bool((layer.scale == layer.scale[0]).all())
 
 
 def fold_into_consumers(graph: FloatGraph) -> FloatGraph:

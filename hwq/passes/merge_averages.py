@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hwq.frontend.graph import AvgPool, FloatGraph
-from hwq.passes.rewrite import has_one_use, producers, replaced
+from hwq.passes.rewrite import has_one_use, maker, replaced
 
 
 def merge_averages(graph: FloatGraph) -> FloatGraph:
     """Merge two consecutive AvgPool layers of which each leaves the other's axis alone."""
     for layer in graph.layers:
-        before = producers(graph).get(layer.inputs[0])
+        before = maker(graph, layer)
         if (
             isinstance(layer, AvgPool)
             and isinstance(before, AvgPool)

@@ -12,6 +12,11 @@ def producers(graph: FloatGraph) -> dict[str, Layer]:
     return {layer.name: layer for layer in graph.layers}
 
 
+def maker(graph: FloatGraph, layer: Layer) -> Layer | None:
+    """The layer that makes the first input of `layer`, if there is one."""
+    return producers(graph).get(layer.inputs[0]) if layer.inputs else None
+
+
 def has_one_use(graph: FloatGraph, tensor: str) -> bool:
     """True when exactly one layer reads `tensor`, once, and it is no output of the model."""
     uses = sum(layer.inputs.count(tensor) for layer in graph.layers)

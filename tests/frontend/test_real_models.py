@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import onnx
 import pytest
-from onnx_models import check_equal
+from onnx_models import check_equal, save
 
 from hwq import frontend
 from hwq.errors import BadInput
@@ -25,7 +26,10 @@ ACCEPTED = {
     "imagenet_mobilenet_v2_deq/model.onnx": 64,
     "kws_dscnn_mlperf/model.onnx": 11,
     "kws_dscnn_mlperf/model_floatweights.onnx": 11,
+    "kwt1_transformer/model.onnx": 211,
     "mlkws_dnn_s/model.onnx": 4,
+    "mlkws_gru_s/model.onnx": 4,
+    "mnist_lstm/model.onnx": 3,
     "small/digits_cnn.onnx": 5,
     "small/digits_mlp.onnx": 2,
     "small/digits_mlp_flat.onnx": 2,
@@ -34,13 +38,7 @@ ACCEPTED = {
 }
 
 REFUSED = {
-    "fsrcnn_x3/model.onnx": ["ConvTranspose", "PRelu"],
-    "fsrcnn_x3/model_depthtospace.onnx": ["DepthToSpace", "PRelu"],
-    "kwt1_transformer/model.onnx": ["Concat", "Gather", "LayerNormalization", "Tanh"],
-    "mlkws_gru_s/model.onnx": ["GRU"],
-    "mnist_lstm/model.onnx": ["LSTM"],
-    "unet_drive/model.onnx": ["Concat", "Resize"],
-    "import_tests/finn_tfc_w1a1_build.onnx": ["MultiThreshold of domain finn.custom_op.general", "TopK"],
+    "import_tests/finn_tfc_w1a1_build.onnx": ["MultiThreshold of domain finn.custom_op.general"],
     "qonnx_tfc_1w1a/model.onnx": ["BipolarQuant of domain onnx.brevitas"],
     "qonnx_tfc_2w2a/model.onnx": ["Quant of domain onnx.brevitas"],
 }
@@ -51,6 +49,19 @@ def test_accepted(name: str) -> None:
     graph = check_equal(MODELS / name)
     assert len(graph.layers) == ACCEPTED[name]
     assert not any(isinstance(layer, BatchNorm | Activation) for layer in graph.layers)
+
+
+OF_ANY_SIZE = {"fsrcnn_x3/model.onnx": 15, "fsrcnn_x3/model_depthtospace.onnx": 15, "unet_drive/model.onnx": 17}
+"""Layers of models with a free height and width, which are given here."""
+
+
+@pytest.mark.parametrize("name", OF_ANY_SIZE)
+def test_accepted_at_a_size(name: str, tmp_path: Path) -> None:
+    model = onnx.load(MODELS / name)
+    for axis in model.graph.input[0].type.tensor_type.shape.dim[2:]:
+        axis.dim_value = 48
+    graph = check_equal(save(model, tmp_path))
+    assert len(graph.layers) == OF_ANY_SIZE[name]
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -12,10 +12,9 @@ from hwq.frontend.state import State
 
 def conv(node: Node, state: State) -> None:
     """Import a Conv node."""
-    value = state.data(node)
+    source, shape = state.image(node)
     weight = state.weights(node, 1, "weight")
-    shape = value.image()
-    dims = len(value.shape) - 1
+    dims = len(state.data(node).shape) - 1
     if weight.ndim != dims + 2:
         raise Refusal(f"weight has the shape {weight.shape}, expected {dims + 2} axes as the input has")
     groups = node.integer("group", 1)
@@ -43,7 +42,7 @@ def conv(node: Node, state: State) -> None:
     def build(name: str) -> Layer:
         return Conv(
             name=name,
-            inputs=(value.tensor,),
+            inputs=(source,),
             source=node.label,
             weight=weight.reshape(filters, weight.shape[1], *window.kernel),
             bias=bias,
@@ -53,4 +52,4 @@ def conv(node: Node, state: State) -> None:
             groups=groups,
         )
 
-    state.add_image(node, value, (filters, height, width), build)
+    state.add_image(node, (filters, height, width), build)

@@ -1,14 +1,28 @@
-"""Operators on single elements: normalisation, arithmetic with constants, addition, and clipping."""
+"""Operators on single elements of one or two tensors: normalisation, arithmetic, and clipping."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
-from hwq.frontend.graph import Activation, Add, BatchNorm, Clip, FloatArray, Layer
+from hwq.frontend.expression import Expr, X
+from hwq.frontend.graph import (
+    Activation,
+    Add,
+    BatchNorm,
+    Clip,
+    ElementAffine,
+    Extremum,
+    FloatArray,
+    Function,
+    Layer,
+    Mul,
+)
 from hwq.frontend.node import Node, Refusal
-from hwq.frontend.state import State, Value
+from hwq.frontend.state import State
+from hwq.frontend.value import Value, count_up, natural_shape
 
 _FLOAT_LIMIT = 3.4e38
 """Clip bounds from here on are no bounds: exporters write the largest float32 for infinity."""
@@ -29,19 +43,17 @@ def batch_normalization(node: Node, state: State) -> None:
         raise Refusal("variance plus epsilon is not positive, expected a positive number. Check the trained model")
     scale = gamma / np.sqrt(spread)
     column = (-1, *(1,) * (len(value.shape) - 1))
-    _add_affine(node, state, value, scale.reshape(column), (beta - mean * scale).reshape(column))
+    add_affine(node, state, value, scale.reshape(column), (beta - mean * scale).reshape(column))
 
 
 def arithmetic(node: Node, state: State) -> None:
-    """Import Add, Sub, Mul or Div: with a constant, or the addition of two tensors."""
+    """Import Add, Sub, Mul or Div: with a constant, or of two tensors, one of which may be broadcast."""
     if state.is_constant(node, 0):
         _with_constant(node, state, state.data(node, 1), _operand(node, state, 0), reverse=True)
     elif state.is_constant(node, 1):
         _with_constant(node, state, state.data(node, 0), _operand(node, state, 1), reverse=False)
-    elif node.op == "Add":
-        _add_two(node, state, state.data(node, 0), state.data(node, 1))
     else:
-        raise Refusal("both inputs depend on the model's input, expected one of them constant. Only Add takes two")
+        _of_two(node, state)
 
 
 def _operand(node: Node, state: State, position: int) -> FloatArray:
@@ -49,11 +61,7 @@ def _operand(node: Node, state: State, position: int) -> FloatArray:
 
 
 def _with_constant(node: Node, state: State, value: Value, other: FloatArray, *, reverse: bool) -> None:
-    full = (1, *value.shape)
-    try:
-        other = np.broadcast_to(other, full)[0]
-    except ValueError:
-        raise Refusal(f"constant of shape {other.shape} does not broadcast to its input {full}") from None
+    other = _broadcast(value, other)
     one, zero = np.ones_like(other), np.zeros_like(other)
     if node.op == "Add":
         scale, shift = one, other
@@ -62,68 +70,121 @@ def _with_constant(node: Node, state: State, value: Value, other: FloatArray, *,
     elif node.op == "Mul":
         scale, shift = other, zero
     elif reverse:
-        raise Refusal("a constant is divided by data, expected data divided by a constant")
+        value, scale, shift = _reciprocal(node, state, value), other, zero
     else:
         if (other == 0).any():
             raise Refusal("divisor holds a zero, expected numbers other than zero. Check the trained model")
         scale, shift = 1 / other, zero
-    _add_affine(node, state, value, scale, shift)
+    add_affine(node, state, value, scale, shift)
 
 
-def _add_affine(node: Node, state: State, value: Value, scale: FloatArray, shift: FloatArray) -> None:
-    """x * scale + shift, where both broadcast to the value's shape and must be constant over each channel."""
+def _broadcast(value: Value, other: FloatArray) -> FloatArray:
+    """A constant as large as one sample of `value`."""
+    full = (1, *value.shape)
+    try:
+        return np.asarray(np.broadcast_to(other, full)[0], np.float64)
+    except ValueError:
+        raise Refusal(f"constant of shape {other.shape} does not broadcast to its input {full}") from None
+
+
+def _reciprocal(node: Node, state: State, value: Value) -> Value:
+    def build(name: str) -> Layer:
+        return Function(name=name, inputs=(value.tensor,), source=node.label, expr=Expr("Reciprocal", (X,)))
+
+    made = state.inner_layer(node, "reciprocal", value.layout.settled, build)
+    return replace(made, index=value.positions())
+
+
+def add_affine(node: Node, state: State, value: Value, scale: FloatArray, shift: FloatArray) -> None:
+    """x * scale + shift, where both broadcast to the value's shape."""
+    scale, shift = (np.broadcast_to(array, value.shape) for array in (scale, shift))
+    if value.layout.position is None:
+        _open_by_constant(value, scale, shift)
 
     def build(name: str) -> Layer:
-        return BatchNorm(
-            name=name,
-            inputs=(value.tensor,),
-            source=node.label,
-            scale=_per_channel(value, scale),
-            shift=_per_channel(value, shift),
-        )
+        scales, shifts = _canonical(value, scale), _canonical(value, shift)
+        if all((array == array[:, :1, :1]).all() for array in (scales, shifts)):
+            scales, shifts = scales[:, 0, 0].copy(), shifts[:, 0, 0].copy()
+            return BatchNorm(name=name, inputs=(value.tensor,), source=node.label, scale=scales, shift=shifts)
+        return ElementAffine(name=name, inputs=(value.tensor,), source=node.label, scale=scales, shift=shifts)
 
     state.add_layer(node, value.layout, value.index, build)
 
 
-def _per_channel(value: Value, array: FloatArray) -> FloatArray:
+def _open_by_constant(value: Value, *arrays: FloatArray) -> None:
+    """Fix an open layout so that what differs along one axis alone differs from channel to channel."""
+    axes = [axis for axis in range(len(value.shape)) if any(np.ptp(array, axis=axis).any() for array in arrays)]
+    if len(axes) == 1 and len(value.shape) <= 3:
+        order = np.moveaxis(value.index, axes[0], 0)
+        value.layout.takes(order.reshape(natural_shape(order.shape)))
+
+
+def _canonical(value: Value, array: FloatArray) -> FloatArray:
+    """A constant of the value's ONNX shape as (C, H, W)."""
     flat = np.empty(value.index.size)
-    flat[value.positions()] = np.broadcast_to(array, value.shape)
-    assert value.layout.shape is not None
-    rows = flat.reshape(value.layout.shape[0], -1)
-    if (rows != rows[:, :1]).any():
-        raise Refusal("its constant differs from pixel to pixel, expected one number a channel. Take it out")
-    return rows[:, 0].copy()
+    flat[value.positions()] = array
+    return flat.reshape(value.layout.settled)
 
 
-def _add_two(node: Node, state: State, first: Value, second: Value) -> None:
-    if first.shape != second.shape:
-        raise Refusal(f"inputs without batch are {first.shape} and {second.shape}, expected equal shapes")
-    if first.tensor == second.tensor and np.array_equal(first.index, second.index):
-        _add_affine(node, state, first, np.full(first.shape, 2.0), np.zeros(first.shape))
+def _of_two(node: Node, state: State) -> None:
+    first, second = state.data(node, 0), state.data(node, 1)
+    if node.op == "Div":
+        second = _reciprocal(node, state, second)
+    if node.op == "Add" and first.tensor == second.tensor and np.array_equal(first.index, second.index):
+        add_affine(node, state, first, np.full(first.shape, 2.0), np.zeros(first.shape))
         return
-    _align(first, second)
-    if first.layout.shape != second.layout.shape or not np.array_equal(first.positions(), second.positions()):
-        raise Refusal(
-            f"inputs are {first.layout.shape} and {second.layout.shape} (channels, height, width) in "
-            "different orders, expected the same order. Remove the Reshape or Transpose before one of them"
-        )
+    names, like = aligned(node, state, first, second)
 
     def build(name: str) -> Layer:
-        return Add(name=name, inputs=(first.tensor, second.tensor), source=node.label)
+        if node.op in ("Add", "Sub"):
+            return Add(name=name, inputs=names, source=node.label, signs=(1, -1 if node.op == "Sub" else 1))
+        if node.op in ("Max", "Min"):
+            return Extremum(name=name, inputs=names, source=node.label, largest=node.op == "Max")
+        return Mul(name=name, inputs=names, source=node.label)
 
-    state.add_layer(node, first.layout, first.index, build)
+    state.add_layer(node, like.layout, like.index, build)
 
 
-def _align(first: Value, second: Value) -> None:
-    """Fix the open layouts of two values so that equal elements lie at equal positions."""
-    if first.layout.position is None and second.layout.position is None:
-        first.settle()
-    for this, other in ((first, second), (second, first)):
-        if this.layout.position is None:
-            assert other.layout.shape is not None
-            order = np.empty(this.index.size, np.int64)
-            order[other.positions().ravel()] = this.index.ravel()
-            this.layout.fix(order, other.layout.shape)
+def aligned(node: Node, state: State, first: Value, second: Value) -> tuple[tuple[str, str], Value]:
+    """Tensors of two values in one order, the smaller one repeated as it is broadcast, and a value in that order."""
+    if len(first.shape) != len(second.shape):
+        raise Refusal(
+            f"inputs without batch are {first.shape} and {second.shape}, expected the same number of axes. "
+            "Unsqueeze one of them"
+        )
+    try:
+        shape = np.broadcast_shapes(first.shape, second.shape)
+    except ValueError:
+        raise Refusal(f"inputs without batch are {first.shape} and {second.shape}, which do not broadcast") from None
+    full = [value for value in (first, second) if value.shape == shape]
+    if not full:
+        return _both_spread(node, state, first, second, shape)
+    like = next((value for value in full if value.layout.position is not None), full[0])
+    like.layout.settle()
+    order = np.empty(like.index.size, np.int64)
+
+    def in_order(value: Value) -> str:
+        order[like.positions().ravel()] = np.broadcast_to(value.index, shape).ravel()
+        return state.arranged(node, value, order.reshape(like.layout.settled))
+
+    return (in_order(first), in_order(second)), like
+
+
+def _both_spread(
+    node: Node, state: State, first: Value, second: Value, shape: tuple[int, ...]
+) -> tuple[tuple[str, str], Value]:
+    names = [
+        state.arranged(node, value, np.broadcast_to(value.index, shape).reshape(natural_shape(shape)))
+        for value in (first, second)
+    ]
+    made = Value(names[0], count_up(shape), state.layouts[names[0]])
+    return (names[0], names[1]), made
+
+
+def negate(node: Node, state: State) -> None:
+    """Import a Neg node."""
+    value = state.data(node)
+    add_affine(node, state, value, np.full(value.shape, -1.0), np.zeros(value.shape))
 
 
 def relu(node: Node, state: State) -> None:
@@ -139,12 +200,26 @@ def clip(node: Node, state: State) -> None:
 
 
 def extremum(node: Node, state: State) -> None:
-    """Import Min or Max with a constant scalar, which are halves of a Clip."""
-    if len(node.inputs) != 2 or not (state.is_constant(node, 0) or state.is_constant(node, 1)):
-        raise Refusal(f"inputs are two tensors of data, expected one tensor and one constant number in {node.op}")
-    position = 0 if state.is_constant(node, 0) else 1
-    bound = _number(node, state, position, "bound")
-    _add_activation(node, state, Clip(low=bound) if node.op == "Max" else Clip(high=bound), 1 - position)
+    """Import Min or Max: with a constant number, which is half of a Clip, with a constant tensor, or of two tensors."""
+    if len(node.inputs) != 2:
+        raise Refusal(f"has {len(node.inputs)} inputs, expected 2. Use one {node.op} after the other")
+    fixed = next((position for position in range(2) if state.is_constant(node, position)), None)
+    if fixed is None:
+        _of_two(node, state)
+        return
+    bounds = state.constant(node, fixed, "bound")
+    if bounds.size == 1:
+        bound = _number(node, state, fixed, "bound")
+        _add_activation(node, state, Clip(low=bound) if node.op == "Max" else Clip(high=bound), 1 - fixed)
+        return
+    value = state.data(node, 1 - fixed)
+    values = _canonical(value, _broadcast(value, state.weights(node, fixed, "bound")))
+    other = state.constant_layer(node, "bounds", values)
+
+    def build(name: str) -> Layer:
+        return Extremum(name=name, inputs=(value.tensor, other.tensor), source=node.label, largest=node.op == "Max")
+
+    state.add_layer(node, value.layout, value.index, build)
 
 
 def _bound(node: Node, state: State, name: str, position: int, default: float) -> float:

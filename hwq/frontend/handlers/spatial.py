@@ -51,9 +51,9 @@ def read(node: Node, shape: Shape, kernel: Sequence[int] | None, dims: int) -> S
     declared = node.integers("kernel_shape")
     if kernel is not None and declared is not None and tuple(kernel) != declared:
         raise Refusal(f"kernel_shape is {declared}, expected {tuple(kernel)} as the weights have. Re-export the model")
-    size = _pair(node, "kernel_shape", declared if kernel is None else tuple(kernel), dims)
-    stride = _pair(node, "strides", node.integers("strides"), dims)
-    dilation = _pair(node, "dilations", node.integers("dilations"), dims)
+    size = pair(node, "kernel_shape", declared if kernel is None else tuple(kernel), dims)
+    stride = pair(node, "strides", node.integers("strides"), dims)
+    dilation = pair(node, "dilations", node.integers("dilations"), dims)
     mode = node.text("auto_pad", "NOTSET")
     if mode in ("SAME_UPPER", "SAME_LOWER"):
         pads = _same(shape, size, stride, dilation, lower=mode == "SAME_LOWER")
@@ -66,7 +66,8 @@ def read(node: Node, shape: Shape, kernel: Sequence[int] | None, dims: int) -> S
     return Spatial(size, stride, dilation, pads)
 
 
-def _pair(node: Node, name: str, found: tuple[int, ...] | None, dims: int) -> Pair:
+def pair(node: Node, name: str, found: tuple[int, ...] | None, dims: int) -> Pair:
+    """Two numbers of a node, ones where they are not given; 1 for the height of a signal."""
     values = (1,) * dims if found is None else found
     if len(values) != dims or min(values) < 1 or max(values) > MAX_SIZE:
         raise Refusal(f"{name} is {values}, expected {dims} number(s) from 1 to {MAX_SIZE}")
