@@ -21,11 +21,12 @@ from hwq.quant.calibration import BATCH, Calibration
 from hwq.quant.config import QuantConfig
 from hwq.quant.errors import SignalToNoise, decibel
 from hwq.quant.fitting import as_rows
-from hwq.quant.formats import choose_formats, keeps_format
+from hwq.quant.formats import choose_formats
 from hwq.quant.observers import Survey, observe
 from hwq.quant.pipeline import Draft, fitted
 from hwq.quant.progress import Progress, silent
 from hwq.quant.quantize import Samples, for_host, quantised
+from hwq.quant.sharing import keeps_format
 from hwq.quant.watch import Watch, share_of, stops
 from hwq.quant.weights import Fit
 from hwq.quant.widths import with_bits

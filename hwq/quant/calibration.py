@@ -72,7 +72,7 @@ class Calibration:
     @property
     def tensors(self) -> list[str]:
         """All tensors but indices."""
-        indices = {layer.name for layer in self.graph.layers if isinstance(layer, fg.ArgMax)}
+        indices = {layer.name for layer in self.graph.layers if isinstance(layer, fg.ArgMax | fg.TopK)}
         return [name for name in self.graph.shapes if name not in indices]
 
     @property
@@ -82,7 +82,7 @@ class Calibration:
         names = []
         for port in self.graph.outputs:
             maker = makers.get(port.tensor)
-            names.append(maker.inputs[0] if isinstance(maker, fg.ArgMax) else port.tensor)
+            names.append(maker.inputs[0] if isinstance(maker, fg.ArgMax | fg.TopK) else port.tensor)
         return list(dict.fromkeys(names))
 
     def some(self, count: int) -> Calibration:

@@ -193,6 +193,10 @@ class QuantConfig(LayerConfig):
                 options |= dict(rule.options)
         return replace(self._plain(), **options)
 
+    def sets(self, name: str, option: str) -> bool:
+        """Whether a rule sets `option` for the layer called `name`."""
+        return any(option in dict(rule.options) and fnmatchcase(name, rule.match) for rule in self.rules)
+
     @property
     def mixed(self) -> bool:
         """Whether widths are to be chosen under a budget."""

@@ -64,6 +64,8 @@ def _chosen(model: ErrorModel, all_groups: list[Group], limits: Limits) -> Facto
     factors = {name: np.ones(len(found.lows)) for name, found in model.seen.tensors.items()}
     for _ in range(TURNS):
         for group in all_groups:
+            if group.fixed:
+                continue
             if group.port:
                 found = model.port_factors(group)
             else:

@@ -11,10 +11,11 @@ from hwq.frontend import graph as fg
 from hwq.ir.types import Format
 from hwq.quant.config import PortScales, QuantConfig
 from hwq.quant.fitting import LinearLayer, by_weight, is_depthwise
-from hwq.quant.formats import keeps_format, tensor_format
+from hwq.quant.formats import tensor_format
 from hwq.quant.groups import Factors, Group, by_input
 from hwq.quant.observers import Survey
 from hwq.quant.ranges import pow2_ceil
+from hwq.quant.sharing import keeps_format
 
 SPREAD = 2.0**-20
 """A channel with a range below this share of the tensor's is dead, and left alone."""

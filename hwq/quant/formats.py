@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hwq.arith import Interval, int_range
@@ -9,7 +10,8 @@ from hwq.frontend import graph as fg
 from hwq.ir.types import Format, TensorType
 from hwq.quant.config import QuantConfig, ScaleKind, ZeroPoints
 from hwq.quant.observers import Observation
-from hwq.quant.ranges import activation_format
+from hwq.quant.ranges import activation_format, pow2_ceil
+from hwq.quant.sharing import JOINS, KEEPS, groups_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,26 +34,62 @@ class TensorFormat:
 
 
 Formats = dict[str, TensorFormat]
-
-
-def keeps_format(layer: fg.Layer) -> bool:
-    """True for layers whose output has the format of their input."""
-    return isinstance(layer, fg.MaxPool | fg.Pad)
+MOST_BITS = 16
+SOFTMAX_EXTRA = 8
+"""Bits of a probability beyond those of activations: with many channels most of them are small."""
+NORMALISED_EXTRA = 8
+"""Bits of normalised values beyond those of activations, where only a factor for each channel follows."""
+READ_EXTRA: dict[type[fg.Layer], int] = {fg.Function: 2, fg.PRelu: 4, fg.Softmax: 4, fg.Normalise: 8, fg.Recurrent: 8}
+"""Bits of a tensor beyond those of activations, for layers that would else round twice; the least of all readers'."""
 
 
 def choose_formats(graph: fg.FloatGraph, seen: dict[str, Observation], config: QuantConfig) -> Formats:
     """A format for every tensor, from what was seen of it."""
     pow2 = config.scale is not ScaleKind.FIXED
-    formats = {port.tensor: tensor_format(graph, port.tensor, seen, config, pow2) for port in graph.inputs}
-    for layer in graph.layers:
-        if isinstance(layer, fg.ArgMax):
-            index_bits = max(1, (graph.shapes[layer.inputs[0]][0] - 1).bit_length())
-            formats[layer.name] = TensorFormat(Format(1.0), index_bits, False)
-        elif keeps_format(layer):
-            formats[layer.name] = formats[layer.inputs[0]]
-        else:
-            formats[layer.name] = tensor_format(graph, layer.name, seen, config, pow2)
+    makers = {layer.name: layer for layer in graph.layers}
+    groups = groups_of(graph)
+    formats: Formats = {}
+    for name in (*(port.tensor for port in graph.inputs), *makers):
+        if name not in formats:
+            shared = groups[name]
+            fixed = next((found for member in shared if (found := _fixed(graph, makers.get(member), config))), None)
+            formats |= dict.fromkeys(shared, fixed or shared_format(graph, shared, seen, config, pow2))
     return formats
+
+
+def _fixed(graph: fg.FloatGraph, layer: fg.Layer | None, config: QuantConfig) -> TensorFormat | None:
+    """The format of a layer whose output is known beforehand: an index, a probability, a state within -1 and 1."""
+    match layer:
+        case fg.ArgMax() | fg.TopK():
+            return TensorFormat(Format(1.0), max(1, (graph.shapes[layer.inputs[0]][0] - 1).bit_length()), False)
+        case fg.Softmax():
+            bits = min(MOST_BITS, config.of(layer.name).act_bits + SOFTMAX_EXTRA)
+            return TensorFormat(Format(2.0**-bits), bits, False)
+        case fg.Recurrent():
+            bits = config.of(layer.name).act_bits
+            return TensorFormat(Format(2.0 ** (1 - bits)), bits, True)
+    return None
+
+
+def shared_format(
+    graph: fg.FloatGraph, names: Sequence[str], seen: dict[str, Observation], config: QuantConfig, pow2: bool
+) -> TensorFormat:
+    """The format that suits the tensors `names`, which have one: that of the one that reaches farthest."""
+    makers = {layer.name: layer for layer in graph.layers}
+    made = (
+        [name for name in names if not isinstance(makers.get(name), KEEPS + JOINS)] if len(names) > 1 else list(names)
+    )
+    joined = [name for name in names if isinstance(makers.get(name), JOINS)]
+    found = [tensor_format(graph, name, seen, config, pow2) for name in (joined or made)]
+    if len(found) == 1:
+        return found[0]
+    signed = any(form.signed for form in found)
+    bits = max(form.bits for form in found)
+    levels = int_range(bits, signed)
+    scales = [one.form.scale * one.levels[1] / levels[1] for one in found]
+    zero = max((one.form.zero_point for one in found), default=0) if not signed else 0
+    scale = pow2_ceil(max(scales)) if pow2 else max(scales)
+    return TensorFormat(Format(scale, zero), bits, signed)
 
 
 def tensor_format(
@@ -64,16 +102,42 @@ def tensor_format(
     if config.zero_points in (ZeroPoints.INPUTS, ZeroPoints.PORTS):
         zero_point = is_input or (config.zero_points is ZeroPoints.PORTS and graph.shares_format_with_output(name))
     last = graph.is_output(name) and not graph.consumers(name) and not is_input
-    bits = config.output_bits if last and config.output_bits else chosen.act_bits
+    bits = (
+        config.output_bits
+        if last and config.output_bits
+        else min(MOST_BITS, chosen.act_bits + _extra(graph, name, config))
+    )
     form, signed = activation_format(_farthest(graph, name, seen), chosen, bits, pow2, zero_point)
     return TensorFormat(form, bits, signed)
+
+
+def _extra(graph: fg.FloatGraph, name: str, config: QuantConfig) -> int:
+    """Bits that a tensor has beyond those asked for, where nothing but wider wires and a table pay for them."""
+    readers = graph.consumers(name)
+    if not readers or graph.is_output(name) or any(name == port.tensor for port in graph.inputs):
+        return 0
+    if config.sets(name, "act_bits"):
+        return 0
+    extra = min(_reading(reader) for reader in readers)
+    makers = {layer.name: layer for layer in graph.layers}
+    if isinstance(makers.get(name), fg.Normalise) and all(_scales_channels(reader) for reader in readers):
+        return NORMALISED_EXTRA
+    return extra
+
+
+def _reading(reader: fg.Layer) -> int:
+    return next((bits for kind, bits in READ_EXTRA.items() if isinstance(reader, kind)), 0)
+
+
+def _scales_channels(reader: fg.Layer) -> bool:
+    return isinstance(reader, fg.Conv) and reader.groups == len(reader.weight) == reader.weight.size
 
 
 def _farthest(graph: fg.FloatGraph, name: str, seen: dict[str, Observation]) -> Observation:
     """What was seen of the tensor, or of one behind it that has its format, where a border reaches farther."""
     found = seen[name]
     for layer in graph.consumers(name):
-        if keeps_format(layer):
+        if isinstance(layer, KEEPS):
             behind = _farthest(graph, layer.name, seen)
             if behind.low < found.low or behind.high > found.high:
                 found = behind

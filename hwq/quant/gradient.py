@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from hwq.frontend import graph as fg
 from hwq.ir.window import Window
+from hwq.quant.value_gradients import VALUE_GRADIENTS
 
 Array = NDArray[np.float32]
 Values = dict[str, Array]
@@ -88,7 +89,8 @@ def _dense(layer: fg.Dense, grad: Array, values: Values) -> list[Array]:
 
 
 def _same(layer: fg.Layer, grad: Array, values: Values) -> list[Array]:
-    return [grad] * len(layer.inputs)
+    signs = layer.signs if isinstance(layer, fg.Add) else (1,)
+    return [grad if sign > 0 else -grad for sign in signs]
 
 
 def _avgpool(layer: fg.AvgPool, grad: Array, values: Values) -> list[Array]:
@@ -120,6 +122,6 @@ def _argmax(layer: fg.ArgMax, grad: Array, values: Values) -> list[Array]:
 
 _INPUTS: dict[type[fg.Layer], Callable[..., list[Any]]] = {
     fg.Conv: _conv, fg.Dense: _dense, fg.Add: _same, fg.Activation: _same, fg.AvgPool: _avgpool,
-    fg.MaxPool: _maxpool, fg.Pad: _pad, fg.ArgMax: _argmax,
+    fg.MaxPool: _maxpool, fg.Pad: _pad, fg.ArgMax: _argmax, fg.TopK: _argmax, **VALUE_GRADIENTS,
 }  # fmt: skip
 """Gradients of the inputs of a layer from that before its clip."""

@@ -16,6 +16,10 @@ from hwq.frontend import graph as fg
 from hwq.quant.fitting import by_weight
 
 Array = NDArray[np.float64]
+JOINED = (fg.Add, fg.Activation, fg.AvgPool, fg.MaxPool, fg.Pad, fg.PRelu)
+"""Layers whose channels may have any positive factor if those of their inputs have the same."""
+SCALED = (fg.Conv, fg.Dense)
+"""Layers whose weights take any factor."""
 Factors = dict[str, Array]
 """The factor of each channel of each tensor."""
 
@@ -27,24 +31,28 @@ class Group:
     tensors: tuple[str, ...]
     port: bool
     """The interface of the model is among them: one factor for all channels."""
+    fixed: bool = False
+    """A layer is among their readers or makers that would compute something else: no factor but 1."""
 
 
 def groups(graph: fg.FloatGraph) -> list[Group]:
     """All groups, in the order of their first tensors; indices are in none."""
     member: dict[str, list[str]] = {name: [name] for name in graph.shapes}
     for layer in graph.layers:
-        if isinstance(layer, fg.Add | fg.Activation | fg.AvgPool | fg.MaxPool | fg.Pad):
+        if isinstance(layer, JOINED):
             for name in layer.inputs:
                 if member[name] is not member[layer.name]:
                     member[name].extend(member[layer.name])
                     for moved in member[layer.name]:
                         member[moved] = member[name]
     ports = {port.tensor for port in graph.inputs} | {port.tensor for port in graph.outputs}
-    ports |= {layer.inputs[0] for layer in graph.layers if isinstance(layer, fg.ArgMax)}
+    ports |= {layer.inputs[0] for layer in graph.layers if isinstance(layer, fg.ArgMax | fg.TopK)}
     ports |= {layer.name for layer in graph.layers if isinstance(layer, fg.Pad) and layer.value != 0.0}
-    indices = {layer.name for layer in graph.layers if isinstance(layer, fg.ArgMax)}
+    indices = {layer.name for layer in graph.layers if isinstance(layer, fg.ArgMax | fg.TopK)}
+    others = (layer for layer in graph.layers if not isinstance(layer, (*JOINED, *SCALED, fg.ArgMax, fg.TopK)))
+    fixed = {name for layer in others for name in (*layer.inputs, layer.name)}
     unique = {id(names): names for names in member.values() if not indices & set(names)}
-    return [Group(tuple(names), bool(ports & set(names))) for names in unique.values()]
+    return [Group(tuple(names), bool(ports & set(names)), bool(fixed & set(names))) for names in unique.values()]
 
 
 def scaled(graph: fg.FloatGraph, factors: Factors) -> fg.FloatGraph:
@@ -53,7 +61,7 @@ def scaled(graph: fg.FloatGraph, factors: Factors) -> fg.FloatGraph:
 
 
 def _scaled(layer: fg.Layer, factors: Factors) -> fg.Layer:
-    if isinstance(layer, fg.ArgMax):
+    if isinstance(layer, fg.ArgMax | fg.TopK):
         return layer
     out = factors[layer.name]
     if isinstance(layer, fg.Conv | fg.Dense):

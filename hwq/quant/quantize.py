@@ -23,6 +23,7 @@ from hwq.quant.observers import Survey, observe
 from hwq.quant.pipeline import Draft, draft, guarded
 from hwq.quant.progress import Progress, silent
 from hwq.quant.search import search_scales
+from hwq.quant.sharing import with_rescales
 from hwq.quant.slim import slim
 from hwq.version import __version__
 
@@ -92,7 +93,7 @@ def survey(
 ) -> tuple[Calibration, Survey]:
     """The samples that weights are fitted on, and what was seen on all, of the graph with the head asked for."""
     config.check_rules([layer.name for layer in graph.layers] + [port.tensor for port in graph.inputs])
-    graph = _with_head(graph, config.head)
+    graph = with_rescales(_with_head(graph, config.head))
     data = Calibration(graph, samples, FloatReference(graph))
     progress("Calibrating", None)
     seen = observe(data, config.equalise or config.mixed or _wants_gradients(graph, config))

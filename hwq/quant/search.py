@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hwq.frontend import graph as fg
 from hwq.quant.calibration import Calibration
 from hwq.quant.config import QuantConfig
 from hwq.quant.fitting import Found, start_trace
-from hwq.quant.formats import Formats, keeps_format
+from hwq.quant.formats import Formats
 from hwq.quant.lower import lower
 from hwq.quant.pipeline import Draft, best, fitted, output_noise
 from hwq.quant.progress import Progress
+from hwq.quant.sharing import FIXED, groups_of
 from hwq.quant.trace import Trace
 
 SAMPLES = 128
@@ -44,8 +44,9 @@ class _Search:
         self.graph, self.config, self.weights = found.data.graph, config, Found(found.fits)
         self.data: Calibration = found.data.some(SAMPLES)
         self.formats: Formats = dict(found.formats)
-        fixed = {layer.name for layer in self.graph.layers if keeps_format(layer) or isinstance(layer, fg.ArgMax)}
-        self.movable = set(self.formats) - fixed
+        self.groups = groups_of(self.graph)
+        fixed = {layer.name for layer in self.graph.layers if isinstance(layer, FIXED)}
+        self.movable = {shared[0] for shared in self.groups.values() if not fixed.intersection(shared)}
         self.trace = start_trace(self.data, self.formats)
         self.done = 0
         self.noise = self._judge(self.formats, self.trace.fork())
@@ -72,11 +73,8 @@ class _Search:
         old = formats[name]
         low, high = old.levels
         zero_point = min(max(round(old.form.zero_point / ratio), low), high)
-        formats[name] = replace(old, form=replace(old.form, scale=old.form.scale * ratio, zero_point=zero_point))
-        for layer in self.graph.layers:
-            if keeps_format(layer):
-                formats[layer.name] = formats[layer.inputs[0]]
-        return formats
+        moved = replace(old, form=replace(old.form, scale=old.form.scale * ratio, zero_point=zero_point))
+        return formats | dict.fromkeys(self.groups[name], moved)
 
     def _judge(self, formats: Formats, trace: Trace) -> float:
         program = lower(self.graph, formats, self.config, self.weights)

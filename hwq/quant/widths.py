@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
@@ -221,7 +220,7 @@ def _options(config: LayerConfig, bits: int) -> dict[str, Any]:
 def _is_set(config: QuantConfig, name: str) -> bool:
     """Whether a rule sets the width of layer `name`."""
     (option,) = _options(config.of(name), 1)
-    return any(option in dict(rule.options) and fnmatchcase(name, rule.match) for rule in config.rules)
+    return config.sets(name, option)
 
 
 def _widths(config: QuantConfig, name: str) -> dict[int, dict[str, Any]]:
