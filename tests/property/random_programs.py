@@ -131,7 +131,8 @@ def programs(draw: Draw, most: int = 5, size: int = 7) -> Program:
         kind = draw(st.sampled_from(["add", *(SINGLE if number == count - 1 else WITHIN)]))
         if kind == "add":
             other = draw(st.sampled_from(equal))
-            factors = draw(st.tuples(st.integers(1, 65_535), st.integers(1, 300)))
+            sizes, signs = st.tuples(st.integers(1, 65_535), st.integers(1, 300)), st.sampled_from((1, 1, -1))
+            factors = tuple(size * draw(signs) for size in draw(sizes))
             bias = draw(st.integers(-40_000, 40_000))
             op: Op = add(now, types[other], name=name, sources=(current, other), factors=factors, bias=bias,
                          **draw(quantisation()))  # fmt: skip

@@ -93,7 +93,8 @@ def sparse_programs(draw: Draw, first: st.SearchStrategy[TensorType]) -> Program
         name, now = f"t{number}", types[current]
         if kind == "add":
             other = draw(st.sampled_from([tensor for tensor, type_ in types.items() if type_.shape == now.shape]))
-            factors = draw(st.tuples(st.integers(1, 300), st.integers(1, 300)))
+            factor = st.integers(-300, 300).filter(bool)
+            factors = draw(st.tuples(factor, factor))
             op: Op = add(
                 now, types[other], name=name, sources=(current, other), factors=factors, **draw(quantisation())
             )

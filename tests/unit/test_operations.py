@@ -141,6 +141,14 @@ def test_worst_input_attains_the_accumulator_bound(kind: str, interval: Interval
     assert (min(found), max(found)) == op.accumulator(interval)
 
 
+@pytest.mark.parametrize("factors", [(3, 5), (3, -5), (-3, 5), (-3, -5)])
+def test_accumulator_bound_of_a_sum_is_attained(factors: tuple[int, int]) -> None:
+    op = replace(CASES["add"]["half_up"].ops[0], factors=factors, bias=11)  # type: ignore[call-arg]
+    ends = ((-7, 20), (3, 9))
+    found = [op.accumulate(np.array(a), np.array(b)) for a in ends[0] for b in ends[1]]  # type: ignore[attr-defined]
+    assert (min(found), max(found)) == op.accumulator(*ends)
+
+
 @pytest.mark.parametrize("rounding", list(Rounding))
 def test_result_bound_is_attained(rounding: Rounding) -> None:
     """With one multiplier the bound of the result is what the accumulator's ends become."""
@@ -218,7 +226,9 @@ def test_refusals(op: Op, text: str) -> None:
 ADD = {
     "shapes": (tensor(4, 4, 2), {}, "expected equal shapes"),
     "multiplier": (X, {"requant": Requant((3,), 0, Rounding.FLOOR, 0, 0, 1)}, "none in `requant`"),
-    "factors": (X, {"factors": (1, 0)}, "expected 1 to 65535"),
+    "no factor": (X, {"factors": (1, 0)}, "expected -65535 to 65535 and not 0"),
+    "large factor": (X, {"factors": (65_536, 1)}, "expected -65535 to 65535 and not 0"),
+    "small factor": (X, {"factors": (1, -65_536)}, "expected -65535 to 65535 and not 0"),
 }
 
 
