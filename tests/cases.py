@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from cases_pairs import extremum_cases, mul_cases, topk_cases
 from nets import add, argmax, avgpool, conv, corners, dense, depthwise, maxpool, pad, program, rescale, tensor
 
 from hwq.arith import Rounding
@@ -253,9 +254,12 @@ CASES: dict[str, dict[str, Program]] = {
     "conv": dict(_conv()),
     "dense": dict(_dense()),
     "depthwise": dict(_depthwise()),
+    "extremum": dict(extremum_cases()),
     "maxpool": dict(_maxpool()),
+    "mul": dict(mul_cases()),
     "pad": dict(_pad()),
     "rescale": dict(_rescale()),
+    "topk": dict(topk_cases()),
 }
 """Programs by kind of operation and name of the case."""
 
