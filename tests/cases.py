@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from cases_pairs import extremum_cases, mul_cases, topk_cases
 from nets import add, argmax, avgpool, conv, corners, dense, depthwise, maxpool, pad, program, rescale, tensor
 
 from hwq.arith import Rounding
@@ -215,10 +216,24 @@ def _add() -> Iterator[tuple[str, Program]]:
         _case(add(u8, u8, factors=(181, 77), bias=-(128 * 181 + 255 * 77), zero=-128, rounding=3), u8, u8),
     )
     wide, two = tensor(2, 2, 3, bits=16), tensor(2, 2, 3, bits=2, signed=False)
+    u16 = tensor(2, 2, 3, bits=16, signed=False)
     yield "16-bit", _case(add(wide, wide, factors=(40_000, 65_535), bits=16), wide, wide)
     yield "2-bit", _case(add(two, wide, factors=(50_000, 1), bits=2, signed=False), two, wide)
+    yield "minus-half_away", _case(add(s8, s8, factors=(1, -1), rounding=3), s8, s8)
+    yield "minus_first-relu", _case(add(u8, s8, factors=(-1, 1), signed=False, relu=True, rounding=2), u8, s8)
+    yield "minus_both", _case(add(u8, s4, factors=(-3, -40), bias=3 * 128, zero=127, rounding=0), u8, s4)
+    yield "minus-extreme", _case(add(wide, two, factors=(-65_535, 65_535), bits=16), wide, two)
+    yield "minus_both-extreme", _case(add(wide, wide, factors=(-65_535, -65_535), bits=16, rounding=3), wide, wide)
+    bit = tensor(2, 3, 3, bits=1, signed=False)
+    yield "minus-1-bit", _case(add(bit, bit, factors=(-1, -1), bits=2), bit, bit)
+    yield (
+        "minus-16-bit-unsigned",
+        _case(add(u16, u16, factors=(40_000, -39_999), bits=16, signed=False, zero=32_768), u16, u16),
+    )
     one = tensor(1, 1, 1)
     yield "one_pixel", _case(add(one, one), one, one)
+    twice = program([add(s8, s8, sources=("a", "a"), factors=(40, -3))], {"a": s8}, samples=corners({"a": s8}, SAMPLES))
+    yield "one_input_twice", twice
 
 
 def _argmax() -> Iterator[tuple[str, Program]]:
@@ -239,9 +254,12 @@ CASES: dict[str, dict[str, Program]] = {
     "conv": dict(_conv()),
     "dense": dict(_dense()),
     "depthwise": dict(_depthwise()),
+    "extremum": dict(extremum_cases()),
     "maxpool": dict(_maxpool()),
+    "mul": dict(mul_cases()),
     "pad": dict(_pad()),
     "rescale": dict(_rescale()),
+    "topk": dict(topk_cases()),
 }
 """Programs by kind of operation and name of the case."""
 

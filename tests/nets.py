@@ -16,7 +16,7 @@ from hwq.ir.op import Op
 from hwq.ir.program import Port, Program
 from hwq.ir.types import Format, TensorType
 from hwq.ir.window import Window
-from hwq.ops import Add, ArgMax, AvgPool, Coding, Conv, Dense, Depthwise, MaxPool, Pad, Rescale
+from hwq.ops import Add, ArgMax, AvgPool, Coding, Conv, Dense, Depthwise, Extremum, MaxPool, Mul, Pad, Rescale, TopK
 from hwq.ops.requantised import Requantised
 
 R = TypeVar("R", bound=Requantised)
@@ -248,6 +248,22 @@ def add(
     return _made(Add, (a, b), shifted, name=name, inputs=sources, factors=factors, bias=bias)
 
 
+def mul(
+    a: TensorType,
+    b: TensorType,
+    *,
+    name: str = "y",
+    sources: tuple[str, str] = ("a", "b"),
+    zeros: tuple[int, int] = (0, 0),
+    **output: Any,
+) -> Mul:
+    return _made(Mul, (a, b), output, name=name, inputs=sources, zeros=zeros)
+
+
+def extremum(largest: bool = True, *, name: str = "y", sources: tuple[str, str] = ("a", "b")) -> Extremum:
+    return Extremum(name=name, inputs=sources, largest=largest)
+
+
 def maxpool(x: TensorType, window: Window, *, name: str = "y", source: str = "a") -> MaxPool:
     return MaxPool(name=name, inputs=(source,), window=window, pad_value=x.range[0])
 
@@ -258,3 +274,7 @@ def pad(pads: tuple[int, int, int, int], value: int = 0, *, name: str = "y", sou
 
 def argmax(x: TensorType, *, name: str = "y", source: str = "a") -> ArgMax:
     return ArgMax(name=name, inputs=(source,), channels=x.channels)
+
+
+def topk(x: TensorType, k: int, *, name: str = "y", source: str = "a") -> TopK:
+    return TopK(name=name, inputs=(source,), channels=x.channels, k=k)

@@ -12,7 +12,21 @@ from onnx import TensorProto, helper
 from hwq.arith import Interval
 from hwq.ir.op import Op
 from hwq.ir.types import TensorType
-from hwq.ops import Add, ArgMax, AvgPool, Conv, Dense, Depthwise, Linear, MaxPool, Pad, Rescale
+from hwq.ops import (
+    Add,
+    ArgMax,
+    AvgPool,
+    Conv,
+    Dense,
+    Depthwise,
+    Extremum,
+    Linear,
+    MaxPool,
+    Mul,
+    Pad,
+    Rescale,
+    TopK,
+)
 from hwq.ops.requantised import Requantised
 
 INT32_EXACT = (1 << 31) - 1
@@ -49,10 +63,17 @@ def call(op: Op, intervals: tuple[Interval, ...], out: TensorType) -> Call:
         case Add():
             factors = dict(zip(("factor_a", "factor_b"), op.factors, strict=True))
             return Call(factors | {"bias": op.bias} | _requant(op, out), {})
+        case Mul():
+            zeros = dict(zip(("zero_a", "zero_b"), op.zeros, strict=True))
+            return Call(zeros | {"multiplier": op.requant.multiplier[0]} | _requant(op, out), {})
         case Rescale():
             return Call({"bias": op.bias, "multiplier": op.requant.multiplier[0]} | _requant(op, out), {})
         case ArgMax():
             return Call({"type": element_type(out)}, {})
+        case Extremum():
+            return Call({"largest": int(op.largest), "type": element_type(out)}, {})
+        case TopK():
+            return Call({"k": [op.k], "type": element_type(out)}, {})
     raise TypeError(f"{op.name}: no ONNX form of {op.kind}")
 
 

@@ -12,7 +12,23 @@ from hwq.hw.netlist import Instance, Netlist, ParamValue, Stream
 from hwq.hw.pack import bias_words, code_bits, multiplier_words, table_words, tables, weight_words
 from hwq.ir.op import Op
 from hwq.ir.program import Program
-from hwq.ops import Add, ArgMax, AvgPool, Conv, Dense, Depthwise, Linear, MaxPool, Pad, PowerSums, Rescale
+from hwq.ops import (
+    Add,
+    ArgMax,
+    AvgPool,
+    Conv,
+    Dense,
+    Depthwise,
+    Extremum,
+    Linear,
+    MaxPool,
+    Mul,
+    Pad,
+    PowerSums,
+    Rescale,
+    TopK,
+)
+from hwq.ops.requantised import Requantised
 
 Params = dict[str, ParamValue]
 
@@ -146,13 +162,12 @@ def _pool(net: Netlist, program: Program, op: AvgPool | MaxPool | Pad, fold: Fol
 
 
 def _summed(op: AvgPool | Rescale) -> Params:
-    return {
-        "BIAS": wide(op.bias),
-        "MUL": op.requant.words[0],
-        "ACC_W": op.acc_bits,
-        **multiplier_params(op.requant),
-        **requant_params(op.requant),
-    }
+    return {"BIAS": wide(op.bias), "ACC_W": op.acc_bits, **_multiplier(op), **requant_params(op.requant)}
+
+
+def _multiplier(op: Requantised) -> Params:
+    """The one multiplier of `op`."""
+    return {"MUL": op.requant.words[0], **multiplier_params(op.requant)}
 
 
 def _elementwise(net: Netlist, program: Program, op: Op, fold: Fold, sources: Sequence[Stream]) -> Stream:
@@ -171,25 +186,44 @@ def _elementwise(net: Netlist, program: Program, op: Op, fold: Fold, sources: Se
     return out
 
 
-def _add(net: Netlist, program: Program, op: Add, fold: Fold, sources: Sequence[Stream]) -> Stream:
-    a, b = program.input_types_of(op)
+def _topk(net: Netlist, program: Program, op: TopK, fold: Fold, sources: Sequence[Stream]) -> Stream:
+    x, y = program.first_type(op), program.types[op.name]
     params: Params = {
-        "LANES": fold.lanes_in, "A_W": a.bits, "A_SIGNED": int(a.signed), "B_W": b.bits, "B_SIGNED": int(b.signed),
-        "MA": op.factors[0], "MB": op.factors[1], "BIAS": wide(op.bias), "OUT_W": op.bits,
-        **requant_params(op.requant),
+        "CHANNELS": op.channels, "K": op.k, "ACT_W": x.bits, "ACT_SIGNED": int(x.signed), "OUT_W": y.bits,
     }  # fmt: skip
     out = _result(net, program, op, fold)
+    net.parts.append(Instance("hwq_topk", f"u_{op.name}", params, {"s_axis": sources[0], "m_axis": out}))
+    return out
+
+
+def _pair(net: Netlist, program: Program, op: Add | Mul | Extremum, fold: Fold, sources: Sequence[Stream]) -> Stream:
+    """Element by element from two tensors."""
+    a, b = program.input_types_of(op)
+    params: Params = {"LANES": fold.lanes_in}
+    if isinstance(op, Extremum):
+        module = "hwq_extremum"
+        params |= {"ACT_W": a.bits, "ACT_SIGNED": int(a.signed), "LARGEST": int(op.largest)}
+    else:
+        params |= {"A_W": a.bits, "A_SIGNED": int(a.signed), "B_W": b.bits, "B_SIGNED": int(b.signed)}
+        if isinstance(op, Add):
+            module = "hwq_add"
+            params |= {"MA": op.factors[0], "MB": op.factors[1], "BIAS": wide(op.bias)}
+        else:
+            module = "hwq_product"
+            params |= {"ZERO_A": op.zeros[0], "ZERO_B": op.zeros[1], **_multiplier(op)}
+        params |= {"OUT_W": op.bits, **requant_params(op.requant)}
+    out = _result(net, program, op, fold)
     ports = {"a_axis": sources[0], "b_axis": sources[1], "m_axis": out}
-    net.parts.append(Instance("hwq_add", f"u_{op.name}", params, ports))
+    net.parts.append(Instance(module, f"u_{op.name}", params, ports))
     return out
 
 
 _BUILD: dict[type[Op], Callable[..., Stream]] = {
     Conv: _linear, Dense: _linear, Depthwise: _linear, AvgPool: _pool, MaxPool: _pool, Pad: _pool,
-    Add: _add, Rescale: _elementwise, ArgMax: _elementwise,
+    Rescale: _elementwise, ArgMax: _elementwise, TopK: _topk, Add: _pair, Mul: _pair, Extremum: _pair,
 }  # fmt: skip
 
 
 def requant_multipliers(op: Op, fold: Fold) -> int:
-    """Multipliers in the requantiser of an engine."""
-    return fold.lanes_out if multiplies(op) else 0
+    """Multipliers of an engine outside of a MAC array: those of its requantiser, and of products."""
+    return fold.lanes_out * (int(multiplies(op)) + int(isinstance(op, Mul)))

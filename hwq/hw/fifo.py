@@ -57,7 +57,7 @@ def _stores_rows(op: Op) -> bool:
 def _nearest_forks(program: Program, join: Op) -> list[str]:
     """Forked tensors from which every input of `join` comes, without those behind a nearer one."""
     common = set.intersection(*(_ancestors(program, name) for name in join.inputs))
-    forks = [name for name in program.types if name in common and len(program.consumers(name)) > 1]
+    forks = [name for name in program.types if name in common and _readers(program, name) > 1]
     return [
         fork
         for fork in forks
@@ -66,6 +66,11 @@ def _nearest_forks(program: Program, join: Op) -> list[str]:
             for near in forks
         )
     ]
+
+
+def _readers(program: Program, tensor: str) -> int:
+    """Inputs of operations that are `tensor`; a square has two."""
+    return sum(op.inputs.count(tensor) for op in program.consumers(tensor))
 
 
 def _ancestors(program: Program, tensor: str, cut: str | None = None) -> set[str]:

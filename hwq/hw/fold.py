@@ -12,7 +12,7 @@ from hwq.ir.op import Op
 from hwq.ir.program import Program
 from hwq.ir.types import TensorType
 from hwq.ir.window import Window
-from hwq.ops import AvgPool, Conv, Dense, Depthwise, Linear, MaxPool
+from hwq.ops import AvgPool, Conv, Dense, Depthwise, Linear, MaxPool, Mul, TopK
 from hwq.ops.requantised import Requantised
 
 
@@ -127,7 +127,7 @@ def _parallel_cycles(window: Window, x: TensorType, y: TensorType, busy: int) ->
 def options(program: Program, op: Op) -> list[Option]:
     """Every way of building `op` that no other way beats in both cycles and cost, the cheapest first."""
     xs, y = program.input_types_of(op), program.types[op.name]
-    lane = 1.0 if multiplies(op) else 0.4
+    lane = (1.0 if multiplies(op) else 0.4) + (1.0 if isinstance(op, Mul) else 0.0)
     found = [Option(fold, cycles(op, fold, xs, y), _cost(fold, lane)) for fold in _folds(op, xs, y)]
     found.sort(key=lambda o: (o.cost, o.cycles))
     best: list[Option] = []
@@ -138,7 +138,7 @@ def options(program: Program, op: Op) -> list[Option]:
 
 
 def _cost(fold: Fold, lane: float) -> float:
-    """Multipliers of the array, `lane` for each lane of the requantiser, and a little for the stream."""
+    """Multipliers of the array, `lane` for each lane behind it, and a little for the stream."""
     return fold.multipliers + fold.lanes_out * lane + 0.01 * fold.lanes_in
 
 
@@ -169,7 +169,7 @@ def _folds(op: Op, xs: Sequence[TensorType], y: TensorType) -> Iterator[Fold]:
 
 def lane_choices(op: Op, xs: Sequence[TensorType], y: TensorType) -> list[int]:
     """Channels a beat that an operation without a MAC array may have, rising."""
-    return partitions((xs[0] if xs else y).channels)
+    return [1] if isinstance(op, TopK) else partitions((xs[0] if xs else y).channels)
 
 
 def fold_of_lanes(lanes: int, y: TensorType) -> Fold:

@@ -75,7 +75,7 @@ class Plan:
 
     @property
     def requant_multipliers(self) -> int:
-        """Multipliers of all requantisers."""
+        """Multipliers of all requantisers, and of products."""
         return sum(requant_multipliers(op, self.folds[op.name]) for op in self.program.ops)
 
     @property

@@ -7,12 +7,15 @@ from hwq.ops.coding import Codebook, Coding, PowerSums
 from hwq.ops.conv import Conv
 from hwq.ops.dense import Dense
 from hwq.ops.depthwise import Depthwise
+from hwq.ops.extremum import Extremum
 from hwq.ops.linear import Linear
 from hwq.ops.maxpool import MaxPool
+from hwq.ops.mul import Mul
 from hwq.ops.pad import Pad
 from hwq.ops.rescale import Rescale
+from hwq.ops.topk import TopK
 
 __all__ = [
-    "Add", "ArgMax", "AvgPool", "Codebook", "Coding", "Conv", "Dense", "Depthwise", "Linear", "MaxPool", "Pad",
-    "PowerSums", "Rescale",
+    "Add", "ArgMax", "AvgPool", "Codebook", "Coding", "Conv", "Dense", "Depthwise", "Extremum", "Linear", "MaxPool",
+    "Mul", "Pad", "PowerSums", "Rescale", "TopK",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Add: the sum of two tensors, each with its own multiplier, rounded once."""
+"""Add: the sum or difference of two tensors, each with its own factor, rounded once."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Add(Requantised):
             raise ValueError(f"inputs are {a} and {b}, expected equal shapes")
         if not self.requant.is_shift:
             raise ValueError("add has its multipliers in `factors` and none in `requant`")
-        if not all(0 < f < 1 << 16 for f in self.factors):
-            raise ValueError(f"factors are {self.factors}, expected 1 to 65535")
+        if not all(0 < abs(f) < 1 << 16 for f in self.factors):
+            raise ValueError(f"factors are {self.factors}, expected -65535 to 65535 and not 0")
         return self.typed(*a.shape)
 
     def accumulate(self, *xs: IntArray) -> IntArray:
@@ -37,12 +37,11 @@ class Add(Requantised):
         return xs[0] * self.factors[0] + xs[1] * self.factors[1] + self.bias
 
     def accumulator(self, *intervals: Interval) -> Interval:
-        """Factors are positive: the ends add."""
-        (al, ah), (bl, bh) = intervals
-        fa, fb = self.factors
-        return al * fa + bl * fb + self.bias, ah * fa + bh * fb + self.bias
+        """The ends add; a negative factor exchanges those of its input."""
+        ends = [sorted(v * f for v in interval) for interval, f in zip(intervals, self.factors, strict=True)]
+        return sum(low for low, _ in ends) + self.bias, sum(high for _, high in ends) + self.bias
 
     def partial_sum(self, *intervals: Interval) -> int:
         """The magnitudes add."""
         terms = zip(intervals, self.factors, strict=True)
-        return sum(max(abs(v) for v in ends) * f for ends, f in terms) + abs(self.bias)
+        return sum(max(abs(v) for v in ends) * abs(f) for ends, f in terms) + abs(self.bias)

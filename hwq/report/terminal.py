@@ -111,7 +111,7 @@ def totals(summary: Summary) -> RenderableType:
         arrays += f" ({summary.shift_add_lanes:,} of them shifts and adders)"
     rows = {
         "multiply-accumulates": f"{summary.macs:,} a frame",
-        "multipliers": f"{arrays}, {summary.requant_multipliers:,} in requantisers",
+        "multipliers": f"{arrays}, {summary.requant_multipliers:,} in requantisers and products",
         **_weights(summary.storage),
         "memory": f"{summary.rom_bits:,} bits of ROM, {summary.fifo_bits:,} bits of FIFO between branches",
         "cycles a frame": f"{summary.cycles_formula:,}, limited by {limits}",

@@ -72,7 +72,7 @@ def sums(op: Requantised, offsets: tuple[int, ...], intervals: tuple[Interval, .
         case Add():
             terms = list(zip(op.factors, offsets, intervals, strict=True))
             bias = np.array([op.bias + sum(f * o for f, o, _ in terms)], object)
-            return Sums(bias, sum(f * _reach(ends, o) for f, o, ends in terms) + abs(bias))
+            return Sums(bias, sum(abs(f) * _reach(ends, o) for f, o, ends in terms) + abs(bias))
         case _:
             raise TypeError(f"{op.name}: no sums of {op.kind}")
     bias = np.array([op.bias + taps * offsets[0]], object)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hwq.ir.op import Op
 from hwq.ir.window import Window
-from hwq.ops import Add, AvgPool, Conv, Dense, Depthwise, MaxPool, Rescale
+from hwq.ops import Add, AvgPool, Conv, Dense, Depthwise, MaxPool, Mul, Rescale
 
 FloatArray = NDArray[Any]
 Carrier = Any
@@ -71,6 +71,13 @@ def _add(op: Add, dtype: Carrier, xs: list[FloatArray]) -> FloatArray:
     return a
 
 
+def _mul(op: Mul, dtype: Carrier, xs: list[FloatArray]) -> FloatArray:
+    # The differences have 17 bits at most; the certificate bounds their product.
+    product: FloatArray = xs[0].astype(dtype) - dtype(op.zeros[0])
+    product *= xs[1].astype(dtype) - dtype(op.zeros[1])
+    return product
+
+
 def _rescale(op: Rescale, dtype: Carrier, xs: list[FloatArray]) -> FloatArray:
     moved: FloatArray = xs[0].astype(dtype) + dtype(op.bias)
     return moved
@@ -81,7 +88,7 @@ def _maxpool(op: MaxPool, dtype: Carrier, xs: list[FloatArray]) -> FloatArray:
 
 
 ACCUMULATE: dict[type[Op], Kernel] = {
-    Conv: _conv, Dense: _dense, Depthwise: _depthwise, AvgPool: _avgpool, Add: _add, Rescale: _rescale,
+    Conv: _conv, Dense: _dense, Depthwise: _depthwise, AvgPool: _avgpool, Add: _add, Mul: _mul, Rescale: _rescale,
 }  # fmt: skip
 """Operations that end in a requantisation."""
 

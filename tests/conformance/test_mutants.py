@@ -64,6 +64,11 @@ PROGRAMS: dict[str, tuple[Program, dict[str, Entry]]] = {
     ),
     "up": (_lanes(), {"r": {"lanes": 2}, "y": {"lanes": 6}}),
     "down": (_lanes(), {"r": {"lanes": 6}, "y": {"lanes": 2}}),
+    "minus": (CASES["add"]["minus-half_away"], {"y": {"lanes": 2}}),
+    "product": (CASES["mul"]["zero_points-floor"], {"y": {"lanes": 2}}),
+    "minimum": (CASES["extremum"]["min-signed"], {"y": {"lanes": 2}}),
+    "topk": (CASES["topk"]["all"], {"y": {"lanes": 1}}),
+    "topk-ties": (CASES["topk"]["ties"], {"y": {"lanes": 1}}),
 }
 
 
@@ -117,6 +122,16 @@ MUTANTS = [
     Mutant("swu_par", "(row_ok && column_ok[kw])", "column_ok[kw]", "padded-parallel"),
     Mutant("dwc", "assign s_axis_tready = !full_q || m_axis_tready;", "assign s_axis_tready = 1'b1;", "up"),
     Mutant("dwc", "word_q <= word_q >> NARROW_W;", "word_q <= word_q >> LANE_W;", "down"),
+    Mutant("add", "sum_q <= ACC_W'(pa_q) + ACC_W'(pb_q)", "sum_q <= ACC_W'(pa_q) - ACC_W'(pb_q)", "minus"),
+    Mutant("product", "{A_SIGNED && a[A_W-1], a} - (A_W + 1)'(ZERO_A);", "{A_SIGNED && a[A_W-1], a};", "product"),
+    Mutant("product", "{B_SIGNED && b[B_W-1], b} - ", "{1'b0, b} - ", "product"),
+    Mutant("product", ".valid_i(valid_q[1])", ".valid_i(valid_q[0])", "product"),
+    Mutant("extremum", "((a_wide > b_wide) == LARGEST)", "(a_wide > b_wide)", "minimum"),
+    Mutant("extremum", "{ACT_SIGNED && b[ACT_W-1], b}", "{1'b0, b}", "minimum"),
+    Mutant("topk", "value[k] >= x_q;", "value[k] > x_q;", "topk-ties"),
+    Mutant("topk", "first ? SMALLEST : ", "", "topk"),
+    Mutant("topk", "assign s_axis_tready = room || !last_channel;", "assign s_axis_tready = 1'b1;", "topk"),
+    Mutant("topk", "stays[k-1] ? index_q : index[k-1];", "index[k-1];", "topk"),
 ]
 
 

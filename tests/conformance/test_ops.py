@@ -24,7 +24,7 @@ FOLDINGS = 2
 """Foldings of each case in a quick run, each case beginning at another one; all of them with HWQ_DEEP."""
 VERILATED = {"conv-half_even-channel", "conv-dilated", "conv-codebook", "conv-mantissa4", "depthwise-asymmetric",
              "depthwise-codebook-channel", "dense-image-channel", "dense-powers2", "avgpool-half_away",
-             "add-factors-floor"}  # fmt: skip
+             "add-factors-floor", "mul-zero_points-floor", "extremum-min-signed", "topk-pixels"}  # fmt: skip
 """Cases that a quick run also compiles with Verilator; all of them, under one folding, with HWQ_DEEP."""
 
 
@@ -80,7 +80,7 @@ def test_cases_have_every_coding(kind: str) -> None:
     assert any(op.coding is None for op in ops)
 
 
-@pytest.mark.parametrize("kind", ["add", "avgpool", "conv", "rescale"])
+@pytest.mark.parametrize("kind", ["add", "avgpool", "conv", "mul", "rescale"])
 def test_cases_have_ties(kind: str) -> None:
     """Each way of rounding ties meets some, above and below zero, and would differ from each other way."""
     found: set[tuple[Rounding, Rounding]] = set()

@@ -10,7 +10,22 @@ import numpy as np
 from hardware import checked
 from hypothesis import note
 from hypothesis import strategies as st
-from nets import add, argmax, avgpool, conv, corners, dense, depthwise, maxpool, pad, program, rescale
+from nets import (
+    add,
+    argmax,
+    avgpool,
+    conv,
+    corners,
+    dense,
+    depthwise,
+    extremum,
+    maxpool,
+    mul,
+    pad,
+    program,
+    rescale,
+    topk,
+)
 
 from hwq.hw.fold import options
 from hwq.hw.plan import Plan, make_plan
@@ -20,6 +35,7 @@ from hwq.ir.program import Program
 from hwq.ir.types import TensorType
 from hwq.ir.window import Window
 from hwq.ops import Codebook, Coding, Linear, PowerSums
+from hwq.ops.topk import MAX_K
 
 Draw = Any
 BITS = st.sampled_from((8, 8, 4, 2, 3, 7, 16))
@@ -110,11 +126,33 @@ def operations(draw: Draw, kind: str, name: str, source: str, x: TensorType) -> 
             )
         case "argmax":
             return argmax(x, **at)
+        case "topk":
+            return topk(x, draw(st.integers(1, min(x.channels, MAX_K))), **at)
     raise AssertionError(f"{kind}: no strategy makes this operation")
 
 
-SINGLE = sorted(kind for kind in REGISTRY if kind != "add")
-WITHIN = [kind for kind in SINGLE if kind not in ("argmax", "dense")]
+@st.composite
+def joins(draw: Draw, kind: str, name: str, source: str, types: dict[str, TensorType]) -> Op:
+    """An operation of `kind` with two inputs: `source`, and the same or another tensor of `types`."""
+    now = types[source]
+    fitting = [other for other, x in types.items() if (x == now if kind == "extremum" else x.shape == now.shape)]
+    other = draw(st.sampled_from(fitting))
+    at = {"name": name, "sources": (source, other)}
+    if kind == "extremum":
+        return extremum(draw(st.booleans()), **at)
+    if kind == "mul":
+        zeros = tuple(draw(st.integers(*types[each].range)) for each in (source, other))
+        scale = draw(st.sampled_from(("shift", "one", "three")))
+        return mul(now, types[other], **at, zeros=zeros, scale=scale, **draw(quantisation()))
+    sizes, signs = st.tuples(st.integers(1, 65_535), st.integers(1, 300)), st.sampled_from((1, 1, -1))
+    factors = tuple(size * draw(signs) for size in draw(sizes))
+    bias = draw(st.integers(-40_000, 40_000))
+    return add(now, types[other], **at, factors=factors, bias=bias, **draw(quantisation()))
+
+
+JOINS = ["add", "extremum", "mul"]
+SINGLE = sorted(REGISTRY.keys() - JOINS)
+WITHIN = [kind for kind in SINGLE if kind not in ("argmax", "dense", "topk")]
 
 
 @st.composite
@@ -127,16 +165,8 @@ def programs(draw: Draw, most: int = 5, size: int = 7) -> Program:
     count = draw(st.integers(1, most))
     for number in range(count):
         name, now = f"t{number}", types[current]
-        equal = [other for other, type_ in types.items() if type_.shape == now.shape]
-        kind = draw(st.sampled_from(["add", *(SINGLE if number == count - 1 else WITHIN)]))
-        if kind == "add":
-            other = draw(st.sampled_from(equal))
-            factors = draw(st.tuples(st.integers(1, 65_535), st.integers(1, 300)))
-            bias = draw(st.integers(-40_000, 40_000))
-            op: Op = add(now, types[other], name=name, sources=(current, other), factors=factors, bias=bias,
-                         **draw(quantisation()))  # fmt: skip
-        else:
-            op = draw(operations(kind, name, current, now))
+        kind = draw(st.sampled_from([*JOINS, *(SINGLE if number == count - 1 else WITHIN)]))
+        op = draw(joins(kind, name, current, types) if kind in JOINS else operations(kind, name, current, now))
         types[name] = op.result(*(types[source] for source in op.inputs))
         ops.append(op)
         current = name

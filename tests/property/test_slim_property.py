@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
-from nets import add, corners, program
-from random_programs import WITHIN, check_foldings, operations, quantisation, samples
+from nets import corners, program
+from random_programs import JOINS, WITHIN, check_foldings, joins, operations, samples
 
 from hwq.arith import IntArray, Interval, int_range, signed_bits
 from hwq.ir import serial
@@ -85,20 +85,13 @@ def sparse_programs(draw: Draw, first: st.SearchStrategy[TensorType]) -> Program
     types, intervals, ops = {"a": x}, {"a": x.range}, []
     ends = draw(st.sampled_from((["conv"], ["dense"], ["dense", "argmax"], ["conv", "argmax"])))
     inner = itertools.chain.from_iterable(
-        ["conv", *draw(st.lists(st.sampled_from(["add", *KEEPING]), max_size=3))]
+        ["conv", *draw(st.lists(st.sampled_from([*JOINS, *KEEPING]), max_size=3))]
         for _ in range(draw(st.integers(1, 3)))
     )
     current = "a"
     for number, kind in enumerate([*inner, *ends]):
         name, now = f"t{number}", types[current]
-        if kind == "add":
-            other = draw(st.sampled_from([tensor for tensor, type_ in types.items() if type_.shape == now.shape]))
-            factors = draw(st.tuples(st.integers(1, 300), st.integers(1, 300)))
-            op: Op = add(
-                now, types[other], name=name, sources=(current, other), factors=factors, **draw(quantisation())
-            )
-        else:
-            op = draw(operations(kind, name, current, now))
+        op: Op = draw(joins(kind, name, current, types) if kind in JOINS else operations(kind, name, current, now))
         ins = [intervals[source] for source in op.inputs]
         op = thinned(op, ins, rng, calm)
         op = with_accumulator(op, *ins) if isinstance(op, Requantised) else op

@@ -62,7 +62,9 @@ def test_every_integer_is_rounded_as_the_definition_says(
 
 
 @pytest.mark.parametrize("rounding", list(Rounding))
-@pytest.mark.parametrize("factors", [(1, 4), (2, 1), (3, 5), (255, 1), (40_000, 9)])
+@pytest.mark.parametrize(
+    "factors", [(1, 4), (2, 1), (3, 5), (255, 1), (40_000, 9), (1, -1), (-4, 2), (-3, -5), (9, -40_000)]
+)
 @pytest.mark.parametrize("shift", [0, 1, 3, 9])
 def test_sums_of_all_pairs(rounding: Rounding, factors: tuple[int, int], shift: int) -> None:
     """Both inputs of an addition come from layers, whose carriers then hold them times a power of two."""

@@ -14,6 +14,7 @@ from nets import add, argmax, avgpool, conv, corners, dense, depthwise, maxpool,
 
 from hwq.arith import Requant, Rounding
 from hwq.emit.exchange import FileFormat, describe, exchange
+from hwq.errors import BadInput
 from hwq.ir.op import REGISTRY
 from hwq.ir.program import Program
 from hwq.ir.types import Format
@@ -25,6 +26,13 @@ from hwq.sim.certificate import FLOAT32_EXACT
 
 def test_every_operation_has_cases() -> None:
     assert set(CASES) == set(REGISTRY)
+
+
+@BOTH
+@pytest.mark.parametrize("kind", sorted(REGISTRY.keys() - {p.ops[0].kind for p in PROGRAMS.values()}))
+def test_other_operations_are_refused(kind: str, file_format: FileFormat) -> None:
+    with pytest.raises(BadInput, match=f"^y: {file_format.value} files have no form of {kind}. Export the golden"):
+        exchange(next(iter(CASES[kind].values())), file_format)
 
 
 @BOTH

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from hardware import Entry, checked, plan_with
-from nets import add, conv, maxpool, program, rescale, tensor
+from nets import add, conv, corners, maxpool, mul, program, rescale, tensor
 
 from hwq.emit.generate import generate
 from hwq.hw.fifo import branch_depths
@@ -153,6 +153,19 @@ def test_no_fifo_where_nothing_is_forked() -> None:
     assert branch_depths(p, p.ops[0], (1, 1)) == (0, 0)
     doubled = program([add(x, x, sources=("a", "a"))], {"a": x})
     assert branch_depths(doubled, doubled.ops[0], (1, 1)) == (0, 0)
+
+
+@pytest.mark.icarus
+def test_no_fifo_in_front_of_a_square(tmp_path: Path) -> None:
+    """Both of its inputs come from one fork, whatever is forked before it."""
+    x = tensor(5, 6, 2)
+    ops = [conv(x, 2, SAME, name="c"), mul(x, x, name="s", sources=("c", "c")), add(x, x, sources=("s", "a"))]
+    p = program(ops, {"a": x}, samples=corners({"a": x}, 6))
+    assert branch_depths(p, ops[1], (1, 1)) == (0, 0)
+    assert branch_depths(p, ops[2], (1, 1))[1] > 0
+    result = checked(_plan(p, 1), tmp_path / "build", samples=6)
+    assert result.passed, result.trouble
+    assert result.cycles_per_frame == pytest.approx(result.cycles_formula, rel=0.02, abs=2)
 
 
 def test_depth_belongs_to_the_nearest_fork() -> None:

@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from cases import CASES
-from nets import avgpool, conv, dense, depthwise, maxpool, pad, program, rescale, tensor
+from nets import avgpool, conv, dense, depthwise, extremum, maxpool, mul, pad, program, rescale, tensor, topk
 from test_arith import ROUND
 
 from hwq.arith import Interval, Requant, Rounding
@@ -18,8 +18,25 @@ from hwq.ir.op import REGISTRY, Op
 from hwq.ir.program import Program
 from hwq.ir.types import TensorType
 from hwq.ir.window import Window
-from hwq.ops import Add, ArgMax, AvgPool, Codebook, Conv, Dense, Depthwise, Linear, MaxPool, Pad, PowerSums, Rescale
+from hwq.ops import (
+    Add,
+    ArgMax,
+    AvgPool,
+    Codebook,
+    Conv,
+    Dense,
+    Depthwise,
+    Extremum,
+    Linear,
+    MaxPool,
+    Mul,
+    Pad,
+    PowerSums,
+    Rescale,
+    TopK,
+)
 from hwq.ops.coding import allowed, codes
+from hwq.ops.requantised import Requantised
 
 Pixel = list[int]
 Image = list[list[Pixel]]
@@ -73,11 +90,19 @@ def pixel(op: Op, xs: list[Image], row: int, column: int) -> Pixel:
         case Add():
             pairs = zip(xs[0][row][column], xs[1][row][column], strict=True)
             sums = [a * op.factors[0] + b * op.factors[1] + op.bias for a, b in pairs]
+        case Mul():
+            pairs = zip(xs[0][row][column], xs[1][row][column], strict=True)
+            sums = [(a - op.zeros[0]) * (b - op.zeros[1]) for a, b in pairs]
+        case Extremum():
+            return [sorted(pair)[op.largest] for pair in zip(xs[0][row][column], xs[1][row][column], strict=True)]
         case MaxPool():
             found = list(taps(x, op.window, op.pad_value, row, column))
             return [max(p[c] for _, _, p in found) for c in range(len(x[0][0]))]
         case Pad():
             return next(p for _, _, p in taps(x, op.window, op.pad_value, row, column))
+        case TopK():
+            values = x[row][column]
+            return sorted(range(len(values)), key=lambda channel: (-values[channel], channel))[: op.k]
         case ArgMax():
             return [x[row][column].index(max(x[row][column]))]
         case _:
@@ -103,21 +128,19 @@ def test_results_stay_within_bounds(program_: Program) -> None:
     op = program_.ops[0]
     rng = np.random.default_rng(1)
     for trial in range(6):
-        intervals: list[Interval] = []
-        for name in op.inputs:
-            low, high = program_.types[name].range
+        within: dict[str, Interval] = {}
+        values = {}
+        for name, type_ in program_.input_types.items():
+            low, high = type_.range
             ends = sorted(rng.integers(low, high + 1, 2).tolist()) if trial else [low, high]
-            intervals.append((ends[0], ends[1]))
-        xs = [
-            rng.choice(ends, (20, *program_.types[name].shape)) if trial % 2 else
-            rng.integers(ends[0], ends[1] + 1, (20, *program_.types[name].shape))
-            for name, ends in zip(op.inputs, intervals, strict=True)
-        ]  # fmt: skip
+            within[name], shape = (ends[0], ends[1]), (20, *type_.shape)
+            values[name] = rng.choice(ends, shape) if trial % 2 else rng.integers(ends[0], ends[1] + 1, shape)
+        intervals, xs = [within[name] for name in op.inputs], [values[name] for name in op.inputs]
         low, high = op.bound(*intervals)
         y = op.evaluate(*xs)
         assert low <= y.min() and y.max() <= high
         assert np.abs(y).max() <= op.magnitude(*intervals) or not hasattr(op, "accumulate")
-        if isinstance(op, Linear | AvgPool | Add | Rescale):
+        if isinstance(op, Requantised):
             acc = op.accumulate(*xs)
             low, high = op.accumulator(*intervals)
             assert low <= acc.min() and acc.max() <= high
@@ -139,6 +162,27 @@ def test_worst_input_attains_the_accumulator_bound(kind: str, interval: Interval
         worst = np.stack([np.where(weight > 0, high, low), np.where(weight > 0, low, high)])
         found += op.accumulate(worst)[..., m].ravel().tolist()
     assert (min(found), max(found)) == op.accumulator(interval)
+
+
+@pytest.mark.parametrize("factors", [(3, 5), (3, -5), (-3, 5), (-3, -5)])
+def test_accumulator_bound_of_a_sum_is_attained(factors: tuple[int, int]) -> None:
+    op = replace(CASES["add"]["half_up"].ops[0], factors=factors, bias=11)  # type: ignore[call-arg]
+    ends = ((-7, 20), (3, 9))
+    found = [op.accumulate(np.array(a), np.array(b)) for a in ends[0] for b in ends[1]]  # type: ignore[attr-defined]
+    assert (min(found), max(found)) == op.accumulator(*ends)
+
+
+@pytest.mark.parametrize("zeros", [(0, 0), (3, 3), (-5, 4), (9, -128), (-7, 6)])
+@pytest.mark.parametrize("ends", [((-7, 20), (3, 9)), ((-7, 20), (-9, 4)), ((5, 6), (-3, -3))])
+def test_accumulator_bound_of_a_product_is_attained(zeros: tuple[int, int], ends: tuple[Interval, Interval]) -> None:
+    """Over all pairs of values; over all values where both are the same."""
+    x = tensor(1, 1, 1)
+    two, one = mul(x, x, zeros=zeros), mul(x, x, sources=("a", "a"), zeros=zeros)
+    left, right = (np.arange(low, high + 1) for low, high in ends)
+    products = two.accumulate(left[:, None], right[None])
+    assert (products.min(), products.max()) == two.accumulator(*ends)
+    squares = one.accumulate(left, left)
+    assert (squares.min(), squares.max()) == one.accumulator(ends[0], ends[0])
 
 
 @pytest.mark.parametrize("rounding", list(Rounding))
@@ -204,6 +248,9 @@ REFUSED: dict[str, tuple[Op, str]] = {
     "padding value": (pad((1, 1, 1, 1), 128), "pad_value 128 is outside of s8"),
     "padding window": (replace(pad((1, 1, 1, 1)), window=Window((1, 1), (2, 1))), "expected 1 by 1"),
     "argmax channels": (ArgMax(name="y", inputs=("a",), channels=4), "expected 4 channels"),
+    "topk channels": (TopK(name="y", inputs=("a",), channels=4, k=1), "expected 4 channels"),
+    "no indices": (topk(X, 0), "k is 0, expected 1 to 3"),
+    "more indices than channels": (topk(X, 4), "k is 4, expected 1 to 3"),
 }  # fmt: skip
 
 
@@ -218,7 +265,9 @@ def test_refusals(op: Op, text: str) -> None:
 ADD = {
     "shapes": (tensor(4, 4, 2), {}, "expected equal shapes"),
     "multiplier": (X, {"requant": Requant((3,), 0, Rounding.FLOOR, 0, 0, 1)}, "none in `requant`"),
-    "factors": (X, {"factors": (1, 0)}, "expected 1 to 65535"),
+    "no factor": (X, {"factors": (1, 0)}, "expected -65535 to 65535 and not 0"),
+    "large factor": (X, {"factors": (65_536, 1)}, "expected -65535 to 65535 and not 0"),
+    "small factor": (X, {"factors": (1, -65_536)}, "expected -65535 to 65535 and not 0"),
 }
 
 
@@ -227,6 +276,30 @@ def test_add_refusals(other: TensorType, changes: dict[str, object], text: str) 
     op = CASES["add"]["half_up"].ops[0]
     with pytest.raises(ValueError, match=text):
         replace(op, **changes).result(X, other)  # type: ignore[arg-type]
+
+
+PAIRS: dict[str, tuple[TensorType, Op, str]] = {
+    "product of shapes": (tensor(4, 3, 3), mul(X, X), "expected equal shapes"),
+    "multipliers": (
+        X, replace(mul(X, X), requant=Requant((1, 2, 3), 0, Rounding.FLOOR, 0, 0, 1)), "mul has one multiplier"
+    ),
+    "zero points": (X, replace(mul(X, X), zeros=(128, 0)), r"zeros are \(128, 0\), expected values of s8.* and s8"),
+    "second zero point": (tensor(4, 4, 3, bits=4), replace(mul(X, X), zeros=(0, -9)), "expected values of s8.* and s4"),
+    "extremum of shapes": (tensor(4, 4, 2), extremum(), "expected equal types"),
+    "extremum of widths": (tensor(4, 4, 3, bits=7), extremum(), "expected equal types"),
+    "extremum of signs": (tensor(4, 4, 3, signed=False), extremum(False), "expected equal types"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("other", "op", "text"), PAIRS.values(), ids=PAIRS.keys())
+def test_refusals_of_pairs(other: TensorType, op: Op, text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        op.result(X, other)
+
+
+def test_many_indices() -> None:
+    with pytest.raises(ValueError, match="k is 17, expected 1 to 16"):
+        topk(tensor(1, 1, 20), 17).result(tensor(1, 1, 20))
 
 
 @pytest.mark.parametrize("terms", [1, 2])

@@ -6,6 +6,7 @@ operation say by multipliers.  Where both agree nothing needs to be added.  Else
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -62,11 +63,12 @@ def add_form(writer: Writer, op: Add) -> tuple[list[float], Rounded]:
     for name, factor in zip(op.inputs, op.factors, strict=True):
         constant += factor * writer.zero(name)
         low, high = writer.around_zero(name, writer.program.intervals[name])
-        bounds.append((min(low, 0) * factor, max(high, 0) * factor))
+        bounds.append(sorted((min(low, 0) * factor, max(high, 0) * factor)))
         exact = factor * 2.0**-shift * writer.scale(op.name) / writer.scale(name)
-        negligible = abs(exact - 1) * max(-low, high) * factor * 2.0**-shift < NEGLIGIBLE
+        near = math.copysign(1.0, factor)
+        negligible = abs(exact - near) * max(-low, high) * abs(factor) * 2.0**-shift < NEGLIGIBLE
         powers = writer.powers_of_two(name, op.name)
-        factors.append(1.0 if negligible and not powers else _float32(exact))
+        factors.append(near if negligible and not powers else _float32(exact))
     reach = (bounds[0][0] + bounds[1][0], bounds[0][1] + bounds[1][1])
     way = writer.rounded(op, Affine((1,), (constant,), shift, (reach,)), writer.powers_of_two(*op.inputs))
     return factors, way
