@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from cases_pointwise import table_cases
 from nets import add, argmax, avgpool, conv, corners, dense, depthwise, maxpool, pad, program, rescale, tensor
 
 from hwq.arith import Rounding
@@ -242,6 +243,7 @@ CASES: dict[str, dict[str, Program]] = {
     "maxpool": dict(_maxpool()),
     "pad": dict(_pad()),
     "rescale": dict(_rescale()),
+    "table": {label: _case(op, x) for label, (op, x) in table_cases()},
 }
 """Programs by kind of operation and name of the case."""
 

@@ -16,8 +16,9 @@ from hwq.ir.op import Op
 from hwq.ir.program import Port, Program
 from hwq.ir.types import Format, TensorType
 from hwq.ir.window import Window
-from hwq.ops import Add, ArgMax, AvgPool, Coding, Conv, Dense, Depthwise, MaxPool, Pad, Rescale
+from hwq.ops import Add, ArgMax, AvgPool, Coding, Conv, Dense, Depthwise, MaxPool, Pad, Rescale, Table
 from hwq.ops.requantised import Requantised
+from hwq.ops.table import MAX_ENTRY_BITS
 
 R = TypeVar("R", bound=Requantised)
 SHIFTED = Requant((1,), 0, Rounding.HALF_UP, 0, 0, 0)
@@ -258,3 +259,25 @@ def pad(pads: tuple[int, int, int, int], value: int = 0, *, name: str = "y", sou
 
 def argmax(x: TensorType, *, name: str = "y", source: str = "a") -> ArgMax:
     return ArgMax(name=name, inputs=(source,), channels=x.channels)
+
+
+def table(
+    x: TensorType,
+    step: int = 0,
+    *,
+    name: str = "y",
+    source: str = "a",
+    entries: IntArray | None = None,
+    fraction: int = 0,
+    bits: int = 8,
+    signed: bool = True,
+) -> Table:
+    """Without `entries` random ones, some of them beyond the output's range."""
+    if entries is None:
+        count = (1 << (x.bits - step)) + (step > 0)
+        low, high = (end << fraction for end in int_range(bits, signed))
+        beyond = (high - low) // 8
+        drawn = np.random.default_rng([step, count]).integers(low - beyond, high + beyond + 1, count)
+        entries = np.clip(drawn, *int_range(MAX_ENTRY_BITS, True))
+    fields = {"step": step, "fraction": fraction, "bits": bits, "signed": signed}
+    return Table(name=name, inputs=(source,), entries=entries, low=x.range[0], **fields)

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper
 from hwq.arith import Interval
 from hwq.ir.op import Op
 from hwq.ir.types import TensorType
-from hwq.ops import Add, ArgMax, AvgPool, Conv, Dense, Depthwise, Linear, MaxPool, Pad, Rescale
+from hwq.ops import Add, ArgMax, AvgPool, Conv, Dense, Depthwise, Linear, MaxPool, Pad, Rescale, Table
 from hwq.ops.requantised import Requantised
 
 INT32_EXACT = (1 << 31) - 1
@@ -53,6 +53,8 @@ def call(op: Op, intervals: tuple[Interval, ...], out: TensorType) -> Call:
             return Call({"bias": op.bias, "multiplier": op.requant.multiplier[0]} | _requant(op, out), {})
         case ArgMax():
             return Call({"type": element_type(out)}, {})
+        case Table():
+            return Call(_table(op, out), {"entries": op.entries})
     raise TypeError(f"{op.name}: no ONNX form of {op.kind}")
 
 
@@ -78,6 +80,14 @@ def _window(op: Conv | Depthwise | AvgPool | MaxPool) -> Attributes:
     return {
         "kernel": window.kernel, "strides": window.stride, "dilations": window.dilation, "pads": window.pads,
         "pad_value": op.pad_value,
+    }  # fmt: skip
+
+
+def _table(op: Table, out: TensorType) -> Attributes:
+    qmin, qmax = out.range
+    return {
+        "low": op.low, "unit": 1 << op.step, "shift": op.step + op.fraction, "qmin": qmin, "qmax": qmax,
+        "type": element_type(out),
     }  # fmt: skip
 
 

@@ -9,10 +9,20 @@ import numpy as np
 from hwq.arith import Requant
 from hwq.hw.fold import Fold, ceil_div, cycles, is_global, multiplies, ring_rows, window_of
 from hwq.hw.netlist import Instance, Netlist, ParamValue, Stream
-from hwq.hw.pack import bias_words, code_bits, multiplier_words, table_words, tables, weight_words
+from hwq.hw.pack import (
+    bias_words,
+    code_bits,
+    entry_bits,
+    entry_words,
+    multiplier_words,
+    table_words,
+    tables,
+    weight_words,
+)  # fmt: skip
 from hwq.ir.op import Op
 from hwq.ir.program import Program
-from hwq.ops import Add, ArgMax, AvgPool, Conv, Dense, Depthwise, Linear, MaxPool, Pad, PowerSums, Rescale
+from hwq.ir.types import TensorType
+from hwq.ops import Add, ArgMax, AvgPool, Conv, Dense, Depthwise, Linear, MaxPool, Pad, PowerSums, Rescale, Table
 
 Params = dict[str, ParamValue]
 
@@ -184,9 +194,27 @@ def _add(net: Netlist, program: Program, op: Add, fold: Fold, sources: Sequence[
     return out
 
 
+def _table(net: Netlist, program: Program, op: Table, fold: Fold, sources: Sequence[Stream]) -> Stream:
+    out = _result(net, program, op, fold)
+    params = {"LANES": fold.lanes_in, **interpolate_params(net, f"{op.name}_entries", op, program.types[op.inputs[0]])}
+    net.parts.append(Instance("hwq_table", f"u_{op.name}", params, {"s_axis": sources[0], "m_axis": out}))
+    return out
+
+
+def interpolate_params(net: Netlist, rom: str, table: Table, x: TensorType) -> Params:
+    """Parameters of rule F1 for values of the type of `x`, the entries in a memory file called `rom`."""
+    bits, delta_bits = entry_bits(table)
+    width = bits + (delta_bits if table.step else 0)
+    return {
+        "IN_W": x.bits, "IN_SIGNED": int(x.signed), "OUT_W": table.bits, "OUT_SIGNED": int(table.signed),
+        "STEP": table.step, "FRACTION": table.fraction, "ENTRY_W": bits, "DELTA_W": delta_bits,
+        "FILE": net.rom(rom, width, entry_words(table)),
+    }  # fmt: skip
+
+
 _BUILD: dict[type[Op], Callable[..., Stream]] = {
     Conv: _linear, Dense: _linear, Depthwise: _linear, AvgPool: _pool, MaxPool: _pool, Pad: _pool,
-    Add: _add, Rescale: _elementwise, ArgMax: _elementwise,
+    Add: _add, Rescale: _elementwise, ArgMax: _elementwise, Table: _table,
 }  # fmt: skip
 
 

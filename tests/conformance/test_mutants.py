@@ -62,6 +62,9 @@ PROGRAMS: dict[str, tuple[Program, dict[str, Entry]]] = {
         BORDERS,
         {"p0": {"lanes": 2}, "p1": {"lanes": 2}} | {name: _mac(1, 1, 1)["y"] for name in ("c0", "c1", "slow")},
     ),
+    "line": (CASES["table"]["step3"], {"y": {"lanes": 2}}),
+    "entry": (CASES["table"]["each_value"], {"y": {"lanes": 5}}),
+    "line-unsigned": (CASES["table"]["step3-unsigned"], {"y": {"lanes": 2}}),
     "up": (_lanes(), {"r": {"lanes": 2}, "y": {"lanes": 6}}),
     "down": (_lanes(), {"r": {"lanes": 6}, "y": {"lanes": 2}}),
 }
@@ -115,6 +118,11 @@ MUTANTS = [
     Mutant("swu_ser", "localparam int BACK_X = (KW - 1) * DW;", "localparam int BACK_X = KW - 1;", "dilated"),
     Mutant("swu_par", "? tap[kw] : PAD;", "? tap[kw] : '0;", "padded-parallel"),
     Mutant("swu_par", "(row_ok && column_ok[kw])", "column_ok[kw]", "padded-parallel"),
+    Mutant("interpolate", ".b({1'b0, f2_q})", ".b({1'b0, f1_q})", "line"),
+    Mutant("interpolate", "entry4_q <= entry3_q;", "entry4_q <= word[ENTRY_W-1:0];", "line"),
+    Mutant("interpolate", "x ^ (IN_W'(IN_SIGNED) << (IN_W - 1));", "x;", "entry"),
+    Mutant("interpolate", "IN_W'(IN_SIGNED) <<", "IN_W'(1) <<", "line-unsigned"),
+    Mutant("interpolate", "SHIFT(STEP + FRACTION), .ROUND(1)", "SHIFT(STEP + FRACTION), .ROUND(0)", "line"),
     Mutant("dwc", "assign s_axis_tready = !full_q || m_axis_tready;", "assign s_axis_tready = 1'b1;", "up"),
     Mutant("dwc", "word_q <= word_q >> NARROW_W;", "word_q <= word_q >> LANE_W;", "down"),
 ]

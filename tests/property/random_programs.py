@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from hardware import checked
 from hypothesis import note
 from hypothesis import strategies as st
-from nets import add, argmax, avgpool, conv, corners, dense, depthwise, maxpool, pad, program, rescale
+from nets import add, argmax, avgpool, conv, corners, dense, depthwise, maxpool, pad, program, rescale, table
 
 from hwq.hw.fold import options
 from hwq.hw.plan import Plan, make_plan
@@ -20,6 +21,7 @@ from hwq.ir.program import Program
 from hwq.ir.types import TensorType
 from hwq.ir.window import Window
 from hwq.ops import Codebook, Coding, Linear, PowerSums
+from hwq.ops.table import MAX_FRACTION, MAX_INDEX_BITS, MAX_STEP
 
 Draw = Any
 BITS = st.sampled_from((8, 8, 4, 2, 3, 7, 16))
@@ -108,6 +110,10 @@ def operations(draw: Draw, kind: str, name: str, source: str, x: TensorType) -> 
             return rescale(
                 x, **at, bias=bias, scale=draw(st.sampled_from(("shift", "one", "three"))), **draw(quantisation())
             )
+        case "table":
+            step = draw(st.integers(max(0, x.bits - MAX_INDEX_BITS), min(x.bits, MAX_STEP)))
+            fraction, bits, signed = draw(st.integers(0, MAX_FRACTION)), draw(BITS), draw(st.booleans())
+            return table(x, step, **at, fraction=fraction, bits=bits, signed=signed)
         case "argmax":
             return argmax(x, **at)
     raise AssertionError(f"{kind}: no strategy makes this operation")
@@ -118,8 +124,8 @@ WITHIN = [kind for kind in SINGLE if kind not in ("argmax", "dense")]
 
 
 @st.composite
-def programs(draw: Draw, most: int = 5, size: int = 7) -> Program:
-    """Up to `most` operations; every result is read, as the frontend removes what is not."""
+def programs(draw: Draw, most: int = 5, size: int = 7, kinds: Collection[str] = REGISTRY) -> Program:
+    """Up to `most` operations of `kinds`; every result is read, as the frontend removes what is not."""
     shape = (draw(st.integers(1, size)), draw(st.integers(1, size)), draw(st.integers(1, 6)))
     x = TensorType(shape, draw(BITS), draw(st.booleans()))
     types, ops = {"a": x}, []
@@ -128,7 +134,8 @@ def programs(draw: Draw, most: int = 5, size: int = 7) -> Program:
     for number in range(count):
         name, now = f"t{number}", types[current]
         equal = [other for other, type_ in types.items() if type_.shape == now.shape]
-        kind = draw(st.sampled_from(["add", *(SINGLE if number == count - 1 else WITHIN)]))
+        possible = ["add", *(SINGLE if number == count - 1 else WITHIN)]
+        kind = draw(st.sampled_from([kind for kind in possible if kind in kinds]))
         if kind == "add":
             other = draw(st.sampled_from(equal))
             factors = draw(st.tuples(st.integers(1, 65_535), st.integers(1, 300)))

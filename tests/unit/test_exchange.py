@@ -8,12 +8,13 @@ import numpy as np
 import onnx
 import pytest
 from cases import CASES
-from exchange_cases import BOTH, PROGRAMS, worst
+from exchange_cases import BOTH, KINDS, PROGRAMS, worst
 from float_files import integers, outputs
 from nets import add, argmax, avgpool, conv, corners, dense, depthwise, maxpool, pad, program, rescale, tensor
 
 from hwq.arith import Requant, Rounding
 from hwq.emit.exchange import FileFormat, describe, exchange
+from hwq.errors import BadInput
 from hwq.ir.op import REGISTRY
 from hwq.ir.program import Program
 from hwq.ir.types import Format
@@ -25,6 +26,14 @@ from hwq.sim.certificate import FLOAT32_EXACT
 
 def test_every_operation_has_cases() -> None:
     assert set(CASES) == set(REGISTRY)
+
+
+@BOTH
+@pytest.mark.parametrize("kind", sorted(REGISTRY.keys() - KINDS))
+def test_operations_without_a_form(kind: str, file_format: FileFormat) -> None:
+    for p in CASES[kind].values():
+        with pytest.raises(BadInput, match=f"y: {file_format.value} files have no form of {kind}"):
+            exchange(p, file_format)
 
 
 @BOTH

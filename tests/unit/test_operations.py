@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
+from math import ceil, floor
 
 import numpy as np
 import pytest
 from cases import CASES
-from nets import avgpool, conv, dense, depthwise, maxpool, pad, program, rescale, tensor
+from nets import avgpool, conv, dense, depthwise, maxpool, pad, program, rescale, table, tensor
 from test_arith import ROUND
 
 from hwq.arith import Interval, Requant, Rounding
@@ -18,7 +19,21 @@ from hwq.ir.op import REGISTRY, Op
 from hwq.ir.program import Program
 from hwq.ir.types import TensorType
 from hwq.ir.window import Window
-from hwq.ops import Add, ArgMax, AvgPool, Codebook, Conv, Dense, Depthwise, Linear, MaxPool, Pad, PowerSums, Rescale
+from hwq.ops import (
+    Add,
+    ArgMax,
+    AvgPool,
+    Codebook,
+    Conv,
+    Dense,
+    Depthwise,
+    Linear,
+    MaxPool,
+    Pad,
+    PowerSums,
+    Rescale,
+    Table,
+)
 from hwq.ops.coding import allowed, codes
 
 Pixel = list[int]
@@ -41,6 +56,15 @@ def taps(x: Image, window: Window, pad_value: int, row: int, column: int) -> Ite
             c = column * window.stride[1] - window.pads[1] + kw * window.dilation[1]
             inside = 0 <= r < len(x) and 0 <= c < len(x[0])
             yield kh, kw, x[r][c] if inside else [pad_value] * len(x[0][0])
+
+
+def looked_up(op: Table, x: int) -> int:
+    """Rule F1 in fractions: a point on the line between two entries, rounded half up, then clamped."""
+    place = Fraction(x - op.low, 1 << op.step)
+    low, high = (int(op.entries[floor(place)]), int(op.entries[ceil(place)]))
+    exact = low + (high - low) * (place - floor(place))
+    ends = TensorType((1, 1, 1), op.bits, op.signed).range
+    return max(ends[0], min(ends[1], floor(exact / (1 << op.fraction) + Fraction(1, 2))))
 
 
 def pixel(op: Op, xs: list[Image], row: int, column: int) -> Pixel:
@@ -78,6 +102,8 @@ def pixel(op: Op, xs: list[Image], row: int, column: int) -> Pixel:
             return [max(p[c] for _, _, p in found) for c in range(len(x[0][0]))]
         case Pad():
             return next(p for _, _, p in taps(x, op.window, op.pad_value, row, column))
+        case Table():
+            return [looked_up(op, v) for v in x[row][column]]
         case ArgMax():
             return [x[row][column].index(max(x[row][column]))]
         case _:
@@ -203,6 +229,12 @@ REFUSED: dict[str, tuple[Op, str]] = {
     "maximum's padding": (replace(maxpool(X, Window((2, 2))), pad_value=0), "expected -128, the lowest value"),
     "padding value": (pad((1, 1, 1, 1), 128), "pad_value 128 is outside of s8"),
     "padding window": (replace(pad((1, 1, 1, 1)), window=Window((1, 1), (2, 1))), "expected 1 by 1"),
+    "step": (replace(table(X), step=11), "step is 11, expected 0 to 10"),
+    "fraction": (replace(table(X), fraction=9), "fraction is 9, expected 0 to 8"),
+    "line": (replace(table(X), step=9), "step is 9 for an input of 8 bits, expected 0 to 8"),
+    "entries": (replace(table(X), step=1), r"entries have shape \(256,\), expected \(129,\)"),
+    "wide entry": (replace(table(X), entries=np.full(256, 1 << 23)), "an entry exceeds 24 bits"),
+    "lowest": (replace(table(X), low=0), "low is 0, expected -128, the lowest value of s8"),
     "argmax channels": (ArgMax(name="y", inputs=("a",), channels=4), "expected 4 channels"),
 }  # fmt: skip
 
@@ -271,6 +303,25 @@ def test_window_arithmetic() -> None:
                     size = 7 + before + after
                     starts = [s for s in range(0, size, stride) if s + (kernel - 1) * dilation < size]
                     assert window.output(7, 1) == (len(starts), 1)
+
+
+@pytest.mark.parametrize("name", CASES["table"])
+def test_bound_of_a_table_is_attained(name: str) -> None:
+    """Over any interval the bound is the lowest and the highest value there."""
+    p = CASES["table"][name]
+    op, (low, high) = p.ops[0], p.types["a"].range
+    rng = np.random.default_rng(1)
+    for _ in range(20):
+        first, last = sorted(rng.integers(low, high + 1, 2).tolist())
+        y = op.evaluate(np.arange(first, last + 1))
+        assert (int(y.min()), int(y.max())) == op.bound((first, last))
+
+
+def test_size_of_a_table() -> None:
+    """An input of 16 bits needs a step of 2 or more."""
+    x = tensor(1, 1, 1, bits=16)
+    with pytest.raises(ValueError, match="step is 1 for an input of 16 bits, expected 2 to 10"):
+        table(x, 1).result(x)
 
 
 def test_argmax_takes_the_first_of_equals() -> None:
