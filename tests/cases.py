@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from cases_pointwise import table_cases
+from cases_pointwise import prelu_cases, table_cases
 from nets import add, argmax, avgpool, conv, corners, dense, depthwise, maxpool, pad, program, rescale, tensor
 
 from hwq.arith import Rounding
@@ -242,6 +242,7 @@ CASES: dict[str, dict[str, Program]] = {
     "depthwise": dict(_depthwise()),
     "maxpool": dict(_maxpool()),
     "pad": dict(_pad()),
+    "prelu": {label: _case(op, x) for label, (op, x) in prelu_cases()},
     "rescale": dict(_rescale()),
     "table": {label: _case(op, x) for label, (op, x) in table_cases()},
 }

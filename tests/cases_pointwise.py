@@ -5,12 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from nets import table, tensor
+from nets import prelu, table, tensor
 
 from hwq.ir.op import Op
 from hwq.ir.types import TensorType
 
 LABELLED = Iterator[tuple[str, tuple[Op, TensorType]]]
+
+
+def prelu_cases() -> LABELLED:
+    s8, u8, s4 = tensor(3, 3, 5), tensor(2, 4, 3, signed=False), tensor(2, 4, 7, bits=4)
+    five = (-65_535, 0, 7, 65_535, -1)
+    yield "relu", (prelu(s8), s8)
+    yield "leaky", (prelu(s8, 64, (5,)), s8)
+    yield "leaky-half_even", (prelu(s8, 4, (1,), rounding=2, bits=7), s8)
+    yield "negative-half_away", (prelu(s8, 4, (-3,), rounding=3, bits=7), s8)
+    yield "absolute", (prelu(s8, 1, (-1,), signed=False), s8)
+    yield "channel", (prelu(s8, 40_000, five), s8)
+    yield "channel-floor", (prelu(s8, 300, (1, 2, 3, -400, 5), rounding=0), s8)
+    yield "channel-4-bit", (prelu(s4, 3, (3, 2, 1, 0, -1, -2, -3), rounding=2, bits=3), s4)
+    yield "zero_points", (prelu(u8, 201, (77,), bias=-128, zero=100, signed=False), u8)
+    yield "zero_points-channel", (prelu(u8, 65_535, (1, -9_000, 65_535), bias=-128, zero=-128, relu=True), u8)
+    yield "never_negative", (prelu(u8, 3, (5,)), u8)
+    yield "never_positive", (prelu(u8, 3, (5, -5, 1), bias=-255), u8)
+    wide = tensor(2, 2, 3, bits=16)
+    yield "16-bit", (prelu(wide, 65_535, (-65_535, 65_535, 1), bias=32_768, bits=16), wide)
+    one, two = tensor(2, 3, 3, bits=1), tensor(2, 3, 3, bits=2)
+    yield "1-bit", (prelu(one, 3, (1, -1, 2), bits=4), one)
+    yield "2-bit", (prelu(two, 50_000, (-50_000,), bits=2), two)
+    single = tensor(1, 1, 1)
+    yield "one_pixel", (prelu(single, 8, (1,)), single)
 
 
 def table_cases() -> LABELLED:

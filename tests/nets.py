@@ -16,7 +16,7 @@ from hwq.ir.op import Op
 from hwq.ir.program import Port, Program
 from hwq.ir.types import Format, TensorType
 from hwq.ir.window import Window
-from hwq.ops import Add, ArgMax, AvgPool, Coding, Conv, Dense, Depthwise, MaxPool, Pad, Rescale, Table
+from hwq.ops import Add, ArgMax, AvgPool, Coding, Conv, Dense, Depthwise, MaxPool, Pad, PRelu, Rescale, Table
 from hwq.ops.requantised import Requantised
 from hwq.ops.table import MAX_ENTRY_BITS
 
@@ -259,6 +259,21 @@ def pad(pads: tuple[int, int, int, int], value: int = 0, *, name: str = "y", sou
 
 def argmax(x: TensorType, *, name: str = "y", source: str = "a") -> ArgMax:
     return ArgMax(name=name, inputs=(source,), channels=x.channels)
+
+
+def prelu(
+    x: TensorType,
+    positive: int = 1,
+    negative: tuple[int, ...] = (0,),
+    *,
+    name: str = "y",
+    source: str = "a",
+    bias: int = 0,
+    **output: Any,
+) -> PRelu:
+    shifted = {"scale": "shift", **output}
+    fields = {"bias": bias, "positive": positive, "negative": negative}
+    return _made(PRelu, (x,), shifted, name=name, inputs=(source,), **fields)
 
 
 def table(

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper
 from hwq.arith import Interval
 from hwq.ir.op import Op
 from hwq.ir.types import TensorType
-from hwq.ops import Add, ArgMax, AvgPool, Conv, Dense, Depthwise, Linear, MaxPool, Pad, Rescale, Table
+from hwq.ops import Add, ArgMax, AvgPool, Conv, Dense, Depthwise, Linear, MaxPool, Pad, PRelu, Rescale, Table
 from hwq.ops.requantised import Requantised
 
 INT32_EXACT = (1 << 31) - 1
@@ -53,6 +53,9 @@ def call(op: Op, intervals: tuple[Interval, ...], out: TensorType) -> Call:
             return Call({"bias": op.bias, "multiplier": op.requant.multiplier[0]} | _requant(op, out), {})
         case ArgMax():
             return Call({"type": element_type(out)}, {})
+        case PRelu():
+            slopes = {"bias": op.bias, "positive": op.positive}
+            return Call(slopes | _requant(op, out), {"negative": np.array(op.negative, np.int64)})
         case Table():
             return Call(_table(op, out), {"entries": op.entries})
     raise TypeError(f"{op.name}: no ONNX form of {op.kind}")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from hwq.arith import Requant
+from hwq.arith import Requant, signed_bits
 from hwq.hw.fold import Fold, ceil_div, cycles, is_global, multiplies, ring_rows, window_of
 from hwq.hw.netlist import Instance, Netlist, ParamValue, Stream
 from hwq.hw.pack import (
@@ -22,7 +22,7 @@ from hwq.hw.pack import (
 from hwq.ir.op import Op
 from hwq.ir.program import Program
 from hwq.ir.types import TensorType
-from hwq.ops import Add, ArgMax, AvgPool, Conv, Dense, Depthwise, Linear, MaxPool, Pad, PowerSums, Rescale, Table
+from hwq.ops import Add, ArgMax, AvgPool, Conv, Dense, Depthwise, Linear, MaxPool, Pad, PowerSums, PRelu, Rescale, Table
 
 Params = dict[str, ParamValue]
 
@@ -194,6 +194,26 @@ def _add(net: Netlist, program: Program, op: Add, fold: Fold, sources: Sequence[
     return out
 
 
+def _prelu(net: Netlist, program: Program, op: PRelu, fold: Fold, sources: Sequence[Stream]) -> Stream:
+    x = program.types[op.inputs[0]]
+    factors = (*op.negative, op.positive)
+    bits = signed_bits((min(factors), max(factors)))
+    low, high = x.range
+    params: Params = {
+        "LANES": fold.lanes_in, "CHANNELS": x.channels, "ACT_W": x.bits, "ACT_SIGNED": int(x.signed),
+        "BIAS": op.bias, "D_W": signed_bits((low + op.bias, high + op.bias)), "POSITIVE": op.positive,
+        "FACTOR_W": bits, "OUT_W": op.bits, **requant_params(op.requant),
+    }  # fmt: skip
+    if len(op.negative) == 1:
+        params |= {"NEGATIVE": op.negative[0]}
+    else:
+        words = multiplier_words(np.array(op.negative, np.int64), x.channels, fold, bits)
+        params |= {"BY_CHANNEL": 1, "FILE": net.rom(f"{op.name}_negative", fold.lanes_in * bits, words)}
+    out = _result(net, program, op, fold)
+    net.parts.append(Instance("hwq_prelu", f"u_{op.name}", params, {"s_axis": sources[0], "m_axis": out}))
+    return out
+
+
 def _table(net: Netlist, program: Program, op: Table, fold: Fold, sources: Sequence[Stream]) -> Stream:
     out = _result(net, program, op, fold)
     params = {"LANES": fold.lanes_in, **interpolate_params(net, f"{op.name}_entries", op, program.types[op.inputs[0]])}
@@ -214,7 +234,7 @@ def interpolate_params(net: Netlist, rom: str, table: Table, x: TensorType) -> P
 
 _BUILD: dict[type[Op], Callable[..., Stream]] = {
     Conv: _linear, Dense: _linear, Depthwise: _linear, AvgPool: _pool, MaxPool: _pool, Pad: _pool,
-    Add: _add, Rescale: _elementwise, ArgMax: _elementwise, Table: _table,
+    Add: _add, Rescale: _elementwise, ArgMax: _elementwise, PRelu: _prelu, Table: _table,
 }  # fmt: skip
 
 

@@ -10,10 +10,24 @@ from hwq.ops.depthwise import Depthwise
 from hwq.ops.linear import Linear
 from hwq.ops.maxpool import MaxPool
 from hwq.ops.pad import Pad
+from hwq.ops.prelu import PRelu
 from hwq.ops.rescale import Rescale
 from hwq.ops.table import Table
 
 __all__ = [
-    "Add", "ArgMax", "AvgPool", "Codebook", "Coding", "Conv", "Dense", "Depthwise", "Linear", "MaxPool", "Pad",
-    "PowerSums", "Rescale", "Table",
+    "Add",
+    "ArgMax",
+    "AvgPool",
+    "Codebook",
+    "Coding",
+    "Conv",
+    "Dense",
+    "Depthwise",
+    "Linear",
+    "MaxPool",
+    "PRelu",
+    "Pad",
+    "PowerSums",
+    "Rescale",
+    "Table",
 ]  # fmt: skip

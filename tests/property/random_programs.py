@@ -11,7 +11,7 @@ import numpy as np
 from hardware import checked
 from hypothesis import note
 from hypothesis import strategies as st
-from nets import add, argmax, avgpool, conv, corners, dense, depthwise, maxpool, pad, program, rescale, table
+from nets import add, argmax, avgpool, conv, corners, dense, depthwise, maxpool, pad, prelu, program, rescale, table
 
 from hwq.hw.fold import options
 from hwq.hw.plan import Plan, make_plan
@@ -110,6 +110,13 @@ def operations(draw: Draw, kind: str, name: str, source: str, x: TensorType) -> 
             return rescale(
                 x, **at, bias=bias, scale=draw(st.sampled_from(("shift", "one", "three"))), **draw(quantisation())
             )
+        case "prelu":
+            factor = st.integers(-65_535, 65_535)
+            negative = draw(st.lists(factor, min_size=x.channels, max_size=x.channels))
+            negative = negative[: draw(st.sampled_from((1, x.channels)))]
+            bias = draw(st.sampled_from((0, -x.range[0], -x.range[1])))
+            positive = draw(st.integers(1, 65_535))
+            return prelu(x, positive, tuple(negative), **at, bias=bias, **draw(quantisation()))
         case "table":
             step = draw(st.integers(max(0, x.bits - MAX_INDEX_BITS), min(x.bits, MAX_STEP)))
             fraction, bits, signed = draw(st.integers(0, MAX_FRACTION)), draw(BITS), draw(st.booleans())

@@ -10,7 +10,7 @@ from math import ceil, floor
 import numpy as np
 import pytest
 from cases import CASES
-from nets import avgpool, conv, dense, depthwise, maxpool, pad, program, rescale, table, tensor
+from nets import avgpool, conv, dense, depthwise, maxpool, pad, prelu, program, rescale, table, tensor
 from test_arith import ROUND
 
 from hwq.arith import Interval, Requant, Rounding
@@ -31,6 +31,7 @@ from hwq.ops import (
     MaxPool,
     Pad,
     PowerSums,
+    PRelu,
     Rescale,
     Table,
 )
@@ -94,6 +95,10 @@ def pixel(op: Op, xs: list[Image], row: int, column: int) -> Pixel:
             sums = [op.bias + sum(p[c] for _, _, p in found) for c in range(len(x[0][0]))]
         case Rescale():
             sums = [v + op.bias for v in x[row][column]]
+        case PRelu():
+            distances = [v + op.bias for v in x[row][column]]
+            sides = [[op.negative[c % len(op.negative)], op.positive] for c in range(len(distances))]
+            sums = [d * side[d >= 0] for d, side in zip(distances, sides, strict=True)]
         case Add():
             pairs = zip(xs[0][row][column], xs[1][row][column], strict=True)
             sums = [a * op.factors[0] + b * op.factors[1] + op.bias for a, b in pairs]
@@ -143,7 +148,7 @@ def test_results_stay_within_bounds(program_: Program) -> None:
         y = op.evaluate(*xs)
         assert low <= y.min() and y.max() <= high
         assert np.abs(y).max() <= op.magnitude(*intervals) or not hasattr(op, "accumulate")
-        if isinstance(op, Linear | AvgPool | Add | Rescale):
+        if isinstance(op, Linear | AvgPool | Add | PRelu | Rescale):
             acc = op.accumulate(*xs)
             low, high = op.accumulator(*intervals)
             assert low <= acc.min() and acc.max() <= high
@@ -229,6 +234,13 @@ REFUSED: dict[str, tuple[Op, str]] = {
     "maximum's padding": (replace(maxpool(X, Window((2, 2))), pad_value=0), "expected -128, the lowest value"),
     "padding value": (pad((1, 1, 1, 1), 128), "pad_value 128 is outside of s8"),
     "padding window": (replace(pad((1, 1, 1, 1)), window=Window((1, 1), (2, 1))), "expected 1 by 1"),
+    "zero point": (replace(prelu(X), bias=129), "bias is 129, expected -127 to 128, a zero point"),
+    "positive": (replace(prelu(X), positive=0), "positive is 0, expected 1 to 65535"),
+    "negative": (replace(prelu(X), negative=(1, 1 - (1 << 16), 1 << 16)), "outside of -65535 to 65535"),
+    "negative factors": (replace(prelu(X), negative=(1, 2)), "2 negative factors for 3 channels"),
+    "prelu multiplier": (
+        replace(prelu(X), requant=Requant((3,), 0, Rounding.FLOOR, 0, 0, 1)), "none in `requant`",
+    ),
     "step": (replace(table(X), step=11), "step is 11, expected 0 to 10"),
     "fraction": (replace(table(X), fraction=9), "fraction is 9, expected 0 to 8"),
     "line": (replace(table(X), step=9), "step is 9 for an input of 8 bits, expected 0 to 8"),
@@ -303,6 +315,21 @@ def test_window_arithmetic() -> None:
                     size = 7 + before + after
                     starts = [s for s in range(0, size, stride) if s + (kernel - 1) * dilation < size]
                     assert window.output(7, 1) == (len(starts), 1)
+
+
+@pytest.mark.parametrize("name", CASES["prelu"])
+def test_bounds_of_prelu_are_attained(name: str) -> None:
+    """Over any interval, by trying each of its values in each channel."""
+    p = CASES["prelu"][name]
+    op, (low, high) = p.ops[0], p.types["a"].range
+    assert isinstance(op, PRelu)
+    rng = np.random.default_rng(1)
+    for _ in range(20):
+        first, last = sorted(rng.integers(low, high + 1, 2).tolist())
+        x = np.repeat(np.arange(first, last + 1)[:, None], len(op.negative), axis=1)
+        acc, y = op.accumulate(x), op.evaluate(x)
+        assert (int(acc.min()), int(acc.max())) == op.accumulator((first, last))
+        assert (int(y.min()), int(y.max())) == op.bound((first, last))
 
 
 @pytest.mark.parametrize("name", CASES["table"])
