@@ -4,7 +4,7 @@
 //
 //   FILE        word i: {delta[i], entry[i]}, both signed, of DELTA_W and ENTRY_W bits; delta[i] is the next entry less
 //               this one. With STEP = 0 the word is the entry, and DELTA_W is not read
-//   latency     LATENCY = 8, or 5 with STEP = 0; throughput one value a cycle; free running, no stall
+//   latency     8, or 5 with STEP = 0; throughput one value a cycle; free running, no stall
 module hwq_interpolate #(
     parameter int IN_W = 8,
     parameter bit IN_SIGNED = 1,
