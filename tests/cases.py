@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from cases_pairs import extremum_cases, mul_cases, topk_cases
+from cases_pointwise import prelu_cases, table_cases
 from nets import add, argmax, avgpool, conv, corners, dense, depthwise, maxpool, pad, program, rescale, tensor
 
 from hwq.arith import Rounding
@@ -258,8 +259,10 @@ CASES: dict[str, dict[str, Program]] = {
     "maxpool": dict(_maxpool()),
     "mul": dict(mul_cases()),
     "pad": dict(_pad()),
+    "prelu": {label: _case(op, x) for label, (op, x) in prelu_cases()},
     "rescale": dict(_rescale()),
     "topk": dict(topk_cases()),
+    "table": {label: _case(op, x) for label, (op, x) in table_cases()},
 }
 """Programs by kind of operation and name of the case."""
 

@@ -16,8 +16,25 @@ from hwq.ir.op import Op
 from hwq.ir.program import Port, Program
 from hwq.ir.types import Format, TensorType
 from hwq.ir.window import Window
-from hwq.ops import Add, ArgMax, AvgPool, Coding, Conv, Dense, Depthwise, Extremum, MaxPool, Mul, Pad, Rescale, TopK
+from hwq.ops import (
+    Add,
+    ArgMax,
+    AvgPool,
+    Coding,
+    Conv,
+    Dense,
+    Depthwise,
+    Extremum,
+    MaxPool,
+    Mul,
+    Pad,
+    PRelu,
+    Rescale,
+    Table,
+    TopK,
+)
 from hwq.ops.requantised import Requantised
+from hwq.ops.table import MAX_ENTRY_BITS
 
 R = TypeVar("R", bound=Requantised)
 SHIFTED = Requant((1,), 0, Rounding.HALF_UP, 0, 0, 0)
@@ -278,3 +295,40 @@ def argmax(x: TensorType, *, name: str = "y", source: str = "a") -> ArgMax:
 
 def topk(x: TensorType, k: int, *, name: str = "y", source: str = "a") -> TopK:
     return TopK(name=name, inputs=(source,), channels=x.channels, k=k)
+
+
+def prelu(
+    x: TensorType,
+    positive: int = 1,
+    negative: tuple[int, ...] = (0,),
+    *,
+    name: str = "y",
+    source: str = "a",
+    bias: int = 0,
+    **output: Any,
+) -> PRelu:
+    shifted = {"scale": "shift", **output}
+    fields = {"bias": bias, "positive": positive, "negative": negative}
+    return _made(PRelu, (x,), shifted, name=name, inputs=(source,), **fields)
+
+
+def table(
+    x: TensorType,
+    step: int = 0,
+    *,
+    name: str = "y",
+    source: str = "a",
+    entries: IntArray | None = None,
+    fraction: int = 0,
+    bits: int = 8,
+    signed: bool = True,
+) -> Table:
+    """Without `entries` random ones, some of them beyond the output's range."""
+    if entries is None:
+        count = (1 << (x.bits - step)) + (step > 0)
+        low, high = (end << fraction for end in int_range(bits, signed))
+        beyond = (high - low) // 8
+        drawn = np.random.default_rng([step, count]).integers(low - beyond, high + beyond + 1, count)
+        entries = np.clip(drawn, *int_range(MAX_ENTRY_BITS, True))
+    fields = {"step": step, "fraction": fraction, "bits": bits, "signed": signed}
+    return Table(name=name, inputs=(source,), entries=entries, low=x.range[0], **fields)

@@ -24,7 +24,9 @@ from hwq.ops import (
     MaxPool,
     Mul,
     Pad,
+    PRelu,
     Rescale,
+    Table,
     TopK,
 )
 from hwq.ops.requantised import Requantised
@@ -74,6 +76,11 @@ def call(op: Op, intervals: tuple[Interval, ...], out: TensorType) -> Call:
             return Call({"largest": int(op.largest), "type": element_type(out)}, {})
         case TopK():
             return Call({"k": [op.k], "type": element_type(out)}, {})
+        case PRelu():
+            slopes = {"bias": op.bias, "positive": op.positive}
+            return Call(slopes | _requant(op, out), {"negative": np.array(op.negative, np.int64)})
+        case Table():
+            return Call(_table(op, out), {"entries": op.entries})
     raise TypeError(f"{op.name}: no ONNX form of {op.kind}")
 
 
@@ -99,6 +106,14 @@ def _window(op: Conv | Depthwise | AvgPool | MaxPool) -> Attributes:
     return {
         "kernel": window.kernel, "strides": window.stride, "dilations": window.dilation, "pads": window.pads,
         "pad_value": op.pad_value,
+    }  # fmt: skip
+
+
+def _table(op: Table, out: TensorType) -> Attributes:
+    qmin, qmax = out.range
+    return {
+        "low": op.low, "unit": 1 << op.step, "shift": op.step + op.fraction, "qmin": qmin, "qmax": qmax,
+        "type": element_type(out),
     }  # fmt: skip
 
 

@@ -6,12 +6,22 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from hwq.arith import Requant
+from hwq.arith import Requant, signed_bits
 from hwq.hw.fold import Fold, ceil_div, cycles, is_global, multiplies, ring_rows, window_of
 from hwq.hw.netlist import Instance, Netlist, ParamValue, Stream
-from hwq.hw.pack import bias_words, code_bits, multiplier_words, table_words, tables, weight_words
+from hwq.hw.pack import (
+    bias_words,
+    code_bits,
+    entry_bits,
+    entry_words,
+    multiplier_words,
+    table_words,
+    tables,
+    weight_words,
+)  # fmt: skip
 from hwq.ir.op import Op
 from hwq.ir.program import Program
+from hwq.ir.types import TensorType
 from hwq.ops import (
     Add,
     ArgMax,
@@ -25,7 +35,9 @@ from hwq.ops import (
     Mul,
     Pad,
     PowerSums,
+    PRelu,
     Rescale,
+    Table,
     TopK,
 )
 from hwq.ops.requantised import Requantised
@@ -218,9 +230,48 @@ def _pair(net: Netlist, program: Program, op: Add | Mul | Extremum, fold: Fold, 
     return out
 
 
+def _prelu(net: Netlist, program: Program, op: PRelu, fold: Fold, sources: Sequence[Stream]) -> Stream:
+    x = program.types[op.inputs[0]]
+    factors = (*op.negative, op.positive)
+    bits = signed_bits((min(factors), max(factors)))
+    low, high = x.range
+    params: Params = {
+        "LANES": fold.lanes_in, "CHANNELS": x.channels, "ACT_W": x.bits, "ACT_SIGNED": int(x.signed),
+        "BIAS": op.bias, "D_W": signed_bits((low + op.bias, high + op.bias)), "POSITIVE": op.positive,
+        "FACTOR_W": bits, "OUT_W": op.bits, **requant_params(op.requant),
+    }  # fmt: skip
+    if len(op.negative) == 1:
+        params |= {"NEGATIVE": op.negative[0]}
+    else:
+        words = multiplier_words(np.array(op.negative, np.int64), x.channels, fold, bits)
+        params |= {"BY_CHANNEL": 1, "FILE": net.rom(f"{op.name}_negative", fold.lanes_in * bits, words)}
+    out = _result(net, program, op, fold)
+    net.parts.append(Instance("hwq_prelu", f"u_{op.name}", params, {"s_axis": sources[0], "m_axis": out}))
+    return out
+
+
+def _table(net: Netlist, program: Program, op: Table, fold: Fold, sources: Sequence[Stream]) -> Stream:
+    out = _result(net, program, op, fold)
+    params = {"LANES": fold.lanes_in, **interpolate_params(net, f"{op.name}_entries", op, program.types[op.inputs[0]])}
+    net.parts.append(Instance("hwq_table", f"u_{op.name}", params, {"s_axis": sources[0], "m_axis": out}))
+    return out
+
+
+def interpolate_params(net: Netlist, rom: str, table: Table, x: TensorType) -> Params:
+    """Parameters of rule F1 for values of the type of `x`, the entries in a memory file called `rom`."""
+    bits, delta_bits = entry_bits(table)
+    width = bits + (delta_bits if table.step else 0)
+    return {
+        "IN_W": x.bits, "IN_SIGNED": int(x.signed), "OUT_W": table.bits, "OUT_SIGNED": int(table.signed),
+        "STEP": table.step, "FRACTION": table.fraction, "ENTRY_W": bits, "DELTA_W": delta_bits,
+        "FILE": net.rom(rom, width, entry_words(table)),
+    }  # fmt: skip
+
+
 _BUILD: dict[type[Op], Callable[..., Stream]] = {
     Conv: _linear, Dense: _linear, Depthwise: _linear, AvgPool: _pool, MaxPool: _pool, Pad: _pool,
-    Rescale: _elementwise, ArgMax: _elementwise, TopK: _topk, Add: _pair, Mul: _pair, Extremum: _pair,
+    Rescale: _elementwise, ArgMax: _elementwise, TopK: _topk, Add: _pair, Mul: _pair, Extremum: _pair, PRelu: _prelu,
+    Table: _table,
 }  # fmt: skip
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from hwq.arith import IntArray
+from hwq.arith import IntArray, Interval, signed_bits
 from hwq.hw.fold import Fold
-from hwq.ops import Linear, PowerSums
+from hwq.ops import Linear, PowerSums, Table
 from hwq.ops.coding import codes
 
 
@@ -92,6 +92,24 @@ def multiplier_words(multipliers: IntArray, channels: int, fold: Fold, bits: int
     """One word for each output beat of a pixel."""
     row = np.broadcast_to(multipliers, (channels,))
     return hex_words(_pad(row, 0, fold.lanes_out).reshape(-1, fold.lanes_out), bits)
+
+
+def entry_bits(table: Table) -> tuple[int, int]:
+    """Bits of an entry, at least 2, and of the difference between an entry and the next one."""
+    return max(2, signed_bits(_ends(table.entries))), signed_bits(_ends(np.diff(table.entries)))
+
+
+def entry_words(table: Table) -> list[str]:
+    """One word for each entry: the entry, and where there are lines between entries, above it what the next is more."""
+    bits, delta_bits = entry_bits(table)
+    if not table.step:
+        return hex_words(table.entries[:, None], bits)
+    entries = table.entries[:-1] & ((1 << bits) - 1)
+    return hex_words((np.diff(table.entries) << bits | entries)[:, None], bits + delta_bits)
+
+
+def _ends(values: IntArray) -> Interval:
+    return int(values.min()), int(values.max())
 
 
 def _pad(x: IntArray, axis: int, multiple: int) -> IntArray:

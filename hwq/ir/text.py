@@ -15,6 +15,8 @@ from hwq.ir.serial import digest
 from hwq.ir.window import Window
 
 _HIDDEN = {"name", "inputs", "acc_bits", "bits", "signed", "weight_bits", "channels"}
+_LONG = 8
+"""Longer tuples, which are of integers, are shown like arrays."""
 
 
 def dump(program: Program) -> str:
@@ -50,6 +52,8 @@ def _line(program: Program, op: Op) -> str:
 
 
 def _attribute(name: str, value: Any) -> str:
+    if isinstance(value, tuple) and len(value) > _LONG:
+        value = np.array(value)
     if isinstance(value, np.ndarray):
         bits = signed_bits((int(value.min()), int(value.max())))
         tag = hashlib.sha256(np.ascontiguousarray(value, np.int64).tobytes()).hexdigest()[:4]

@@ -12,10 +12,12 @@ from hwq.ops.linear import Linear
 from hwq.ops.maxpool import MaxPool
 from hwq.ops.mul import Mul
 from hwq.ops.pad import Pad
+from hwq.ops.prelu import PRelu
 from hwq.ops.rescale import Rescale
+from hwq.ops.table import Table
 from hwq.ops.topk import TopK
 
 __all__ = [
     "Add", "ArgMax", "AvgPool", "Codebook", "Coding", "Conv", "Dense", "Depthwise", "Extremum", "Linear", "MaxPool",
-    "Mul", "Pad", "PowerSums", "Rescale", "TopK",
+    "Mul", "PRelu", "Pad", "PowerSums", "Rescale", "Table", "TopK",
 ]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,10 @@ from nets import (
     maxpool,
     mul,
     pad,
+    prelu,
     program,
     rescale,
+    table,
     topk,
 )
 
@@ -35,6 +38,7 @@ from hwq.ir.program import Program
 from hwq.ir.types import TensorType
 from hwq.ir.window import Window
 from hwq.ops import Codebook, Coding, Linear, PowerSums
+from hwq.ops.table import MAX_FRACTION, MAX_INDEX_BITS, MAX_STEP
 from hwq.ops.topk import MAX_K
 
 Draw = Any
@@ -124,6 +128,17 @@ def operations(draw: Draw, kind: str, name: str, source: str, x: TensorType) -> 
             return rescale(
                 x, **at, bias=bias, scale=draw(st.sampled_from(("shift", "one", "three"))), **draw(quantisation())
             )
+        case "prelu":
+            factor = st.integers(-65_535, 65_535)
+            negative = draw(st.lists(factor, min_size=x.channels, max_size=x.channels))
+            negative = negative[: draw(st.sampled_from((1, x.channels)))]
+            bias = draw(st.sampled_from((0, -x.range[0], -x.range[1])))
+            positive = draw(st.integers(1, 65_535))
+            return prelu(x, positive, tuple(negative), **at, bias=bias, **draw(quantisation()))
+        case "table":
+            step = draw(st.integers(max(0, x.bits - MAX_INDEX_BITS), min(x.bits, MAX_STEP)))
+            fraction, bits, signed = draw(st.integers(0, MAX_FRACTION)), draw(BITS), draw(st.booleans())
+            return table(x, step, **at, fraction=fraction, bits=bits, signed=signed)
         case "argmax":
             return argmax(x, **at)
         case "topk":
@@ -156,8 +171,8 @@ WITHIN = [kind for kind in SINGLE if kind not in ("argmax", "dense", "topk")]
 
 
 @st.composite
-def programs(draw: Draw, most: int = 5, size: int = 7) -> Program:
-    """Up to `most` operations; every result is read, as the frontend removes what is not."""
+def programs(draw: Draw, most: int = 5, size: int = 7, kinds: Collection[str] = REGISTRY) -> Program:
+    """Up to `most` operations of `kinds`; every result is read, as the frontend removes what is not."""
     shape = (draw(st.integers(1, size)), draw(st.integers(1, size)), draw(st.integers(1, 6)))
     x = TensorType(shape, draw(BITS), draw(st.booleans()))
     types, ops = {"a": x}, []
@@ -165,7 +180,8 @@ def programs(draw: Draw, most: int = 5, size: int = 7) -> Program:
     count = draw(st.integers(1, most))
     for number in range(count):
         name, now = f"t{number}", types[current]
-        kind = draw(st.sampled_from([*JOINS, *(SINGLE if number == count - 1 else WITHIN)]))
+        possible = [*JOINS, *(SINGLE if number == count - 1 else WITHIN)]
+        kind = draw(st.sampled_from([kind for kind in possible if kind in kinds]))
         op = draw(joins(kind, name, current, types) if kind in JOINS else operations(kind, name, current, now))
         types[name] = op.result(*(types[source] for source in op.inputs))
         ops.append(op)

@@ -16,6 +16,8 @@ from hwq.arith import Rounding, shift_round
 from hwq.cli.commands import app
 from hwq.frontend.handlers import HANDLERS
 from hwq.ir.op import REGISTRY
+from hwq.ir.types import TensorType
+from hwq.ops import Table
 from hwq.quant.factors import as_multipliers
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,6 +70,17 @@ def test_worked_multipliers() -> None:
     for ratios, multipliers, shift in rows(SEMANTICS, "| ratios |"):
         expected = (tuple(int(m) for m in multipliers.split(",")), int(shift))
         assert as_multipliers([float(r) for r in ratios.split(",")]) == expected
+
+
+def test_worked_tables() -> None:
+    for b, k, fraction, entries, places, expected in rows(SEMANTICS, "| b | k |"):
+        table = Table(
+            name="y", inputs=("x",), entries=np.array([int(v) for v in entries.split(",")]), step=int(k),
+            fraction=int(fraction), low=0, bits=8, signed=True,
+        )  # fmt: skip
+        assert table.result(TensorType((1, 1, 1), int(b), False)).bits == 8
+        got = table.lookup(np.array([int(u) for u in places.split(",")]))
+        assert got.tolist() == [int(y) for y in expected.split(",")]
 
 
 def test_every_module_has_a_row() -> None:

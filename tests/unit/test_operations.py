@@ -5,11 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
+from math import ceil, floor
 
 import numpy as np
 import pytest
 from cases import CASES
-from nets import avgpool, conv, dense, depthwise, extremum, maxpool, mul, pad, program, rescale, tensor, topk
+from nets import (
+    avgpool,
+    conv,
+    dense,
+    depthwise,
+    extremum,
+    maxpool,
+    mul,
+    pad,
+    prelu,
+    program,
+    rescale,
+    table,
+    tensor,
+    topk,
+)
 from test_arith import ROUND
 
 from hwq.arith import Interval, Requant, Rounding
@@ -32,7 +48,9 @@ from hwq.ops import (
     Mul,
     Pad,
     PowerSums,
+    PRelu,
     Rescale,
+    Table,
     TopK,
 )
 from hwq.ops.coding import allowed, codes
@@ -58,6 +76,15 @@ def taps(x: Image, window: Window, pad_value: int, row: int, column: int) -> Ite
             c = column * window.stride[1] - window.pads[1] + kw * window.dilation[1]
             inside = 0 <= r < len(x) and 0 <= c < len(x[0])
             yield kh, kw, x[r][c] if inside else [pad_value] * len(x[0][0])
+
+
+def looked_up(op: Table, x: int) -> int:
+    """Rule F1 in fractions: a point on the line between two entries, rounded half up, then clamped."""
+    place = Fraction(x - op.low, 1 << op.step)
+    low, high = (int(op.entries[floor(place)]), int(op.entries[ceil(place)]))
+    exact = low + (high - low) * (place - floor(place))
+    ends = TensorType((1, 1, 1), op.bits, op.signed).range
+    return max(ends[0], min(ends[1], floor(exact / (1 << op.fraction) + Fraction(1, 2))))
 
 
 def pixel(op: Op, xs: list[Image], row: int, column: int) -> Pixel:
@@ -87,6 +114,10 @@ def pixel(op: Op, xs: list[Image], row: int, column: int) -> Pixel:
             sums = [op.bias + sum(p[c] for _, _, p in found) for c in range(len(x[0][0]))]
         case Rescale():
             sums = [v + op.bias for v in x[row][column]]
+        case PRelu():
+            distances = [v + op.bias for v in x[row][column]]
+            sides = [[op.negative[c % len(op.negative)], op.positive] for c in range(len(distances))]
+            sums = [d * side[d >= 0] for d, side in zip(distances, sides, strict=True)]
         case Add():
             pairs = zip(xs[0][row][column], xs[1][row][column], strict=True)
             sums = [a * op.factors[0] + b * op.factors[1] + op.bias for a, b in pairs]
@@ -103,6 +134,8 @@ def pixel(op: Op, xs: list[Image], row: int, column: int) -> Pixel:
         case TopK():
             values = x[row][column]
             return sorted(range(len(values)), key=lambda channel: (-values[channel], channel))[: op.k]
+        case Table():
+            return [looked_up(op, v) for v in x[row][column]]
         case ArgMax():
             return [x[row][column].index(max(x[row][column]))]
         case _:
@@ -247,6 +280,19 @@ REFUSED: dict[str, tuple[Op, str]] = {
     "maximum's padding": (replace(maxpool(X, Window((2, 2))), pad_value=0), "expected -128, the lowest value"),
     "padding value": (pad((1, 1, 1, 1), 128), "pad_value 128 is outside of s8"),
     "padding window": (replace(pad((1, 1, 1, 1)), window=Window((1, 1), (2, 1))), "expected 1 by 1"),
+    "zero point": (replace(prelu(X), bias=129), "bias is 129, expected -127 to 128, a zero point"),
+    "positive": (replace(prelu(X), positive=0), "positive is 0, expected 1 to 65535"),
+    "negative": (replace(prelu(X), negative=(1, 1 - (1 << 16), 1 << 16)), "outside of -65535 to 65535"),
+    "negative factors": (replace(prelu(X), negative=(1, 2)), "2 negative factors for 3 channels"),
+    "prelu multiplier": (
+        replace(prelu(X), requant=Requant((3,), 0, Rounding.FLOOR, 0, 0, 1)), "none in `requant`",
+    ),
+    "step": (replace(table(X), step=11), "step is 11, expected 0 to 10"),
+    "fraction": (replace(table(X), fraction=9), "fraction is 9, expected 0 to 8"),
+    "line": (replace(table(X), step=9), "step is 9 for an input of 8 bits, expected 0 to 8"),
+    "entries": (replace(table(X), step=1), r"entries have shape \(256,\), expected \(129,\)"),
+    "wide entry": (replace(table(X), entries=np.full(256, 1 << 23)), "an entry exceeds 24 bits"),
+    "lowest": (replace(table(X), low=0), "low is 0, expected -128, the lowest value of s8"),
     "argmax channels": (ArgMax(name="y", inputs=("a",), channels=4), "expected 4 channels"),
     "topk channels": (TopK(name="y", inputs=("a",), channels=4, k=1), "expected 4 channels"),
     "no indices": (topk(X, 0), "k is 0, expected 1 to 3"),
@@ -344,6 +390,40 @@ def test_window_arithmetic() -> None:
                     size = 7 + before + after
                     starts = [s for s in range(0, size, stride) if s + (kernel - 1) * dilation < size]
                     assert window.output(7, 1) == (len(starts), 1)
+
+
+@pytest.mark.parametrize("name", CASES["prelu"])
+def test_bounds_of_prelu_are_attained(name: str) -> None:
+    """Over any interval, by trying each of its values in each channel."""
+    p = CASES["prelu"][name]
+    op, (low, high) = p.ops[0], p.types["a"].range
+    assert isinstance(op, PRelu)
+    rng = np.random.default_rng(1)
+    for _ in range(20):
+        first, last = sorted(rng.integers(low, high + 1, 2).tolist())
+        x = np.repeat(np.arange(first, last + 1)[:, None], len(op.negative), axis=1)
+        acc, y = op.accumulate(x), op.evaluate(x)
+        assert (int(acc.min()), int(acc.max())) == op.accumulator((first, last))
+        assert (int(y.min()), int(y.max())) == op.bound((first, last))
+
+
+@pytest.mark.parametrize("name", CASES["table"])
+def test_bound_of_a_table_is_attained(name: str) -> None:
+    """Over any interval the bound is the lowest and the highest value there."""
+    p = CASES["table"][name]
+    op, (low, high) = p.ops[0], p.types["a"].range
+    rng = np.random.default_rng(1)
+    for _ in range(20):
+        first, last = sorted(rng.integers(low, high + 1, 2).tolist())
+        y = op.evaluate(np.arange(first, last + 1))
+        assert (int(y.min()), int(y.max())) == op.bound((first, last))
+
+
+def test_size_of_a_table() -> None:
+    """An input of 16 bits needs a step of 2 or more."""
+    x = tensor(1, 1, 1, bits=16)
+    with pytest.raises(ValueError, match="step is 1 for an input of 16 bits, expected 2 to 10"):
+        table(x, 1).result(x)
 
 
 def test_argmax_takes_the_first_of_equals() -> None:
