@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import cases_normalisation
 import numpy as np
 from nets import add, argmax, avgpool, conv, corners, dense, depthwise, maxpool, pad, program, rescale, tensor
 
@@ -242,6 +243,7 @@ CASES: dict[str, dict[str, Program]] = {
     "maxpool": dict(_maxpool()),
     "pad": dict(_pad()),
     "rescale": dict(_rescale()),
+    "softmax": dict(cases_normalisation.softmaxes()),
 }
 """Programs by kind of operation and name of the case."""
 

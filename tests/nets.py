@@ -16,7 +16,7 @@ from hwq.ir.op import Op
 from hwq.ir.program import Port, Program
 from hwq.ir.types import Format, TensorType
 from hwq.ir.window import Window
-from hwq.ops import Add, ArgMax, AvgPool, Coding, Conv, Dense, Depthwise, MaxPool, Pad, Rescale
+from hwq.ops import Add, ArgMax, AvgPool, Coding, Conv, Dense, Depthwise, MaxPool, Pad, Rescale, Softmax
 from hwq.ops.requantised import Requantised
 
 R = TypeVar("R", bound=Requantised)
@@ -258,3 +258,20 @@ def pad(pads: tuple[int, int, int, int], value: int = 0, *, name: str = "y", sou
 
 def argmax(x: TensorType, *, name: str = "y", source: str = "a") -> ArgMax:
     return ArgMax(name=name, inputs=(source,), channels=x.channels)
+
+
+def softmax(
+    x: TensorType,
+    exps: IntArray | None = None,
+    *,
+    name: str = "y",
+    source: str = "a",
+    step: int = 0,
+    spare: int = 8,
+    bits: int = 8,
+) -> Softmax:
+    """A softmax whose reciprocals have `spare` bits more than they need; by default its input's scale is 1/16."""
+    if exps is None:
+        exps = np.floor(65_535 * np.exp(-np.arange((1 << (x.bits - step)) + (step > 0)) * 2.0 ** (step - 4)) + 0.5)
+        exps = exps[: 1 + np.count_nonzero(exps)].astype(np.int64)
+    return Softmax(name=name, inputs=(source,), exps=exps, step=step, reciprocal_bits=bits + 16 + spare, bits=bits)

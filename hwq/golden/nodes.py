@@ -12,7 +12,7 @@ from onnx import TensorProto, helper
 from hwq.arith import Interval
 from hwq.ir.op import Op
 from hwq.ir.types import TensorType
-from hwq.ops import Add, ArgMax, AvgPool, Conv, Dense, Depthwise, Linear, MaxPool, Pad, Rescale
+from hwq.ops import Add, ArgMax, AvgPool, Conv, Dense, Depthwise, Linear, MaxPool, Pad, Rescale, Softmax
 from hwq.ops.requantised import Requantised
 
 INT32_EXACT = (1 << 31) - 1
@@ -53,6 +53,9 @@ def call(op: Op, intervals: tuple[Interval, ...], out: TensorType) -> Call:
             return Call({"bias": op.bias, "multiplier": op.requant.multiplier[0]} | _requant(op, out), {})
         case ArgMax():
             return Call({"type": element_type(out)}, {})
+        case Softmax():
+            scaling = {"step": op.step, "reciprocal_bits": op.reciprocal_bits, "shift": op.reciprocal_bits - op.bits}
+            return Call(scaling | {"qmax": out.range[1], "type": element_type(out)}, {"exps": op.exps})
     raise TypeError(f"{op.name}: no ONNX form of {op.kind}")
 
 

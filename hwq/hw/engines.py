@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from hwq.arith import Requant
+from hwq.hw import normalisation
 from hwq.hw.fold import Fold, ceil_div, cycles, is_global, multiplies, ring_rows, window_of
 from hwq.hw.netlist import Instance, Netlist, ParamValue, Stream
 from hwq.hw.pack import bias_words, code_bits, multiplier_words, table_words, tables, weight_words
 from hwq.ir.op import Op
 from hwq.ir.program import Program
-from hwq.ops import Add, ArgMax, AvgPool, Conv, Dense, Depthwise, Linear, MaxPool, Pad, PowerSums, Rescale
+from hwq.ops import Add, ArgMax, AvgPool, Conv, Dense, Depthwise, Linear, MaxPool, Pad, PowerSums, Rescale, Softmax
 
 Params = dict[str, ParamValue]
 
@@ -186,7 +187,7 @@ def _add(net: Netlist, program: Program, op: Add, fold: Fold, sources: Sequence[
 
 _BUILD: dict[type[Op], Callable[..., Stream]] = {
     Conv: _linear, Dense: _linear, Depthwise: _linear, AvgPool: _pool, MaxPool: _pool, Pad: _pool,
-    Add: _add, Rescale: _elementwise, ArgMax: _elementwise,
+    Add: _add, Rescale: _elementwise, ArgMax: _elementwise, Softmax: normalisation.softmax,
 }  # fmt: skip
 
 

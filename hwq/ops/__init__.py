@@ -11,8 +11,9 @@ from hwq.ops.linear import Linear
 from hwq.ops.maxpool import MaxPool
 from hwq.ops.pad import Pad
 from hwq.ops.rescale import Rescale
+from hwq.ops.softmax import Softmax
 
 __all__ = [
     "Add", "ArgMax", "AvgPool", "Codebook", "Coding", "Conv", "Dense", "Depthwise", "Linear", "MaxPool", "Pad",
-    "PowerSums", "Rescale",
+    "PowerSums", "Rescale", "Softmax",
 ]  # fmt: skip

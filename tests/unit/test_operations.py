@@ -9,6 +9,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from cases import CASES
+from cases_normalisation import REFUSED_PIXELWISE
 from nets import avgpool, conv, dense, depthwise, maxpool, pad, program, rescale, tensor
 from test_arith import ROUND
 
@@ -18,7 +19,21 @@ from hwq.ir.op import REGISTRY, Op
 from hwq.ir.program import Program
 from hwq.ir.types import TensorType
 from hwq.ir.window import Window
-from hwq.ops import Add, ArgMax, AvgPool, Codebook, Conv, Dense, Depthwise, Linear, MaxPool, Pad, PowerSums, Rescale
+from hwq.ops import (
+    Add,
+    ArgMax,
+    AvgPool,
+    Codebook,
+    Conv,
+    Dense,
+    Depthwise,
+    Linear,
+    MaxPool,
+    Pad,
+    PowerSums,
+    Rescale,
+    Softmax,
+)
 from hwq.ops.coding import allowed, codes
 
 Pixel = list[int]
@@ -41,6 +56,18 @@ def taps(x: Image, window: Window, pad_value: int, row: int, column: int) -> Ite
             c = column * window.stride[1] - window.pads[1] + kw * window.dilation[1]
             inside = 0 <= r < len(x) and 0 <= c < len(x[0])
             yield kh, kw, x[r][c] if inside else [pad_value] * len(x[0][0])
+
+
+def shares(op: Softmax, x: Pixel) -> Pixel:
+    """Rule N1 on one pixel, in fractions."""
+    entries, unit = op.exps.tolist(), 1 << op.step
+    entries += entries[-1:] * (max(x) - min(x) + 2)
+    places = [divmod(max(x) - v, unit) for v in x]
+    lines = [entries[i] + Fraction((entries[i + 1] - entries[i]) * f, unit) for i, f in places]
+    exps = [ROUND[Rounding.HALF_UP](e) for e in lines]
+    reciprocal = (1 << op.reciprocal_bits) // sum(exps)
+    scale = 1 << (op.reciprocal_bits - op.bits)
+    return [min(ROUND[Rounding.HALF_UP](Fraction(e * reciprocal, scale)), (1 << op.bits) - 1) for e in exps]
 
 
 def pixel(op: Op, xs: list[Image], row: int, column: int) -> Pixel:
@@ -80,6 +107,8 @@ def pixel(op: Op, xs: list[Image], row: int, column: int) -> Pixel:
             return next(p for _, _, p in taps(x, op.window, op.pad_value, row, column))
         case ArgMax():
             return [x[row][column].index(max(x[row][column]))]
+        case Softmax():
+            return shares(op, x[row][column])
         case _:
             raise AssertionError(f"no loop for {op.kind}")
     return [requantised(acc, channel, op.requant) for channel, acc in enumerate(sums)]
@@ -203,6 +232,7 @@ REFUSED: dict[str, tuple[Op, str]] = {
     "maximum's padding": (replace(maxpool(X, Window((2, 2))), pad_value=0), "expected -128, the lowest value"),
     "padding value": (pad((1, 1, 1, 1), 128), "pad_value 128 is outside of s8"),
     "padding window": (replace(pad((1, 1, 1, 1)), window=Window((1, 1), (2, 1))), "expected 1 by 1"),
+    **REFUSED_PIXELWISE,
     "argmax channels": (ArgMax(name="y", inputs=("a",), channels=4), "expected 4 channels"),
 }  # fmt: skip
 
