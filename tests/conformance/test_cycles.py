@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from hardware import DEEP, Entry, checked, entries, plan_with
-from nets import avgpool, conv, dense, depthwise, maxpool, pad, program, tensor
+from nets import avgpool, conv, dense, depthwise, maxpool, pad, program, softmax, tensor
 
 from hwq.ir.program import Program
 from hwq.ir.window import Window
@@ -47,6 +47,8 @@ def _programs() -> dict[str, Program]:
     found["avgpool"] = program([avgpool(square, Window((3, 3), pads=(1, 1, 1, 1)))], {"a": square})
     found["global"] = program([avgpool(square, Window((12, 12)))], {"a": square})
     found["pad"] = program([pad((1, 1, 1, 1))], {"a": square})
+    many = tensor(5, 6, 30)
+    found["softmax"] = program([softmax(many)], {"a": many})
     return found
 
 

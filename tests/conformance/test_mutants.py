@@ -62,6 +62,10 @@ PROGRAMS: dict[str, tuple[Program, dict[str, Entry]]] = {
         BORDERS,
         {"p0": {"lanes": 2}, "p1": {"lanes": 2}} | {name: _mac(1, 1, 1)["y"] for name in ("c0", "c1", "slow")},
     ),
+    "shares": (CASES["softmax"]["pixels"], {"y": {"lanes": 2}}),
+    "flat": (CASES["softmax"]["flat"], {"y": {"lanes": 2}}),
+    "many": (CASES["softmax"]["many"], {"y": {"lanes": 5}}),
+    "lines": (CASES["softmax"]["unsigned-step"], {"y": {"lanes": 5}}),
     "up": (_lanes(), {"r": {"lanes": 2}, "y": {"lanes": 6}}),
     "down": (_lanes(), {"r": {"lanes": 6}, "y": {"lanes": 2}}),
 }
@@ -117,6 +121,12 @@ MUTANTS = [
     Mutant("swu_par", "(row_ok && column_ok[kw])", "column_ok[kw]", "padded-parallel"),
     Mutant("dwc", "assign s_axis_tready = !full_q || m_axis_tready;", "assign s_axis_tready = 1'b1;", "up"),
     Mutant("dwc", "word_q <= word_q >> NARROW_W;", "word_q <= word_q >> LANE_W;", "down"),
+    Mutant("softmax", "(exp_last && l >= LIVE) ? '0 : e;", "e;", "flat"),
+    Mutant("softmax", "(max_first_q || $signed(value[1]) > max_q)", "max_first_q", "shares"),
+    Mutant("softmax", "SUM_W'(1) << 14;", "SUM_W'(1) << 13;", "shares"),
+    Mutant("softmax", "(!recip_valid_q || (e_take && e_last));", "1'b1;", "many"),
+    Mutant("softmax_exp", "(index < INDEX_W'(ENTRIES)) ? ADDR_W'(index) :", "", "shares"),
+    Mutant("softmax_exp", "fraction4_q <= fraction3_q;", "fraction4_q <= fraction2_q;", "lines"),
 ]
 
 
