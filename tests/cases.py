@@ -241,6 +241,7 @@ CASES: dict[str, dict[str, Program]] = {
     "dense": dict(_dense()),
     "depthwise": dict(_depthwise()),
     "maxpool": dict(_maxpool()),
+    "normalise": dict(cases_normalisation.normalisations()),
     "pad": dict(_pad()),
     "rescale": dict(_rescale()),
     "softmax": dict(cases_normalisation.softmaxes()),

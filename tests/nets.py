@@ -16,7 +16,7 @@ from hwq.ir.op import Op
 from hwq.ir.program import Port, Program
 from hwq.ir.types import Format, TensorType
 from hwq.ir.window import Window
-from hwq.ops import Add, ArgMax, AvgPool, Coding, Conv, Dense, Depthwise, MaxPool, Pad, Rescale, Softmax
+from hwq.ops import Add, ArgMax, AvgPool, Coding, Conv, Dense, Depthwise, MaxPool, Normalise, Pad, Rescale, Softmax
 from hwq.ops.requantised import Requantised
 
 R = TypeVar("R", bound=Requantised)
@@ -275,3 +275,23 @@ def softmax(
         exps = np.floor(65_535 * np.exp(-np.arange((1 << (x.bits - step)) + (step > 0)) * 2.0 ** (step - 4)) + 0.5)
         exps = exps[: 1 + np.count_nonzero(exps)].astype(np.int64)
     return Softmax(name=name, inputs=(source,), exps=exps, step=step, reciprocal_bits=bits + 16 + spare, bits=bits)
+
+
+def normalise(
+    x: TensorType,
+    *,
+    name: str = "y",
+    source: str = "a",
+    eps: int = 1,
+    index_bits: int = 6,
+    spare: int = 0,
+    bits: int = 8,
+    signed: bool = True,
+) -> Normalise:
+    """A normalisation whose largest results saturate, unless its scale leaves `spare` bits (below 0: the more)."""
+    size = 1 << index_bits
+    table = np.floor(65_535 * np.sqrt(size / np.arange(size, 4 * size))).astype(np.int64)
+    return Normalise(
+        name=name, inputs=(source,), eps=eps, table=table, index_bits=index_bits, fraction=17 - bits + spare, bits=bits,
+        signed=signed,
+    )  # fmt: skip

@@ -12,7 +12,8 @@ from onnx import TensorProto, helper
 from hwq.arith import Interval
 from hwq.ir.op import Op
 from hwq.ir.types import TensorType
-from hwq.ops import Add, ArgMax, AvgPool, Conv, Dense, Depthwise, Linear, MaxPool, Pad, Rescale, Softmax
+from hwq.ops import Add, ArgMax, AvgPool, Conv, Dense, Depthwise, Linear, MaxPool, Normalise, Pad, Rescale, Softmax
+from hwq.ops.normalise import MAX_PAIRS
 from hwq.ops.requantised import Requantised
 
 INT32_EXACT = (1 << 31) - 1
@@ -53,6 +54,11 @@ def call(op: Op, intervals: tuple[Interval, ...], out: TensorType) -> Call:
             return Call({"bias": op.bias, "multiplier": op.requant.multiplier[0]} | _requant(op, out), {})
         case ArgMax():
             return Call({"type": element_type(out)}, {})
+        case Normalise():
+            low, high = out.range
+            limits = {"qmin": low, "qmax": high, "type": element_type(out)}
+            scaling = {"eps": op.eps, "index_bits": op.index_bits, "shift": MAX_PAIRS + op.fraction}
+            return Call(scaling | limits, {"table": op.table})
         case Softmax():
             scaling = {"step": op.step, "reciprocal_bits": op.reciprocal_bits, "shift": op.reciprocal_bits - op.bits}
             return Call(scaling | {"qmax": out.range[1], "type": element_type(out)}, {"exps": op.exps})

@@ -13,7 +13,21 @@ from hwq.hw.netlist import Instance, Netlist, ParamValue, Stream
 from hwq.hw.pack import bias_words, code_bits, multiplier_words, table_words, tables, weight_words
 from hwq.ir.op import Op
 from hwq.ir.program import Program
-from hwq.ops import Add, ArgMax, AvgPool, Conv, Dense, Depthwise, Linear, MaxPool, Pad, PowerSums, Rescale, Softmax
+from hwq.ops import (
+    Add,
+    ArgMax,
+    AvgPool,
+    Conv,
+    Dense,
+    Depthwise,
+    Linear,
+    MaxPool,
+    Normalise,
+    Pad,
+    PowerSums,
+    Rescale,
+    Softmax,
+)
 
 Params = dict[str, ParamValue]
 
@@ -188,6 +202,7 @@ def _add(net: Netlist, program: Program, op: Add, fold: Fold, sources: Sequence[
 _BUILD: dict[type[Op], Callable[..., Stream]] = {
     Conv: _linear, Dense: _linear, Depthwise: _linear, AvgPool: _pool, MaxPool: _pool, Pad: _pool,
     Add: _add, Rescale: _elementwise, ArgMax: _elementwise, Softmax: normalisation.softmax,
+    Normalise: normalisation.normalise,
 }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from hwq.ir.op import Op
 from hwq.ir.program import Program
 from hwq.ir.types import TensorType
 from hwq.ir.window import Window
-from hwq.ops import AvgPool, Conv, Dense, Depthwise, Linear, MaxPool, Softmax
+from hwq.ops import AvgPool, Conv, Dense, Depthwise, Linear, MaxPool, Normalise, Softmax
 from hwq.ops.requantised import Requantised
 
 DIVIDER_START = 13
@@ -54,7 +54,7 @@ class Option:
 
 def multiplies(op: Op) -> bool:
     """Whether the requantiser of `op` has multipliers."""
-    return isinstance(op, Softmax) or (isinstance(op, Requantised) and op.requant.multiplies)
+    return isinstance(op, Normalise | Softmax) or (isinstance(op, Requantised) and op.requant.multiplies)
 
 
 def window_of(op: Op, x: TensorType) -> Window:

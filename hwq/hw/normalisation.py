@@ -10,7 +10,7 @@ from hwq.hw.fold import Fold
 from hwq.hw.netlist import Instance, Netlist, ParamValue, Stream
 from hwq.hw.pack import hex_words
 from hwq.ir.program import Program
-from hwq.ops import Softmax
+from hwq.ops import Normalise, Softmax
 
 ENTRY_BITS = 16
 """Bits of an entry of their tables."""
@@ -28,8 +28,25 @@ def softmax(net: Netlist, program: Program, op: Softmax, fold: Fold, sources: Se
     return _pixelwise(net, program, op, fold, sources, "hwq_softmax", params)
 
 
+def normalise(net: Netlist, program: Program, op: Normalise, fold: Fold, sources: Sequence[Stream]) -> Stream:
+    """hwq_normalise and its table."""
+    low, high = program.types[op.name].range
+    params: Params = {
+        "EPS": f"64'sd{op.eps}", "INDEX_W": op.index_bits,
+        "FILE": net.rom(f"{op.name}_roots", ENTRY_BITS, hex_words(op.table[:, None], ENTRY_BITS)),
+        "FRACTION": op.fraction, "QMIN": low, "QMAX": high,
+    }  # fmt: skip
+    return _pixelwise(net, program, op, fold, sources, "hwq_normalise", params)
+
+
 def _pixelwise(
-    net: Netlist, program: Program, op: Softmax, fold: Fold, sources: Sequence[Stream], module: str, params: Params
+    net: Netlist,
+    program: Program,
+    op: Normalise | Softmax,
+    fold: Fold,
+    sources: Sequence[Stream],
+    module: str,
+    params: Params,
 ) -> Stream:
     x, y = program.types[op.inputs[0]], program.types[op.name]
     out = net.tensor(op.name, op.name, y, fold.lanes_out)

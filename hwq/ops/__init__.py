@@ -9,11 +9,12 @@ from hwq.ops.dense import Dense
 from hwq.ops.depthwise import Depthwise
 from hwq.ops.linear import Linear
 from hwq.ops.maxpool import MaxPool
+from hwq.ops.normalise import Normalise
 from hwq.ops.pad import Pad
 from hwq.ops.rescale import Rescale
 from hwq.ops.softmax import Softmax
 
 __all__ = [
-    "Add", "ArgMax", "AvgPool", "Codebook", "Coding", "Conv", "Dense", "Depthwise", "Linear", "MaxPool", "Pad",
-    "PowerSums", "Rescale", "Softmax",
+    "Add", "ArgMax", "AvgPool", "Codebook", "Coding", "Conv", "Dense", "Depthwise", "Linear", "MaxPool",
+    "Normalise", "Pad", "PowerSums", "Rescale", "Softmax",
 ]  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from hardware import DEEP, Entry, checked, entries, plan_with
-from nets import avgpool, conv, dense, depthwise, maxpool, pad, program, softmax, tensor
+from nets import avgpool, conv, dense, depthwise, maxpool, normalise, pad, program, softmax, tensor
 
 from hwq.ir.program import Program
 from hwq.ir.window import Window
@@ -49,6 +49,7 @@ def _programs() -> dict[str, Program]:
     found["pad"] = program([pad((1, 1, 1, 1))], {"a": square})
     many = tensor(5, 6, 30)
     found["softmax"] = program([softmax(many)], {"a": many})
+    found["normalise"] = program([normalise(many)], {"a": many})
     return found
 
 

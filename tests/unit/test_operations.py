@@ -29,6 +29,7 @@ from hwq.ops import (
     Depthwise,
     Linear,
     MaxPool,
+    Normalise,
     Pad,
     PowerSums,
     Rescale,
@@ -70,6 +71,17 @@ def shares(op: Softmax, x: Pixel) -> Pixel:
     return [min(ROUND[Rounding.HALF_UP](Fraction(e * reciprocal, scale)), (1 << op.bits) - 1) for e in exps]
 
 
+def normalised(op: Normalise, x: Pixel) -> Pixel:
+    """Rule N2 on one pixel, in fractions."""
+    differences = [len(x) * v - sum(x) for v in x]
+    variance = sum(d * d for d in differences) + op.eps
+    j = next(j for j in range(1, 31) if variance < 4**j)
+    factor = int(op.table[int(Fraction(variance << (op.index_bits + 2), 4**j)) - (1 << op.index_bits)])
+    low, high = (-(1 << (op.bits - 1)), (1 << (op.bits - 1)) - 1) if op.signed else (0, (1 << op.bits) - 1)
+    exact = [d * factor / Fraction(2) ** (j + op.fraction) for d in differences]
+    return [min(max(ROUND[Rounding.HALF_UP](y), low), high) for y in exact]
+
+
 def pixel(op: Op, xs: list[Image], row: int, column: int) -> Pixel:
     """One output pixel of any operation."""
     x = xs[0]
@@ -109,6 +121,8 @@ def pixel(op: Op, xs: list[Image], row: int, column: int) -> Pixel:
             return [x[row][column].index(max(x[row][column]))]
         case Softmax():
             return shares(op, x[row][column])
+        case Normalise():
+            return normalised(op, x[row][column])
         case _:
             raise AssertionError(f"no loop for {op.kind}")
     return [requantised(acc, channel, op.requant) for channel, acc in enumerate(sums)]
