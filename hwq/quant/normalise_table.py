@@ -45,12 +45,8 @@ def normalise_constants(
     places = np.arange(1 << index_bits, 4 << index_bits) + 0.5
     exact = math.sqrt(channels) / scale_y / np.sqrt(places / (4 << index_bits))
     coarsest, finest = FRACTION
-    fraction = next((q for q in range(finest, coarsest - 1, -1) if _rounded(exact, q)[0] <= LARGEST), None)
+    fitting = (q for q in range(finest, coarsest - 1, -1) if exact[0] * 2.0**q < LARGEST + 0.5)
+    fraction = next(fitting, None)
     if fraction is None:
         raise ValueError(f"{channels} channels at an output scale of {scale_y:g}: a factor needs more than 16 bits")
-    return eps, _rounded(exact, fraction), fraction
-
-
-def _rounded(exact: np.ndarray, fraction: int) -> IntArray:
-    whole: IntArray = np.floor(exact * 2.0**fraction + 0.5).astype(np.int64)
-    return whole
+    return eps, np.floor(exact * 2.0**fraction + 0.5).astype(np.int64), fraction
