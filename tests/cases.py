@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import cases_normalisation
 import numpy as np
 from cases_pairs import extremum_cases, mul_cases, topk_cases
 from cases_pointwise import prelu_cases, table_cases
@@ -258,11 +259,13 @@ CASES: dict[str, dict[str, Program]] = {
     "extremum": dict(extremum_cases()),
     "maxpool": dict(_maxpool()),
     "mul": dict(mul_cases()),
+    "normalise": dict(cases_normalisation.normalisations()),
     "pad": dict(_pad()),
     "prelu": {label: _case(op, x) for label, (op, x) in prelu_cases()},
     "rescale": dict(_rescale()),
     "topk": dict(topk_cases()),
     "table": {label: _case(op, x) for label, (op, x) in table_cases()},
+    "softmax": dict(cases_normalisation.softmaxes()),
 }
 """Programs by kind of operation and name of the case."""
 

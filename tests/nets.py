@@ -27,9 +27,11 @@ from hwq.ops import (
     Extremum,
     MaxPool,
     Mul,
+    Normalise,
     Pad,
     PRelu,
     Rescale,
+    Softmax,
     Table,
     TopK,
 )
@@ -332,3 +334,40 @@ def table(
         entries = np.clip(drawn, *int_range(MAX_ENTRY_BITS, True))
     fields = {"step": step, "fraction": fraction, "bits": bits, "signed": signed}
     return Table(name=name, inputs=(source,), entries=entries, low=x.range[0], **fields)
+
+
+def softmax(
+    x: TensorType,
+    exps: IntArray | None = None,
+    *,
+    name: str = "y",
+    source: str = "a",
+    step: int = 0,
+    spare: int = 8,
+    bits: int = 8,
+) -> Softmax:
+    """A softmax whose reciprocals have `spare` bits more than they need; by default its input's scale is 1/16."""
+    if exps is None:
+        exps = np.floor(65_535 * np.exp(-np.arange((1 << (x.bits - step)) + (step > 0)) * 2.0 ** (step - 4)) + 0.5)
+        exps = exps[: 1 + np.count_nonzero(exps)].astype(np.int64)
+    return Softmax(name=name, inputs=(source,), exps=exps, step=step, reciprocal_bits=bits + 16 + spare, bits=bits)
+
+
+def normalise(
+    x: TensorType,
+    *,
+    name: str = "y",
+    source: str = "a",
+    eps: int = 1,
+    index_bits: int = 6,
+    spare: int = 0,
+    bits: int = 8,
+    signed: bool = True,
+) -> Normalise:
+    """A normalisation whose largest results saturate, unless its scale leaves `spare` bits (below 0: the more)."""
+    size = 1 << index_bits
+    table = np.floor(65_535 * np.sqrt(size / np.arange(size, 4 * size))).astype(np.int64)
+    return Normalise(
+        name=name, inputs=(source,), eps=eps, table=table, index_bits=index_bits, fraction=17 - bits + spare, bits=bits,
+        signed=signed,
+    )  # fmt: skip

@@ -23,12 +23,15 @@ from hwq.ops import (
     Linear,
     MaxPool,
     Mul,
+    Normalise,
     Pad,
     PRelu,
     Rescale,
+    Softmax,
     Table,
     TopK,
 )
+from hwq.ops.normalise import MAX_PAIRS
 from hwq.ops.requantised import Requantised
 
 INT32_EXACT = (1 << 31) - 1
@@ -81,6 +84,14 @@ def call(op: Op, intervals: tuple[Interval, ...], out: TensorType) -> Call:
             return Call(slopes | _requant(op, out), {"negative": np.array(op.negative, np.int64)})
         case Table():
             return Call(_table(op, out), {"entries": op.entries})
+        case Normalise():
+            low, high = out.range
+            limits = {"qmin": low, "qmax": high, "type": element_type(out)}
+            scaling = {"eps": op.eps, "index_bits": op.index_bits, "shift": MAX_PAIRS + op.fraction}
+            return Call(scaling | limits, {"table": op.table})
+        case Softmax():
+            scaling = {"step": op.step, "reciprocal_bits": op.reciprocal_bits, "shift": op.reciprocal_bits - op.bits}
+            return Call(scaling | {"qmax": out.range[1], "type": element_type(out)}, {"exps": op.exps})
     raise TypeError(f"{op.name}: no ONNX form of {op.kind}")
 
 

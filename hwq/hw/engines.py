@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from hwq.arith import Requant, signed_bits
+from hwq.hw import normalisation
 from hwq.hw.fold import Fold, ceil_div, cycles, is_global, multiplies, ring_rows, window_of
 from hwq.hw.netlist import Instance, Netlist, ParamValue, Stream
 from hwq.hw.pack import (
@@ -33,10 +34,12 @@ from hwq.ops import (
     Linear,
     MaxPool,
     Mul,
+    Normalise,
     Pad,
     PowerSums,
     PRelu,
     Rescale,
+    Softmax,
     Table,
     TopK,
 )
@@ -271,7 +274,7 @@ def interpolate_params(net: Netlist, rom: str, table: Table, x: TensorType) -> P
 _BUILD: dict[type[Op], Callable[..., Stream]] = {
     Conv: _linear, Dense: _linear, Depthwise: _linear, AvgPool: _pool, MaxPool: _pool, Pad: _pool,
     Rescale: _elementwise, ArgMax: _elementwise, TopK: _topk, Add: _pair, Mul: _pair, Extremum: _pair, PRelu: _prelu,
-    Table: _table,
+    Table: _table, Softmax: normalisation.softmax, Normalise: normalisation.normalise,
 }  # fmt: skip
 
 

@@ -17,11 +17,14 @@ from numpy.typing import NDArray
 from hwq.hw.fold import ceil_div
 from hwq.ir.op import Op
 from hwq.ir.program import Program
-from hwq.ops import Dense
+from hwq.ir.types import TensorType
+from hwq.ops import Dense, Normalise, Softmax
 
 Need = NDArray[np.int64]
 LATENCY = 32
 """Cycles, at most, that an operation's pipeline takes from its last beat in to the result."""
+PIXELS_HELD: dict[type[Op], int] = {Normalise: 2, Softmax: 3}
+"""Pixels, at most, in operations that need a whole one before they begin with it, beside those in their pipelines."""
 
 
 def branch_depths(program: Program, join: Op, lanes: Sequence[int]) -> tuple[int, ...]:
@@ -38,7 +41,7 @@ def branch_depths(program: Program, join: Op, lanes: Sequence[int]) -> tuple[int
                 ahead = int((np.searchsorted(own, other, side="right") - np.arange(len(other))).max())
                 if ahead > 1 or not any(_stores_rows(op) for op in branches[i]):
                     row = beats(type_.shape[1], type_.channels, lanes[i])
-                    depth = beats(ahead, type_.channels, lanes[i]) + max(row, LATENCY * len(branches[j]))
+                    depth = beats(ahead, type_.channels, lanes[i]) + max(row, _inside(branches[j], type_, lanes[i]))
                     depths[i] = max(depths[i], depth)
     return tuple(depths)
 
@@ -47,6 +50,12 @@ def _between(program: Program, fork: str, tensor: str) -> list[Op]:
     """The operations that make `tensor` from `fork`, and whatever else they read."""
     needed = _ancestors(program, tensor, cut=fork)
     return [op for op in program.ops if op.name in needed]
+
+
+def _inside(branch: Sequence[Op], type_: TensorType, lanes: int) -> int:
+    """Beats of a tensor, `lanes` channels each, for what the operations of another branch hold at full rate."""
+    held = sum(PIXELS_HELD.get(type(op), 0) for op in branch)
+    return beats(held, type_.channels, lanes) + LATENCY * len(branch)
 
 
 def _stores_rows(op: Op) -> bool:

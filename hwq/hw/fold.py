@@ -12,8 +12,11 @@ from hwq.ir.op import Op
 from hwq.ir.program import Program
 from hwq.ir.types import TensorType
 from hwq.ir.window import Window
-from hwq.ops import AvgPool, Conv, Dense, Depthwise, Linear, MaxPool, Mul, TopK
+from hwq.ops import AvgPool, Conv, Dense, Depthwise, Linear, MaxPool, Mul, Normalise, Softmax, TopK
 from hwq.ops.requantised import Requantised
+
+DIVIDER_START = 13
+"""A softmax divides 2^R in R - 14 cycles, one for each bit of the quotient, and takes one more to begin."""
 
 
 def ceil_div(a: int, b: int) -> int:
@@ -51,7 +54,7 @@ class Option:
 
 def multiplies(op: Op) -> bool:
     """Whether the requantiser of `op` has multipliers."""
-    return isinstance(op, Requantised) and op.requant.multiplies
+    return isinstance(op, Normalise | Softmax) or (isinstance(op, Requantised) and op.requant.multiplies)
 
 
 def window_of(op: Op, x: TensorType) -> Window:
@@ -103,6 +106,8 @@ def cycles(op: Op, fold: Fold, xs: Sequence[TensorType], y: TensorType) -> int:
         work = y.pixels * ceil_div(y.channels, fold.pe) * (1 if fold.parallel else window.taps)
     elif isinstance(op, AvgPool | MaxPool) and not is_global(op, x):
         work = y.pixels * ceil_div(y.channels, fold.lanes_in) * window.taps
+    elif isinstance(op, Softmax):
+        work = y.pixels * (op.reciprocal_bits - DIVIDER_START)
     else:
         work = write
     return max(read, work, write)

@@ -11,13 +11,15 @@ from hwq.ops.extremum import Extremum
 from hwq.ops.linear import Linear
 from hwq.ops.maxpool import MaxPool
 from hwq.ops.mul import Mul
+from hwq.ops.normalise import Normalise
 from hwq.ops.pad import Pad
 from hwq.ops.prelu import PRelu
 from hwq.ops.rescale import Rescale
+from hwq.ops.softmax import Softmax
 from hwq.ops.table import Table
 from hwq.ops.topk import TopK
 
 __all__ = [
     "Add", "ArgMax", "AvgPool", "Codebook", "Coding", "Conv", "Dense", "Depthwise", "Extremum", "Linear", "MaxPool",
-    "Mul", "PRelu", "Pad", "PowerSums", "Rescale", "Table", "TopK",
+    "Mul", "Normalise", "PRelu", "Pad", "PowerSums", "Rescale", "Softmax", "Table", "TopK",
 ]  # fmt: skip

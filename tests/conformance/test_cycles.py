@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from hardware import DEEP, Entry, checked, entries, plan_with
-from nets import avgpool, conv, dense, depthwise, extremum, maxpool, mul, pad, program, tensor, topk
+from nets import avgpool, conv, dense, depthwise, extremum, maxpool, mul, normalise, pad, program, softmax, tensor, topk
 
 from hwq.ir.program import Program
 from hwq.ir.window import Window
@@ -50,6 +50,9 @@ def _programs() -> dict[str, Program]:
     found["mul"] = program([mul(square, square, sources=("a", "a"))], {"a": square})
     found["extremum"] = program([extremum()], {"a": square, "b": square})
     found["topk"] = program([topk(square, 4)], {"a": square})
+    many = tensor(5, 6, 30)
+    found["softmax"] = program([softmax(many)], {"a": many})
+    found["normalise"] = program([normalise(many)], {"a": many})
     return found
 
 

@@ -24,8 +24,8 @@ FOLDINGS = 2
 """Foldings of each case in a quick run, each case beginning at another one; all of them with HWQ_DEEP."""
 VERILATED = {"conv-half_even-channel", "conv-dilated", "conv-codebook", "conv-mantissa4", "depthwise-asymmetric",
              "depthwise-codebook-channel", "dense-image-channel", "dense-powers2", "avgpool-half_away",
-             "add-factors-floor", "mul-zero_points-floor", "extremum-min-signed", "topk-pixels", "prelu-channel-floor",
-             "table-step3"}  # fmt: skip
+             "add-factors-floor", "mul-zero_points-floor", "extremum-min-signed", "topk-pixels",
+             "prelu-channel-floor", "table-step3", "normalise-pixels", "softmax-unsigned-step"}  # fmt: skip
 """Cases that a quick run also compiles with Verilator; all of them, under one folding, with HWQ_DEEP."""
 
 

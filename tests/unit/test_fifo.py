@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from hardware import Entry, checked, plan_with
-from nets import add, conv, corners, maxpool, mul, program, rescale, tensor
+from nets import add, conv, corners, maxpool, mul, normalise, program, rescale, softmax, tensor
 
 from hwq.emit.generate import generate
 from hwq.hw.fifo import branch_depths
@@ -64,6 +64,13 @@ def _nested(height: int, width: int, channels: int) -> Program:
     return program(ops, {"a": x})
 
 
+def _scaled(height: int, width: int, channels: int) -> Program:
+    """y = a + softmax(normalise(a)): operations that take whole pixels before they begin."""
+    x = tensor(height, width, channels)
+    ops = [normalise(x, name="n"), softmax(x, name="s", source="n")]
+    return program([*ops, add(x, tensor(height, width, channels, signed=False), sources=("a", "s"))], {"a": x})
+
+
 def _plan(p: Program, width: int) -> Plan:
     """Every layer with `width` x `width` multipliers and as many lanes."""
     folding: dict[str, Entry] = {}
@@ -98,6 +105,7 @@ BLOCKS: dict[str, Callable[[int, int, int], Program]] = {
     "unequal": _unequal,
     "twins": _twins,
     "nested": _nested,
+    "scaled": _scaled,
 }
 
 
@@ -110,6 +118,15 @@ def test_full_rate_at_the_computed_depth(block: str, shape: tuple[int, int, int]
     result = checked(_plan(BLOCKS[block](*shape), width), tmp_path / "build", samples=8)
     assert result.passed, result.trouble
     assert result.cycles_per_frame == pytest.approx(result.cycles_formula, rel=0.02, abs=2)
+
+
+@pytest.mark.icarus
+@pytest.mark.parametrize("lanes", [1, 40])
+def test_full_rate_around_whole_pixels(lanes: int, tmp_path: Path) -> None:
+    """Rows of one pixel: several of them are inside of the branch that scales them."""
+    result = checked(_plan(_scaled(12, 1, 40), lanes), tmp_path / "build", samples=8)
+    assert result.passed, result.trouble
+    assert result.cycles_per_frame == pytest.approx(result.cycles_formula, rel=0.02)
 
 
 @pytest.mark.icarus

@@ -10,6 +10,7 @@ from math import ceil, floor
 import numpy as np
 import pytest
 from cases import CASES
+from cases_normalisation import REFUSED_PIXELWISE
 from nets import (
     avgpool,
     conv,
@@ -46,10 +47,12 @@ from hwq.ops import (
     Linear,
     MaxPool,
     Mul,
+    Normalise,
     Pad,
     PowerSums,
     PRelu,
     Rescale,
+    Softmax,
     Table,
     TopK,
 )
@@ -85,6 +88,29 @@ def looked_up(op: Table, x: int) -> int:
     exact = low + (high - low) * (place - floor(place))
     ends = TensorType((1, 1, 1), op.bits, op.signed).range
     return max(ends[0], min(ends[1], floor(exact / (1 << op.fraction) + Fraction(1, 2))))
+
+
+def shares(op: Softmax, x: Pixel) -> Pixel:
+    """Rule N1 on one pixel, in fractions."""
+    entries, unit = op.exps.tolist(), 1 << op.step
+    entries += entries[-1:] * (max(x) - min(x) + 2)
+    places = [divmod(max(x) - v, unit) for v in x]
+    lines = [entries[i] + Fraction((entries[i + 1] - entries[i]) * f, unit) for i, f in places]
+    exps = [ROUND[Rounding.HALF_UP](e) for e in lines]
+    reciprocal = (1 << op.reciprocal_bits) // sum(exps)
+    scale = 1 << (op.reciprocal_bits - op.bits)
+    return [min(ROUND[Rounding.HALF_UP](Fraction(e * reciprocal, scale)), (1 << op.bits) - 1) for e in exps]
+
+
+def normalised(op: Normalise, x: Pixel) -> Pixel:
+    """Rule N2 on one pixel, in fractions."""
+    differences = [len(x) * v - sum(x) for v in x]
+    variance = sum(d * d for d in differences) + op.eps
+    j = next(j for j in range(1, 31) if variance < 4**j)
+    factor = int(op.table[int(Fraction(variance << (op.index_bits + 2), 4**j)) - (1 << op.index_bits)])
+    low, high = (-(1 << (op.bits - 1)), (1 << (op.bits - 1)) - 1) if op.signed else (0, (1 << op.bits) - 1)
+    exact = [d * factor / Fraction(2) ** (j + op.fraction) for d in differences]
+    return [min(max(ROUND[Rounding.HALF_UP](y), low), high) for y in exact]
 
 
 def pixel(op: Op, xs: list[Image], row: int, column: int) -> Pixel:
@@ -138,6 +164,10 @@ def pixel(op: Op, xs: list[Image], row: int, column: int) -> Pixel:
             return [looked_up(op, v) for v in x[row][column]]
         case ArgMax():
             return [x[row][column].index(max(x[row][column]))]
+        case Softmax():
+            return shares(op, x[row][column])
+        case Normalise():
+            return normalised(op, x[row][column])
         case _:
             raise AssertionError(f"no loop for {op.kind}")
     return [requantised(acc, channel, op.requant) for channel, acc in enumerate(sums)]
@@ -293,6 +323,7 @@ REFUSED: dict[str, tuple[Op, str]] = {
     "entries": (replace(table(X), step=1), r"entries have shape \(256,\), expected \(129,\)"),
     "wide entry": (replace(table(X), entries=np.full(256, 1 << 23)), "an entry exceeds 24 bits"),
     "lowest": (replace(table(X), low=0), "low is 0, expected -128, the lowest value of s8"),
+    **REFUSED_PIXELWISE,
     "argmax channels": (ArgMax(name="y", inputs=("a",), channels=4), "expected 4 channels"),
     "topk channels": (TopK(name="y", inputs=("a",), channels=4, k=1), "expected 4 channels"),
     "no indices": (topk(X, 0), "k is 0, expected 1 to 3"),
