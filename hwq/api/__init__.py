@@ -8,11 +8,12 @@ from hwq.api.quantising import analyze, explore, quantize, weight_only
 from hwq.api.simulating import inspect, simulate
 from hwq.api.streaming import simulate_files, simulate_stream
 from hwq.api.vectors import vectors
+from hwq.frontend.cut import Cut
 from hwq.hw.target import Target
 from hwq.sim import Simulator, exactness
 
 __all__ = [
-    "Simulator", "Target", "analyze", "build", "default_simulator", "diff", "doctor", "exactness", "explore", "export",
-    "generate", "inspect", "load_program", "quantize", "report", "save_program", "simulate", "simulate_files",
+    "Cut", "Simulator", "Target", "analyze", "build", "default_simulator", "diff", "doctor", "exactness", "explore",
+    "export", "generate", "inspect", "load_program", "quantize", "report", "save_program", "simulate", "simulate_files",
     "simulate_stream", "vectors", "verify", "weight_only",
 ]  # fmt: skip

@@ -9,6 +9,7 @@ from hwq.emit.folder import check_target
 from hwq.emit.generate import DEFAULT_FRAMES
 from hwq.emit.generate import generate as write_build
 from hwq.errors import BadInput, ToolMissing
+from hwq.frontend.cut import WHOLE, Cut
 from hwq.frontend.data import Data, load_arrays
 from hwq.hw.plan import Plan, make_plan
 from hwq.hw.target import Target
@@ -137,6 +138,7 @@ def build(
     stall: float = 0.0,
     frames: int = DEFAULT_FRAMES,
     progress: Progress = silent,
+    part: Cut = WHOLE,
 ) -> tuple[Summary, list[Verification]]:
     """Quantise, simulate, generate, verify and report in one call.
 
@@ -150,7 +152,7 @@ def build(
     sim = sim or default_simulator()
     _simulators(sim)
     check_target(Path(target))
-    program = quantize(model, calib, config, progress)
+    program = quantize(model, calib, config, progress, part)
     plan = generate(program, target, size, frames, progress)
     checked = verify(target, sim, samples, stall, progress=progress)
     return summarise(plan, checked), checked

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hwq.frontend import read
+from hwq.frontend.cut import WHOLE, Cut, samples_at
 from hwq.frontend.data import Data, Samples, load_samples
 from hwq.frontend.graph import FloatGraph
 from hwq.ir.program import Program
@@ -20,7 +21,13 @@ from hwq.quant.weight_only import WeightOnly
 from hwq.quant.weight_only import weight_only as weight_only_graph
 
 
-def quantize(model: str | Path, calib: Data, config: QuantConfig | None = None, progress: Progress = silent) -> Program:
+def quantize(
+    model: str | Path,
+    calib: Data,
+    config: QuantConfig | None = None,
+    progress: Progress = silent,
+    part: Cut = WHOLE,
+) -> Program:
     """The integer program of an ONNX model.
 
     Parameters
@@ -33,13 +40,16 @@ def quantize(model: str | Path, calib: Data, config: QuantConfig | None = None, 
         Options.
     progress
         Is told each step.
+    part
+        The part of the model to take; samples of its inputs are computed by onnxruntime where `calib` has those of the
+        whole model.
 
     Raises
     ------
     BadInput
         With every reason for which the model or the data cannot be used.
     """
-    return quantize_graph(*_read(model, calib, progress), config, progress)
+    return quantize_graph(*_read(model, calib, progress, part), config, progress)
 
 
 def analyze(model: str | Path, calib: Data, config: QuantConfig | None = None, progress: Progress = silent) -> Analysis:
@@ -87,7 +97,7 @@ def explore(
     return explore_graph(*_read(model, calib, progress), config or QuantConfig(), averages, measure, progress)
 
 
-def _read(model: str | Path, calib: Data, progress: Progress) -> tuple[FloatGraph, Samples]:
+def _read(model: str | Path, calib: Data, progress: Progress, part: Cut = WHOLE) -> tuple[FloatGraph, Samples]:
     progress("Reading the model", None)
-    graph = simplify(read(model))
-    return graph, load_samples(calib, graph)
+    graph = simplify(read(model, part))
+    return graph, load_samples(samples_at(model, part, calib), graph)

@@ -13,6 +13,7 @@ from hwq.api.loading import load_program
 from hwq.errors import BadInput
 from hwq.frontend import read
 from hwq.frontend import text as graph_text
+from hwq.frontend.cut import WHOLE, Cut
 from hwq.frontend.data import Data, Port, load_arrays
 from hwq.golden import is_golden
 from hwq.ir.program import Program, quantise_inputs
@@ -76,8 +77,8 @@ def input_ports(program: Program) -> list[Port]:
     return [(port.name, port.dtype, port.index.shape) for port in program.inputs]
 
 
-def inspect(path: str | Path) -> str:
-    """The text dump of an ONNX file's accepted graph, or of a program (a golden model is one).
+def inspect(path: str | Path, part: Cut = WHOLE) -> str:
+    """The text dump of an ONNX file's accepted graph or of a part of it, or of a program (a golden model is one).
 
     Raises
     ------
@@ -87,4 +88,4 @@ def inspect(path: str | Path) -> str:
     path = Path(path)
     if path.suffix == ".hwq" or is_archive(path) or is_golden(path):
         return dump(load_program(path))
-    return graph_text.dump(simplify(read(path)))
+    return graph_text.dump(simplify(read(path, part)))

@@ -14,6 +14,7 @@ from hwq import api
 from hwq.api.loading import load_program
 from hwq.cli.budget_options import BudgetOptions
 from hwq.cli.options import CheckOptions, SimulatorName, SizeOptions, command
+from hwq.cli.part_options import PartOptions
 from hwq.cli.session import Session
 from hwq.ir import serial
 from hwq.ir.program import Program
@@ -82,6 +83,7 @@ def quantize(
         Path, typer.Option("-o", "--output", metavar="NET.hwq", help="File to write.", show_default=False)
     ],
     options: BudgetOptions,
+    part: PartOptions,
     write_config: Annotated[
         Path | None, typer.Option(metavar="FILE.toml", help="Also write all options in force to a file.")
     ] = None,
@@ -94,7 +96,7 @@ def quantize(
     if write_config is not None:
         write_atomically(write_config, write_options(config).encode())
     started = time.monotonic()
-    program = api.quantize(model, calib, config, session.progress)
+    program = api.quantize(model, calib, config, session.progress, part.cut())
     session.progress("Writing")
     serial.save(program, output)
     ends = {port.name: program.info["sqnr_db"].get(port.tensor) for port in program.outputs}
@@ -179,6 +181,7 @@ def inspect(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="An ONNX model, a NET.hwq or a golden model.", show_default=False)
     ],
+    part: PartOptions,
     exactness: Annotated[
         bool, typer.Option("--exactness", help="Of a program, show what proves that each layer is simulated exactly.")
     ] = False,
@@ -190,7 +193,7 @@ def inspect(
         value = {"file": file, "kind": "exactness", "layers": {name: asdict(proof) for name, proof in proofs.items()}}
         session.result(value, exactness_table(program, proofs))
         return
-    text = api.inspect(file)
+    text = api.inspect(file, part.cut())
     kind = "program" if text.startswith("program ") else "graph"
     session.result({"file": file, "kind": kind, "text": text}, text.rstrip("\n"))
 
@@ -216,6 +219,7 @@ def build(
     calib: Calib,
     output: BuildFolder,
     quant: BudgetOptions,
+    part: PartOptions,
     size: SizeOptions,
     check: CheckOptions,
     sim: Annotated[
@@ -228,7 +232,7 @@ def build(
     started = time.monotonic()
     summary, runs = api.build(
         model, calib, output, config, target, sim.value if sim else None,
-        check.samples, check.stall, size.frames, session.progress,
+        check.samples, check.stall, size.frames, session.progress, part.cut(),
     )  # fmt: skip
     value = {
         "output": output, "report": summary.as_json(), "verification": _verification(runs),

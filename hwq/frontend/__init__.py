@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hwq.frontend.cut import WHOLE, Cut, cut
 from hwq.frontend.graph import FloatGraph
 from hwq.frontend.importer import import_model
 from hwq.frontend.load import load
 
 
-def read(path: str | Path) -> FloatGraph:
-    """Read and import the ONNX model at `path`, as it stands: `passes.simplify` comes after.
+def read(path: str | Path, part: Cut = WHOLE) -> FloatGraph:
+    """Read and import the ONNX model at `path`, or a part of it, as it stands: `passes.simplify` comes after.
 
     Raises
     ------
     BadInput
         When the file is no valid ONNX model, or with every reason for which hwq cannot build it.
     """
-    return import_model(load(path))
+    source = load(path)
+    return import_model(source if part == WHOLE else cut(source, part))

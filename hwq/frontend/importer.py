@@ -9,7 +9,8 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from hwq.errors import refuse_all
+from hwq.errors import BadInput, refuse_all
+from hwq.frontend.cut import buildable, cut
 from hwq.frontend.folding import can_fold, fold
 from hwq.frontend.graph import FloatGraph, GraphInput, GraphOutput, Layer, Shape
 from hwq.frontend.handlers import HANDLERS
@@ -41,6 +42,7 @@ class Importer:
         self.refusals: list[str] = []
         self.inputs: list[tuple[onnx.ValueInfoProto, Value]] = []
         self._unsupported: dict[str, list[str]] = {}
+        self._refused: list[Node] = []
 
     def run(self) -> FloatGraph:
         """Import the model.
@@ -66,8 +68,21 @@ class Importer:
             self.refusals.append(f"{self.source.name}: the model has no output, expected at least one. Export it again")
         values = [self._output(name) for name in self._outputs]
         layers = self._build()
+        if self.refusals:
+            self._suggest_part()
         refuse_all(self.refusals)
         return self._graph(layers, [value for value in values if value is not None])
+
+    def _suggest_part(self) -> None:
+        """Say which part of the model could be built, if there is one."""
+        part = buildable(self.source, self._nodes, self._refused, self.state.constants) if self._refused else None
+        if part is None:
+            return
+        try:
+            graph = Importer(cut(self.source, part)).run()
+        except BadInput:
+            return
+        self.refusals.append(f"{part}: this part of the model could be built, {len(graph.layers)} layers")
 
     def _input(self, item: onnx.ValueInfoProto) -> None:
         who = f"input '{item.name}'"
@@ -104,6 +119,7 @@ class Importer:
             elif handler is None:
                 op = node.op if node.is_standard else f"{node.op} of domain {node.proto.domain}"
                 self._unsupported.setdefault(op, []).append(node.name)
+                self._refused.append(node)
                 self._stand_in(node)
             elif self._is_known(node):
                 handler(node, state)
@@ -112,6 +128,7 @@ class Importer:
                 self._stand_in(node)
         except Refusal as refusal:
             self.refusals.append(f"{node.label}: {refusal}")
+            self._refused.append(node)
             self._stand_in(node)
 
     def _check_outputs(self, node: Node) -> None:
@@ -159,6 +176,7 @@ class Importer:
                 layers.append(build(tensor))
             except Refusal as refusal:
                 self.refusals.append(f"{node.label}: {refusal}")
+                self._refused.append(node)
         return tuple(layers)
 
     def _graph(self, layers: tuple[Layer, ...], values: list[Value]) -> FloatGraph:
