@@ -25,6 +25,7 @@ from hwq.ops import (
     Dense,
     Depthwise,
     Extremum,
+    Gather,
     MaxPool,
     Mul,
     Pad,
@@ -332,3 +333,7 @@ def table(
         entries = np.clip(drawn, *int_range(MAX_ENTRY_BITS, True))
     fields = {"step": step, "fraction": fraction, "bits": bits, "signed": signed}
     return Table(name=name, inputs=(source,), entries=entries, low=x.range[0], **fields)
+
+
+def gather(index: IntArray, value: int = 0, *, name: str = "y", source: str = "a") -> Gather:
+    return Gather(name=name, inputs=(source,), index=np.ascontiguousarray(index, np.int64), pad_value=value)

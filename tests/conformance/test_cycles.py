@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cases_gather import long_gathers
 from hardware import DEEP, Entry, checked, entries, plan_with
 from nets import avgpool, conv, dense, depthwise, extremum, maxpool, mul, pad, program, tensor, topk
 
@@ -50,7 +51,7 @@ def _programs() -> dict[str, Program]:
     found["mul"] = program([mul(square, square, sources=("a", "a"))], {"a": square})
     found["extremum"] = program([extremum()], {"a": square, "b": square})
     found["topk"] = program([topk(square, 4)], {"a": square})
-    return found
+    return found | {f"gather-{label}": program([op], {"a": x}) for label, x, op in long_gathers()}
 
 
 def _params() -> list[Any]:
