@@ -59,11 +59,12 @@ async def check_engine(
     masks: Sequence[int] = (-1,),
     cycles_per_beat: int = 1,
 ) -> list[int]:
+    startup: int = (0,)
     """Send `inputs` (words by stream prefix) with a pattern of `STALLS`; the output has to be `expected`.
 
     Beat i of the output is compared under `masks[i % len(masks)]`. Where nothing stalls, each input also has
-    to be taken at its full rate, a beat in `cycles_per_beat` cycles; 0 asks for no rate. Returns the cycles in which
-    the beats of the output were taken.
+    to be taken at its full rate, a beat in `cycles_per_beat` cycles, the first `startup` cycles after a reset; 0 asks
+    for no rate. Returns the cycles in which the beats of the output were taken.
     """
     source_stall, sink_stall = STALLS[pattern]
     start_clock(dut)
@@ -77,7 +78,7 @@ async def check_engine(
         await task
         beats, cycles = len(inputs[prefix]), (get_sim_time("ns") - start) / PERIOD_NS
         if pattern == "free" and cycles_per_beat:
-            assert cycles == beats * cycles_per_beat, f"{prefix}: {beats} beats took {cycles} cycles"
+            assert cycles == startup + beats * cycles_per_beat, f"{prefix}: {beats} beats took {cycles} cycles"
     got = await receiving
     want = [word & masks[index % len(masks)] for index, word in enumerate(expected)]
     for index, (left, right) in enumerate(zip(got, want, strict=True)):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import cases_normalisation
 import numpy as np
+from cases_gather import gathers
 from cases_pairs import extremum_cases, mul_cases, topk_cases
 from cases_pointwise import prelu_cases, table_cases
 from nets import add, argmax, avgpool, conv, corners, dense, depthwise, maxpool, pad, program, rescale, tensor
@@ -257,6 +258,7 @@ CASES: dict[str, dict[str, Program]] = {
     "dense": dict(_dense()),
     "depthwise": dict(_depthwise()),
     "extremum": dict(extremum_cases()),
+    "gather": {name: _case(op, x) for name, x, op in gathers()},
     "maxpool": dict(_maxpool()),
     "mul": dict(mul_cases()),
     "normalise": dict(cases_normalisation.normalisations()),

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from hwq.emit.generate import generate
-from hwq.hw.fold import ceil_div, lane_choices, parallel_fits, partitions, window_of
+from hwq.hw.fold import ceil_div, lane_choices, lanes_fit, parallel_fits, window_of
 from hwq.hw.folding_file import parse_folding
 from hwq.hw.plan import Plan, make_plan
 from hwq.ir.op import Op
@@ -35,10 +35,10 @@ def entries(program: Program, op: Op) -> list[Entry]:
     """Foldings of `op` as a folding file has them: smallest, largest, partial, parallel; the quick ones first."""
     x, y = program.first_type(op), program.types[op.name]
     if not isinstance(op, Linear):
-        allowed = lane_choices(op, program.input_types_of(op), y)
+        xs = program.input_types_of(op)
         wanted = (1, x.channels, max(1, 2 * x.channels // 3), ceil_div(x.channels, 2))
-        lanes = dict.fromkeys(n for n in wanted if n in allowed or allowed == partitions(x.channels))
-        return [{"lanes": n} for n in lanes or allowed]
+        lanes = dict.fromkeys([*(n for n in wanted if lanes_fit(op, n, xs, y)), *lane_choices(op, xs, y)[-1:]])
+        return [{"lanes": n} for n in lanes]
     m, c, taps = y.channels, x.channels, window_of(op, x).taps
     part_m, part_c = max(1, 2 * m // 3), max(1, 2 * c // 3)
     grid = [(1, 1), (part_m, part_c), (m, c), (m, 1), (1, c), (ceil_div(m, 2), part_c), (part_m, c)]

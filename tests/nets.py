@@ -25,6 +25,7 @@ from hwq.ops import (
     Dense,
     Depthwise,
     Extremum,
+    Gather,
     MaxPool,
     Mul,
     Normalise,
@@ -371,3 +372,7 @@ def normalise(
         name=name, inputs=(source,), eps=eps, table=table, index_bits=index_bits, fraction=17 - bits + spare, bits=bits,
         signed=signed,
     )  # fmt: skip
+
+
+def gather(index: IntArray, value: int = 0, *, name: str = "y", source: str = "a") -> Gather:
+    return Gather(name=name, inputs=(source,), index=np.ascontiguousarray(index, np.int64), pad_value=value)

@@ -20,6 +20,7 @@ from hwq.ops import (
     Dense,
     Depthwise,
     Extremum,
+    Gather,
     Linear,
     MaxPool,
     Mul,
@@ -62,6 +63,8 @@ def call(op: Op, intervals: tuple[Interval, ...], out: TensorType) -> Call:
             return Call(_window(op), {})
         case Pad():
             return Call({"pads": op.window.pads, "pad_value": op.pad_value}, {})
+        case Gather():
+            return Call({"pad_value": op.pad_value}, {"index": op.index})
         case AvgPool():
             single = {"bias": op.bias, "multiplier": op.requant.multiplier[0]}
             return Call(_window(op) | single | _sums(op, intervals) | _requant(op, out), {})

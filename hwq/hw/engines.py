@@ -9,10 +9,12 @@ import numpy as np
 from hwq.arith import Requant, signed_bits
 from hwq.hw import normalisation
 from hwq.hw.fold import Fold, ceil_div, cycles, is_global, multiplies, ring_rows, window_of
+from hwq.hw.gather_engine import gather_part
 from hwq.hw.netlist import Instance, Netlist, ParamValue, Stream
 from hwq.hw.pack import (
     bias_words,
     code_bits,
+    constant_beat,
     entry_bits,
     entry_words,
     multiplier_words,
@@ -31,6 +33,7 @@ from hwq.ops import (
     Dense,
     Depthwise,
     Extremum,
+    Gather,
     Linear,
     MaxPool,
     Mul,
@@ -140,13 +143,12 @@ def _window_unit(
     """
     x, y = program.first_type(op), program.types[op.name]
     window = window_of(op, x)
-    pad = int(getattr(op, "pad_value", 0)) & ((1 << x.bits) - 1)
-    pad_beat = sum(pad << (lane * x.bits) for lane in range(fold.lanes_in))
+    pad = constant_beat(int(getattr(op, "pad_value", 0)), x.bits, fold.lanes_in)
     params: Params = {
         "DATA_W": source.width, "H": x.shape[0], "W": x.shape[1], "CF": ceil_div(x.channels, fold.lanes_in),
         "KH": window.kernel[0], "KW": window.kernel[1], "SH": window.stride[0], "SW": window.stride[1],
         "DH": window.dilation[0], "DW": window.dilation[1], "PT": window.pads[0], "PL": window.pads[1],
-        "OH": y.shape[0], "OW": y.shape[1], "PAD": f"{source.width}'h{pad_beat:x}",
+        "OH": y.shape[0], "OW": y.shape[1], "PAD": pad,
     }  # fmt: skip
     module, width = "hwq_swu_par", window.taps * source.width
     if not fold.parallel:
@@ -271,10 +273,16 @@ def interpolate_params(net: Netlist, rom: str, table: Table, x: TensorType) -> P
     }  # fmt: skip
 
 
+def _gather(net: Netlist, program: Program, op: Gather, fold: Fold, sources: Sequence[Stream]) -> Stream:
+    out = _result(net, program, op, fold)
+    net.parts.append(gather_part(net, op, program.first_type(op), sources[0], out))
+    return out
+
+
 _BUILD: dict[type[Op], Callable[..., Stream]] = {
     Conv: _linear, Dense: _linear, Depthwise: _linear, AvgPool: _pool, MaxPool: _pool, Pad: _pool,
     Rescale: _elementwise, ArgMax: _elementwise, TopK: _topk, Add: _pair, Mul: _pair, Extremum: _pair, PRelu: _prelu,
-    Table: _table, Softmax: normalisation.softmax, Normalise: normalisation.normalise,
+    Table: _table, Softmax: normalisation.softmax, Normalise: normalisation.normalise, Gather: _gather,
 }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from hwq.ir.op import Op
 from hwq.ir.program import Program
 from hwq.ir.types import TensorType
 from hwq.ir.window import Window
-from hwq.ops import AvgPool, Conv, Dense, Depthwise, Linear, MaxPool, Mul, Normalise, Softmax, TopK
+from hwq.ops import AvgPool, Conv, Dense, Depthwise, Gather, Linear, MaxPool, Mul, Normalise, Softmax, TopK
 from hwq.ops.requantised import Requantised
 
 DIVIDER_START = 13
@@ -174,12 +174,24 @@ def _folds(op: Op, xs: Sequence[TensorType], y: TensorType) -> Iterator[Fold]:
 
 def lane_choices(op: Op, xs: Sequence[TensorType], y: TensorType) -> list[int]:
     """Channels a beat that an operation without a MAC array may have, rising."""
-    return [1] if isinstance(op, TopK) else partitions((xs[0] if xs else y).channels)
+    if isinstance(op, TopK):
+        return [1]
+    channels = (xs[0] if xs else y).channels
+    group = op.group(channels) if isinstance(op, Gather) else 0
+    return [lanes for lanes in range(1, channels + 1) if group % lanes == 0] if group else partitions(channels)
+
+
+def lanes_fit(op: Op, lanes: int, xs: Sequence[TensorType], y: TensorType) -> bool:
+    """Whether an operation without a MAC array may have `lanes` channels a beat: any number, unless it has a choice."""
+    allowed, channels = lane_choices(op, xs, y), (xs[0] if xs else y).channels
+    if isinstance(op, Gather) and op.group(channels):
+        return lanes in allowed
+    return lanes in allowed or (lanes <= allowed[-1] and allowed == partitions(channels))
 
 
 def fold_of_lanes(lanes: int, y: TensorType) -> Fold:
     """The folding of an operation without a MAC array that takes `lanes` channels a beat."""
-    return Fold(lanes, 1 if y.channels == 1 else lanes)
+    return Fold(lanes, min(lanes, y.channels))
 
 
 def partitions(channels: int, slack: int = 0) -> list[int]:

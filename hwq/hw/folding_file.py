@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hwq.errors import BadInput, refuse_all
-from hwq.hw.fold import Fold, ceil_div, fold_of_lanes, lane_choices, parallel_fits, partitions, window_of
+from hwq.hw.fold import Fold, ceil_div, fold_of_lanes, lane_choices, lanes_fit, parallel_fits, window_of
 from hwq.ir.op import Op
 from hwq.ir.program import Program
 from hwq.ops import Depthwise, Linear
@@ -73,7 +73,7 @@ def _fold(program: Program, op: Op, entry: Any) -> Fold:
     if not isinstance(op, Linear):
         lanes = _count(entry, "lanes", x.channels)
         allowed = lane_choices(op, program.input_types_of(op), y)
-        if lanes > allowed[-1] or (lanes not in allowed and allowed != partitions(x.channels)):
+        if not lanes_fit(op, lanes, program.input_types_of(op), y):
             raise ValueError(f"lanes is {lanes}, expected one of {', '.join(map(str, allowed))}")
         return fold_of_lanes(lanes, y)
     pe = _count(entry, "pe", op.channels)

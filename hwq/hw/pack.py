@@ -30,6 +30,23 @@ def hex_words(values: IntArray, bits: int) -> list[str]:
     return out
 
 
+def field_words(*fields: tuple[IntArray, int]) -> list[str]:
+    """One word for each element of the fields, (values, bits) each, the first in the lowest bits.
+
+    Examples
+    --------
+    >>> field_words((np.array([5, -1]), 3), (np.array([1, 0]), 2))
+    ['0d', '07']
+    """
+    return hex_words(np.concatenate([(values[:, None] >> np.arange(bits)) & 1 for values, bits in fields], axis=1), 1)
+
+
+def constant_beat(value: int, bits: int, lanes: int) -> str:
+    """A beat with `value` in every lane, as a literal."""
+    lane = value & ((1 << bits) - 1)
+    return f"{lanes * bits}'h{sum(lane << (n * bits) for n in range(lanes)):x}"
+
+
 def stream_words(tensor: IntArray, lanes: int, bits: int) -> list[str]:
     """Beats of a stream for (..., channels) integers: `lanes` channels a beat, the last filled with zeros."""
     rows = tensor.reshape(-1, tensor.shape[-1])

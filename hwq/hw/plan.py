@@ -94,6 +94,12 @@ class Plan:
         fifos = (part for part in self.net.parts if isinstance(part, Instance) and part.module.startswith("hwq_fifo"))
         return sum(int(part.params["W"]) * int(part.params["DEPTH"]) for part in fifos)
 
+    @property
+    def buffer_bits(self) -> int:
+        """Bits in the rings of gathers."""
+        rings = (part for part in self.net.parts if isinstance(part, Instance) and part.module == "hwq_gather")
+        return sum(int(part.params["OUT_W"]) * int(part.params["RING"]) for part in rings)
+
 
 def make_plan(program: Program, folds: Mapping[str, Fold]) -> Plan:
     """The plan of `program` under `folds` (one for each operation)."""
@@ -112,7 +118,7 @@ class _Planner:
         inputs = tuple(self._input(port) for port in self.program.inputs)
         for op in self.program.ops:
             lanes = [self.readers[name][0].lanes for name in op.inputs]
-            depths = branch_depths(self.program, op, lanes) if len(op.inputs) > 1 else (0,)
+            depths = branch_depths(self.program, op, lanes, self.folds) if len(op.inputs) > 1 else (0,)
             sources = [self._read(name, op, depth) for name, depth in zip(op.inputs, depths, strict=True)]
             self._publish(build(self.net, self.program, op, self.folds[op.name], sources))
         for port in self.program.outputs:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cases_gather import long_gathers
 from hardware import DEEP, Entry, checked, entries, plan_with
 from nets import avgpool, conv, dense, depthwise, extremum, maxpool, mul, normalise, pad, program, softmax, tensor, topk
 
@@ -53,7 +54,7 @@ def _programs() -> dict[str, Program]:
     many = tensor(5, 6, 30)
     found["softmax"] = program([softmax(many)], {"a": many})
     found["normalise"] = program([normalise(many)], {"a": many})
-    return found
+    return found | {f"gather-{label}": program([op], {"a": x}) for label, x, op in long_gathers()}
 
 
 def _params() -> list[Any]:

@@ -73,6 +73,10 @@ PROGRAMS: dict[str, tuple[Program, dict[str, Entry]]] = {
     "roots": (CASES["normalise"]["pixels"], {"y": {"lanes": 2}}),
     "coarse": (CASES["normalise"]["coarse"], {"y": {"lanes": 2}}),
     "lines": (CASES["softmax"]["unsigned-step"], {"y": {"lanes": 5}}),
+    "mirrored": (CASES["gather"]["mirrored"], {"y": {"lanes": 3}}),
+    "gather-padded": (CASES["gather"]["padded"], {"y": {"lanes": 1}}),
+    "twice": (CASES["gather"]["row_twice"], {"y": {"lanes": 3}}),
+    "crop": (CASES["gather"]["crop"], {"y": {"lanes": 3}}),
     "up": (_lanes(), {"r": {"lanes": 2}, "y": {"lanes": 6}}),
     "down": (_lanes(), {"r": {"lanes": 6}, "y": {"lanes": 2}}),
     "minus": (CASES["add"]["minus-half_away"], {"y": {"lanes": 2}}),
@@ -164,6 +168,16 @@ MUTANTS = [
     Mutant("normalise", " <<< (TOP - PAIRS);", ";", "coarse"),
     Mutant("softmax_exp", "(index < INDEX_W'(ENTRIES)) ? ADDR_W'(index) :", "", "shares"),
     Mutant("softmax_exp", "fraction4_q <= fraction3_q;", "fraction4_q <= fraction2_q;", "lines"),
+    Mutant("gather", "start_q <= in_ring(start_q, ADDR_W'(JUMP));", "start_q <= ADDR_W'(JUMP);", "mirrored"),
+    Mutant("gather", "read_valid && !left[COUNT_W-1] && room", "read_valid && room", "mirrored"),
+    Mutant("gather", "assign s_axis_tready = fill_q[COUNT_W-1];", "assign s_axis_tready = 1'b1;", "mirrored"),
+    Mutant("gather", "release1_q <= last ? step", "release1_q <= first ? step", "mirrored"),
+    Mutant("gather", "ahead_q <= COUNT_W'(SPARE);", "ahead_q <= COUNT_W'(2 * SPARE);", "twice"),
+    Mutant("gather", "step[ADDR_W] || beat[ADDR_W];", "step[ADDR_W];", "gather-padded"),
+    Mutant("gather", "pad_q ? PAD : word_q;", "pad_q ? '0 : word_q;", "gather-padded"),
+    Mutant("crop", "assign s_axis_tready = known && (!keep || ready);", "assign s_axis_tready = known;", "crop"),
+    Mutant("crop", ".data_i(step && beat)", ".data_i(step || beat)", "crop"),
+    Mutant("pattern", "if (last_t) s_q <= last_s ? '0", "if (last_t) s_q <= 1'b0 ? '0", "crop"),
 ]
 
 

@@ -20,6 +20,7 @@ from nets import (
     dense,
     depthwise,
     extremum,
+    gather,
     maxpool,
     mul,
     pad,
@@ -30,6 +31,7 @@ from nets import (
     topk,
 )
 
+from hwq.arith import IntArray
 from hwq.hw.fold import options
 from hwq.hw.plan import Plan, make_plan
 from hwq.hw.solve import for_cycles, for_multipliers
@@ -91,6 +93,24 @@ def codings(draw: Draw, channels: int, bits: int) -> Coding | None:
 
 
 @st.composite
+def orders(draw: Draw, x: TensorType) -> IntArray:
+    """An index into `x`: elements at random, or its rows, columns and channels, each in another order or padded."""
+    at = np.arange(x.pixels * x.channels).reshape(x.shape)
+    rng = np.random.default_rng(draw(st.integers(0, 999)))
+    if draw(st.booleans()):
+        at = rng.integers(-1, at.size, [draw(st.integers(1, 6)) for _ in range(3)])
+    for axis in range(3):
+        size = at.shape[axis]
+        way = draw(st.sampled_from(("all", "all", "reversed", "some", "drawn", "padded")))
+        if way == "padded":
+            at = np.pad(at, [(int(a == axis), 0) for a in range(3)], constant_values=-1)
+        elif way != "all":
+            chosen = rng.integers(0, size, draw(st.integers(1, 6)))
+            at = at.take({"reversed": np.arange(size)[::-1], "some": np.unique(chosen), "drawn": chosen}[way], axis)
+    return at.transpose(draw(st.permutations((0, 1, 2))))
+
+
+@st.composite
 def operations(draw: Draw, kind: str, name: str, source: str, x: TensorType) -> Op:
     """An operation of `kind` with one input."""
     at = {"name": name, "source": source}
@@ -139,6 +159,8 @@ def operations(draw: Draw, kind: str, name: str, source: str, x: TensorType) -> 
             step = draw(st.integers(max(0, x.bits - MAX_INDEX_BITS), min(x.bits, MAX_STEP)))
             fraction, bits, signed = draw(st.integers(0, MAX_FRACTION)), draw(BITS), draw(st.booleans())
             return table(x, step, **at, fraction=fraction, bits=bits, signed=signed)
+        case "gather":
+            return gather(draw(orders(x)), draw(inside), **at)
         case "argmax":
             return argmax(x, **at)
         case "topk":

@@ -17,6 +17,7 @@ from nets import (
     dense,
     depthwise,
     extremum,
+    gather,
     maxpool,
     mul,
     pad,
@@ -44,6 +45,7 @@ from hwq.ops import (
     Dense,
     Depthwise,
     Extremum,
+    Gather,
     Linear,
     MaxPool,
     Mul,
@@ -162,6 +164,9 @@ def pixel(op: Op, xs: list[Image], row: int, column: int) -> Pixel:
             return sorted(range(len(values)), key=lambda channel: (-values[channel], channel))[: op.k]
         case Table():
             return [looked_up(op, v) for v in x[row][column]]
+        case Gather():
+            flat = [v for line in x for p in line for v in p]
+            return [op.pad_value if n < 0 else flat[n] for n in op.index[row, column].tolist()]
         case ArgMax():
             return [x[row][column].index(max(x[row][column]))]
         case Softmax():
@@ -324,6 +329,11 @@ REFUSED: dict[str, tuple[Op, str]] = {
     "wide entry": (replace(table(X), entries=np.full(256, 1 << 23)), "an entry exceeds 24 bits"),
     "lowest": (replace(table(X), low=0), "low is 0, expected -128, the lowest value of s8"),
     **REFUSED_PIXELWISE,
+    "index of two axes": (gather(np.zeros((2, 2))), r"index has shape \(2, 2\), expected height, width and channels"),
+    "empty index": (gather(np.zeros((0, 2, 2))), r"index has shape \(0, 2, 2\)"),
+    "index too high": (gather(np.array([[[0, 48]]])), r"index reaches from 0 to 48, expected -1 to 47 for s8\[4,4,3\]"),
+    "index too low": (gather(np.array([[[-2, 3]]])), "index reaches from -2 to 3, expected -1 to 47"),
+    "gathered padding": (gather(np.array([[[-1]]]), -129), "pad_value -129 is outside of s8"),
     "argmax channels": (ArgMax(name="y", inputs=("a",), channels=4), "expected 4 channels"),
     "topk channels": (TopK(name="y", inputs=("a",), channels=4, k=1), "expected 4 channels"),
     "no indices": (topk(X, 0), "k is 0, expected 1 to 3"),
