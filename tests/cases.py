@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from cases_groupconv import grouped, large_conv, large_depthwise
 from cases_pairs import extremum_cases, mul_cases, topk_cases
 from nets import add, argmax, avgpool, conv, corners, dense, depthwise, maxpool, pad, program, rescale, tensor
 
@@ -100,6 +101,7 @@ def _conv() -> Iterator[tuple[str, Program]]:
         yield f"powers{terms}-unsigned", _case(conv(u8, 5, WIDE, wbits=5, coding=PowerSums(terms), pad=200), u8)
     yield "powers2-2-bit", _case(conv(two, 5, SAME, wbits=2, coding=PowerSums(2), bits=2), two)
     yield "powers2-16-bit", _case(conv(sixteen, 3, K3, wbits=16, coding=PowerSums(2), bits=16), sixteen)
+    yield from ((label, _case(op, x)) for label, op, x in large_conv())
 
 
 def _depthwise() -> Iterator[tuple[str, Program]]:
@@ -126,6 +128,11 @@ def _depthwise() -> Iterator[tuple[str, Program]]:
     yield "codebook-channel", _case(depthwise(u8, ODD, coding=_tables(5), scale="pow2"), u8)
     yield "powers1", _case(depthwise(s8, S2, wbits=4, coding=PowerSums(1)), s8)
     yield "powers2", _case(depthwise(u8, SAME, coding=PowerSums(2), scale="channel"), u8)
+    yield from ((label, _case(op, x)) for label, op, x in large_depthwise())
+
+
+def _groupconv() -> Iterator[tuple[str, Program]]:
+    yield from ((label, _case(op, x)) for label, op, x in grouped(WITH_ZERO, _tables(6)))
 
 
 def _dense() -> Iterator[tuple[str, Program]]:
@@ -255,6 +262,7 @@ CASES: dict[str, dict[str, Program]] = {
     "dense": dict(_dense()),
     "depthwise": dict(_depthwise()),
     "extremum": dict(extremum_cases()),
+    "groupconv": dict(_groupconv()),
     "maxpool": dict(_maxpool()),
     "mul": dict(mul_cases()),
     "pad": dict(_pad()),

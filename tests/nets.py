@@ -16,7 +16,22 @@ from hwq.ir.op import Op
 from hwq.ir.program import Port, Program
 from hwq.ir.types import Format, TensorType
 from hwq.ir.window import Window
-from hwq.ops import Add, ArgMax, AvgPool, Coding, Conv, Dense, Depthwise, Extremum, MaxPool, Mul, Pad, Rescale, TopK
+from hwq.ops import (
+    Add,
+    ArgMax,
+    AvgPool,
+    Coding,
+    Conv,
+    Dense,
+    Depthwise,
+    Extremum,
+    GroupConv,
+    MaxPool,
+    Mul,
+    Pad,
+    Rescale,
+    TopK,
+)
 from hwq.ops.requantised import Requantised
 
 R = TypeVar("R", bound=Requantised)
@@ -208,6 +223,24 @@ def depthwise(
 ) -> Depthwise:
     linear = _linear((x.channels, *window.kernel), x, wbits, coding)
     return _made(Depthwise, (x,), output, name=name, inputs=(source,), window=window, pad_value=pad, **linear)
+
+
+def groupconv(
+    x: TensorType,
+    m: int,
+    groups: int,
+    window: Window,
+    *,
+    name: str = "y",
+    source: str = "a",
+    wbits: int = 8,
+    coding: Coding | None = None,
+    pad: int = 0,
+    **output: Any,
+) -> GroupConv:
+    linear = _linear((m, *window.kernel, x.channels // groups), x, wbits, coding)
+    own = {"window": window, "pad_value": pad, "groups": groups}
+    return _made(GroupConv, (x,), output, name=name, inputs=(source,), **own, **linear)
 
 
 def dense(

@@ -5,9 +5,11 @@ from hwq.ops.argmax import ArgMax
 from hwq.ops.avgpool import AvgPool
 from hwq.ops.coding import Codebook, Coding, PowerSums
 from hwq.ops.conv import Conv
+from hwq.ops.convolution import Convolution
 from hwq.ops.dense import Dense
 from hwq.ops.depthwise import Depthwise
 from hwq.ops.extremum import Extremum
+from hwq.ops.groupconv import GroupConv
 from hwq.ops.linear import Linear
 from hwq.ops.maxpool import MaxPool
 from hwq.ops.mul import Mul
@@ -16,6 +18,6 @@ from hwq.ops.rescale import Rescale
 from hwq.ops.topk import TopK
 
 __all__ = [
-    "Add", "ArgMax", "AvgPool", "Codebook", "Coding", "Conv", "Dense", "Depthwise", "Extremum", "Linear", "MaxPool",
-    "Mul", "Pad", "PowerSums", "Rescale", "TopK",
+    "Add", "ArgMax", "AvgPool", "Codebook", "Coding", "Conv", "Convolution", "Dense", "Depthwise", "Extremum",
+    "GroupConv", "Linear", "MaxPool", "Mul", "Pad", "PowerSums", "Rescale", "TopK",
 ]  # fmt: skip

@@ -19,6 +19,7 @@ from nets import (
     dense,
     depthwise,
     extremum,
+    groupconv,
     maxpool,
     mul,
     pad,
@@ -27,7 +28,7 @@ from nets import (
     topk,
 )
 
-from hwq.hw.fold import options
+from hwq.hw.fold import divisors, options
 from hwq.hw.plan import Plan, make_plan
 from hwq.hw.solve import for_cycles, for_multipliers
 from hwq.ir.op import REGISTRY, Op
@@ -98,7 +99,14 @@ def operations(draw: Draw, kind: str, name: str, source: str, x: TensorType) -> 
         return {"wbits": wbits, "coding": draw(codings(channels, wbits))}
 
     match kind:
-        case "conv":
+        case "groupconv" if x.channels > 1:
+            window = draw(windows(x))
+            groups = draw(st.sampled_from([n for n in divisors(x.channels) if n > 1]))
+            m = groups * draw(st.integers(1, max(1, 6 // groups)))
+            return groupconv(
+                x, m, groups, window, **at, **weights(m), pad=draw(inside), scale=scale, **draw(quantisation())
+            )
+        case "conv" | "groupconv":
             window = draw(windows(x))
             m = draw(st.integers(1, 6))
             return conv(x, m, window, **at, **weights(m), pad=draw(inside), scale=scale, **draw(quantisation()))
