@@ -11,11 +11,12 @@ from streams import params, read, reset, start_clock
 CASES: list[dict[str, int]] = [
     {f"N{index}": count for index, count in enumerate(counts)}
     for counts in [
-        (2, 3, 2, 2, 3, 4),
-        (1, 1, 1, 1, 1, 1),
-        (1, 3, 1, 2, 1, 5),
-        (4, 1, 2, 1, 3, 1),
-        5 * (1,) + (7,),
+        (2, 3, 2, 2, 3, 2, 4),
+        (1, 1, 1, 1, 1, 1, 1),
+        (1, 3, 1, 2, 1, 1, 5),
+        (4, 1, 2, 1, 1, 3, 1),
+        (1, 1, 2, 2, 3, 1, 2),
+        6 * (1,) + (7,),
     ]
 ]
 
@@ -24,7 +25,7 @@ CASES: list[dict[str, int]] = [
 @cocotb.parametrize(hold=[0.0, 0.6])
 async def counts(dut: Any, hold: float) -> None:
     """Two rounds of all iterations, with enable held back at random."""
-    sizes, rng = [params()[f"N{index}"] for index in range(6)], random.Random(5)
+    sizes, rng = [params()[f"N{index}"] for index in range(7)], random.Random(5)
     dut.en.value = 0
     start_clock(dut)
     await reset(dut)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import cases_normalisation
 import numpy as np
 from cases_gather import gathers
+from cases_groupconv import grouped, large_conv, large_depthwise
 from cases_pairs import extremum_cases, mul_cases, topk_cases
 from cases_pointwise import prelu_cases, table_cases
 from nets import add, argmax, avgpool, conv, corners, dense, depthwise, maxpool, pad, program, rescale, tensor
@@ -103,6 +104,7 @@ def _conv() -> Iterator[tuple[str, Program]]:
         yield f"powers{terms}-unsigned", _case(conv(u8, 5, WIDE, wbits=5, coding=PowerSums(terms), pad=200), u8)
     yield "powers2-2-bit", _case(conv(two, 5, SAME, wbits=2, coding=PowerSums(2), bits=2), two)
     yield "powers2-16-bit", _case(conv(sixteen, 3, K3, wbits=16, coding=PowerSums(2), bits=16), sixteen)
+    yield from ((label, _case(op, x)) for label, op, x in large_conv())
 
 
 def _depthwise() -> Iterator[tuple[str, Program]]:
@@ -129,6 +131,11 @@ def _depthwise() -> Iterator[tuple[str, Program]]:
     yield "codebook-channel", _case(depthwise(u8, ODD, coding=_tables(5), scale="pow2"), u8)
     yield "powers1", _case(depthwise(s8, S2, wbits=4, coding=PowerSums(1)), s8)
     yield "powers2", _case(depthwise(u8, SAME, coding=PowerSums(2), scale="channel"), u8)
+    yield from ((label, _case(op, x)) for label, op, x in large_depthwise())
+
+
+def _groupconv() -> Iterator[tuple[str, Program]]:
+    yield from ((label, _case(op, x)) for label, op, x in grouped(WITH_ZERO, _tables(6)))
 
 
 def _dense() -> Iterator[tuple[str, Program]]:
@@ -259,6 +266,7 @@ CASES: dict[str, dict[str, Program]] = {
     "depthwise": dict(_depthwise()),
     "extremum": dict(extremum_cases()),
     "gather": {name: _case(op, x) for name, x, op in gathers()},
+    "groupconv": dict(_groupconv()),
     "maxpool": dict(_maxpool()),
     "mul": dict(mul_cases()),
     "normalise": dict(cases_normalisation.normalisations()),

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from hwq.emit.generate import generate
-from hwq.hw.fold import ceil_div, lane_choices, lanes_fit, parallel_fits, window_of
+from hwq.hw.fold import ceil_div, divisors, lane_choices, lanes_fit, parallel_fits, window_of
 from hwq.hw.folding_file import parse_folding
 from hwq.hw.plan import Plan, make_plan
 from hwq.ir.op import Op
 from hwq.ir.program import Program
-from hwq.ops import Depthwise, Linear
+from hwq.ops import Depthwise, GroupConv, Linear
 from hwq.verify.check import Verification, verify
 
 DEEP = os.environ.get("HWQ_DEEP") == "1"
@@ -39,6 +39,8 @@ def entries(program: Program, op: Op) -> list[Entry]:
         wanted = (1, x.channels, max(1, 2 * x.channels // 3), ceil_div(x.channels, 2))
         lanes = dict.fromkeys([*(n for n in wanted if lanes_fit(op, n, xs, y)), *lane_choices(op, xs, y)[-1:]])
         return [{"lanes": n} for n in lanes]
+    if isinstance(op, GroupConv):
+        return _grouped(op, x.channels // op.groups, y.channels // op.groups)
     m, c, taps = y.channels, x.channels, window_of(op, x).taps
     part_m, part_c = max(1, 2 * m // 3), max(1, 2 * c // 3)
     grid = [(1, 1), (part_m, part_c), (m, c), (m, 1), (1, c), (ceil_div(m, 2), part_c), (part_m, c)]
@@ -62,6 +64,19 @@ def entries(program: Program, op: Op) -> list[Entry]:
         if entry not in unique:
             unique.append(entry)
     return unique
+
+
+def _grouped(op: GroupConv, inputs: int, outputs: int) -> list[Entry]:
+    """Foldings of a convolution whose groups have so many channels: beats and folds are parts of a group."""
+    simds, pes = divisors(inputs), divisors(outputs)
+    grid = [(1, 1), (outputs, inputs), (outputs, 1), (1, inputs), (pes[len(pes) // 2], simds[len(simds) // 2])]
+    found: list[Entry] = []
+    for pe, simd in dict.fromkeys(grid):
+        fitting = [rq for rq in divisors(pe) if pe // rq <= op.window.taps * (inputs // simd)]
+        found += [
+            {"pe": pe, "simd": simd, "rq": rq, "window": "serial"} for rq in dict.fromkeys((fitting[0], fitting[-1]))
+        ]
+    return found
 
 
 def plan_with(program: Program, folding: Mapping[str, Entry]) -> Plan:

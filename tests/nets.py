@@ -26,6 +26,7 @@ from hwq.ops import (
     Depthwise,
     Extremum,
     Gather,
+    GroupConv,
     MaxPool,
     Mul,
     Normalise,
@@ -228,6 +229,24 @@ def depthwise(
 ) -> Depthwise:
     linear = _linear((x.channels, *window.kernel), x, wbits, coding)
     return _made(Depthwise, (x,), output, name=name, inputs=(source,), window=window, pad_value=pad, **linear)
+
+
+def groupconv(
+    x: TensorType,
+    m: int,
+    groups: int,
+    window: Window,
+    *,
+    name: str = "y",
+    source: str = "a",
+    wbits: int = 8,
+    coding: Coding | None = None,
+    pad: int = 0,
+    **output: Any,
+) -> GroupConv:
+    linear = _linear((m, *window.kernel, x.channels // groups), x, wbits, coding)
+    own = {"window": window, "pad_value": pad, "groups": groups}
+    return _made(GroupConv, (x,), output, name=name, inputs=(source,), **own, **linear)
 
 
 def dense(

@@ -43,14 +43,16 @@ from hwq.frontend.layers import (
     Shape,
     Softmax,
     TopK,
+    by_weight,
     clip_of,
+    groups_of,
 )
 
 __all__ = [
     "Activation", "Add", "ArgMax", "AvgPool", "BatchNorm", "Cell", "Clip", "Concat", "Const", "Conv", "Dense",
     "ElementAffine", "Extremum", "FloatArray", "FloatGraph", "Function", "Gather", "GraphInput", "GraphOutput", "Layer",
     "MatMul", "MaxPool", "Mul", "Normalise", "PRelu", "Pad", "Pads", "Pair", "Recurrent", "Shape", "Softmax", "TopK",
-    "clip_of",
+    "by_weight", "clip_of", "groups_of",
 ]  # fmt: skip
 
 

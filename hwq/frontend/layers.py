@@ -64,7 +64,10 @@ class Layer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conv(Layer):
-    """y = clip(conv(x, weight) + bias); weight (M, C/groups, KH, KW), groups divides both channel counts."""
+    """y = clip(conv(x, weight) + bias); weight (M, C/groups, KH, KW).
+
+    Output m reads the inputs of group floor(m / (M/groups)) alone; a depthwise one has M = C = groups.
+    """
 
     weight: FloatArray
     bias: FloatArray
@@ -254,3 +257,16 @@ def clip_of(layer: Layer) -> Clip:
     """The activation at the end of a layer; layers that have none clip nothing."""
     clip: Clip = getattr(layer, "clip", Clip())
     return clip
+
+
+def groups_of(layer: Conv | Dense) -> int:
+    """Groups of channels that do not see each other."""
+    return layer.groups if isinstance(layer, Conv) else 1
+
+
+def by_weight(layer: Conv | Dense, channels: FloatArray) -> FloatArray:
+    """Values of the input's channels (C,) in the shape in which they go with weights (M, C/groups, KH, KW)."""
+    rows, inputs, *_ = layer.weight.shape
+    groups = groups_of(layer)
+    met = np.broadcast_to(channels.reshape(groups, 1, inputs), (groups, rows // groups, inputs))
+    return met.reshape(rows, inputs, 1, 1)

@@ -16,11 +16,11 @@ from hwq.ops import (
     Add,
     ArgMax,
     AvgPool,
-    Conv,
+    Convolution,
     Dense,
-    Depthwise,
     Extremum,
     Gather,
+    GroupConv,
     Linear,
     MaxPool,
     Mul,
@@ -55,8 +55,9 @@ class Call:
 def call(op: Op, intervals: tuple[Interval, ...], out: TensorType) -> Call:
     """How the golden model calls `op`, for inputs within `intervals` and a result of type `out`."""
     match op:
-        case Conv() | Depthwise():
-            return Call(_window(op) | _sums(op, intervals) | _requant(op, out), _arrays(op))
+        case Convolution():
+            groups = {"groups": [op.groups]} if isinstance(op, GroupConv) else {}
+            return Call(groups | _window(op) | _sums(op, intervals) | _requant(op, out), _arrays(op))
         case Dense():
             return Call(_sums(op, intervals) | _requant(op, out), _arrays(op))
         case MaxPool():
@@ -115,7 +116,7 @@ def narrowest(array: NDArray[Any]) -> NDArray[Any]:
     return array.astype(next(t for t in types if np.iinfo(t).min <= low and high <= np.iinfo(t).max))
 
 
-def _window(op: Conv | Depthwise | AvgPool | MaxPool) -> Attributes:
+def _window(op: Convolution | AvgPool | MaxPool) -> Attributes:
     window = op.window
     return {
         "kernel": window.kernel, "strides": window.stride, "dilations": window.dilation, "pads": window.pads,

@@ -8,7 +8,7 @@ import numpy as np
 
 from hwq.arith import Requant, signed_bits
 from hwq.hw import normalisation
-from hwq.hw.fold import Fold, ceil_div, cycles, is_global, multiplies, ring_rows, window_of
+from hwq.hw.fold import Fold, ceil_div, cycles, groups_of, is_global, multiplies, ring_rows, window_of
 from hwq.hw.gather_engine import gather_part
 from hwq.hw.netlist import Instance, Netlist, ParamValue, Stream
 from hwq.hw.pack import (
@@ -34,6 +34,7 @@ from hwq.ops import (
     Depthwise,
     Extremum,
     Gather,
+    GroupConv,
     Linear,
     MaxPool,
     Mul,
@@ -89,11 +90,12 @@ def _linear(net: Netlist, program: Program, op: Linear, fold: Fold, sources: Seq
     x = program.first_type(op)
     depthwise = isinstance(op, Depthwise)
     window = window_of(op, x)
-    groups = ceil_div(x.channels, fold.lanes_in)
+    beats = ceil_div(x.channels, fold.lanes_in)
+    groups = beats if depthwise else groups_of(op)
     folds = ceil_div(op.channels, fold.pe)
-    steps = (1 if depthwise else groups) * (1 if fold.parallel else window.taps)
-    replay = 1 if depthwise or fold.parallel else folds
-    taps = _window_unit(net, program, op, fold, sources[0], replay, depthwise)
+    steps = beats // groups * (1 if fold.parallel else window.taps)
+    replays = 1 if depthwise else folds // groups
+    taps = _window_unit(net, program, op, fold, sources[0], groups, replays)
     out = _result(net, program, op, fold)
     params: Params = {
         "PE": fold.pe, "SIMD": fold.simd, "ACT_W": x.bits, "ACT_SIGNED": int(x.signed),
@@ -135,11 +137,11 @@ def _multiplier_rom(net: Netlist, op: Linear, fold: Fold) -> Params:
 
 
 def _window_unit(
-    net: Netlist, program: Program, op: Op, fold: Fold, source: Stream, replay: int = 1, by_group: bool = True
+    net: Netlist, program: Program, op: Op, fold: Fold, source: Stream, groups: int, replays: int = 1
 ) -> Stream:
-    """The sliding window in front of an engine.
+    """The sliding window in front of an engine: that of each of `groups` groups of channels `replays` times.
 
-    Dense windows are delivered `replay` times; `by_group` delivers all taps of a channel group together instead.
+    A parallel one is delivered once, beat by beat.
     """
     x, y = program.first_type(op), program.types[op.name]
     window = window_of(op, x)
@@ -154,8 +156,8 @@ def _window_unit(
     if not fold.parallel:
         module, width = "hwq_swu_ser", source.width
         params |= {
-            "NF": replay,
-            "DEPTHWISE": int(by_group),
+            "GROUPS": groups,
+            "NF": replays,
             "ROWS": ring_rows(window, x, fold.lanes_in, cycles(op, fold, (x,), y)),
         }
     taps = net.stream(f"{op.name}__window", width)
@@ -168,7 +170,7 @@ def _pool(net: Netlist, program: Program, op: AvgPool | MaxPool | Pad, fold: Fol
     x, y = program.first_type(op), program.types[op.name]
     if is_global(op, x):
         return _elementwise(net, program, op, fold, sources)
-    taps = _window_unit(net, program, op, fold, sources[0])
+    taps = _window_unit(net, program, op, fold, sources[0], groups=ceil_div(x.channels, fold.lanes_in))
     out = _result(net, program, op, fold)
     params: Params = {"LANES": fold.lanes_in, "ACT_W": x.bits, "ACT_SIGNED": int(x.signed), "OUT_W": y.bits}
     params |= {"TAPS": op.window.taps, "MAX": int(not isinstance(op, AvgPool))}
@@ -280,7 +282,7 @@ def _gather(net: Netlist, program: Program, op: Gather, fold: Fold, sources: Seq
 
 
 _BUILD: dict[type[Op], Callable[..., Stream]] = {
-    Conv: _linear, Dense: _linear, Depthwise: _linear, AvgPool: _pool, MaxPool: _pool, Pad: _pool,
+    Conv: _linear, Dense: _linear, Depthwise: _linear, GroupConv: _linear, AvgPool: _pool, MaxPool: _pool, Pad: _pool,
     Rescale: _elementwise, ArgMax: _elementwise, TopK: _topk, Add: _pair, Mul: _pair, Extremum: _pair, PRelu: _prelu,
     Table: _table, Softmax: normalisation.softmax, Normalise: normalisation.normalise, Gather: _gather,
 }  # fmt: skip

@@ -12,7 +12,7 @@ from hwq.ir.op import Op
 from hwq.ir.program import Program
 from hwq.ir.types import TensorType
 from hwq.ir.window import Window
-from hwq.ops import AvgPool, Conv, Dense, Depthwise, Gather, Linear, MaxPool, Mul, Normalise, Softmax, TopK
+from hwq.ops import AvgPool, Conv, Dense, Depthwise, Gather, GroupConv, Linear, MaxPool, Mul, Normalise, Softmax, TopK
 from hwq.ops.requantised import Requantised
 
 DIVIDER_START = 13
@@ -65,6 +65,11 @@ def window_of(op: Op, x: TensorType) -> Window:
     return window
 
 
+def groups_of(op: Op) -> int:
+    """Groups of channels that an array computes one after the other; a depthwise array has its own order."""
+    return op.groups if isinstance(op, GroupConv) else 1
+
+
 def is_global(op: Op, x: TensorType) -> bool:
     """True for average pooling over the whole image."""
     return isinstance(op, AvgPool) and op.window.kernel == x.shape[:2] and not any(op.window.pads)
@@ -98,10 +103,10 @@ def cycles(op: Op, fold: Fold, xs: Sequence[TensorType], y: TensorType) -> int:
     window = window_of(op, x)
     read = max((each.pixels * ceil_div(each.channels, fold.lanes_in) for each in xs), default=0)
     write = y.pixels * ceil_div(y.channels, fold.lanes_out)
-    if isinstance(op, Conv | Dense):
-        groups, folds = ceil_div(x.channels, fold.lanes_in), ceil_div(y.channels, fold.pe)
+    if isinstance(op, Conv | Dense | GroupConv):
+        beats, folds = ceil_div(x.channels, fold.lanes_in), ceil_div(y.channels, fold.pe)
         work = _parallel_cycles(window, x, y, folds) if fold.parallel else y.pixels * folds * window.taps
-        work *= groups
+        work = work * beats // groups_of(op)
     elif isinstance(op, Depthwise):
         work = y.pixels * ceil_div(y.channels, fold.pe) * (1 if fold.parallel else window.taps)
     elif isinstance(op, AvgPool | MaxPool) and not is_global(op, x):
@@ -161,6 +166,12 @@ def _folds(op: Op, xs: Sequence[TensorType], y: TensorType) -> Iterator[Fold]:
                 for pe in partitions(y.channels) if groups == 1 else [y.channels]:
                     for rq in [pe] if groups == 1 else _requant_lanes(pe, groups):
                         yield Fold(simd, rq, pe, window.taps * simd, parallel=True)
+    elif isinstance(op, GroupConv):
+        inputs, outputs = x.channels // op.groups, y.channels // op.groups
+        for simd in divisors(inputs):
+            for pe in divisors(outputs):
+                for rq in _requant_lanes(pe, window.taps * (inputs // simd)):
+                    yield Fold(simd, rq, pe, simd)
     elif isinstance(op, Depthwise):
         for pe in partitions(x.channels, slack=2):
             for rq in _requant_lanes(pe, window.taps):
@@ -208,9 +219,14 @@ def partitions(channels: int, slack: int = 0) -> list[int]:
     return sorted({min(channels, n + extra) for n in least for extra in range(slack + 1)})
 
 
+def divisors(number: int) -> list[int]:
+    """All of them, ascending."""
+    return [part for part in range(1, number + 1) if number % part == 0]
+
+
 def _requant_lanes(pe: int, steps: int) -> list[int]:
     """Requantiser lanes that divide `pe` and empty it within `steps` cycles."""
-    return [rq for rq in range(1, pe + 1) if pe % rq == 0 and pe // rq <= steps]
+    return [rq for rq in divisors(pe) if pe // rq <= steps]
 
 
 def linear_ops(program: Program) -> list[Linear]:

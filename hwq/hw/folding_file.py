@@ -8,10 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from hwq.errors import BadInput, refuse_all
-from hwq.hw.fold import Fold, ceil_div, fold_of_lanes, lane_choices, lanes_fit, parallel_fits, window_of
+from hwq.hw.fold import (
+    Fold,
+    ceil_div,
+    fold_of_lanes,
+    groups_of,
+    lane_choices,
+    lanes_fit,
+    parallel_fits,
+    window_of,
+)
 from hwq.ir.op import Op
 from hwq.ir.program import Program
-from hwq.ops import Depthwise, Linear
+from hwq.ir.types import TensorType
+from hwq.ops import Depthwise, GroupConv, Linear
 
 LIMIT = 1 << 16
 
@@ -89,15 +99,29 @@ def _fold(program: Program, op: Op, entry: Any) -> Fold:
         fold, steps = Fold(pe, rq, pe, taps, parallel), window.taps // taps
     else:
         simd = _count(entry, "simd", x.channels)
-        groups = ceil_div(x.channels, simd)
-        fold, steps = Fold(simd, rq, pe, simd * taps, parallel), groups * window.taps // taps
-        if parallel and groups > 1 and pe < op.channels:
+        beats = ceil_div(x.channels, simd)
+        fold, steps = Fold(simd, rq, pe, simd * taps, parallel), beats * window.taps // (taps * groups_of(op))
+        if isinstance(op, GroupConv):
+            _check_groups(op, x, fold)
+        if parallel and beats > 1 and pe < op.channels:
             raise ValueError(
                 f"simd is {simd} and pe {pe}, expected all {x.channels} inputs or all {op.channels} outputs"
             )
     if pe % rq or pe // rq > steps:
         raise ValueError(f"rq is {rq}, expected a divisor of pe = {pe} that is at least pe / {steps}")
     return fold
+
+
+def _check_groups(op: GroupConv, x: TensorType, fold: Fold) -> None:
+    """Refuse a folding of a grouped convolution whose beats or folds are not of one group each."""
+    inputs, outputs = x.channels // op.groups, op.channels // op.groups
+    if fold.parallel:
+        raise ValueError("window is parallel, expected serial: a convolution with groups has no other")
+    if inputs % fold.lanes_in or outputs % fold.pe:
+        raise ValueError(
+            f"simd is {fold.lanes_in} and pe {fold.pe}, expected divisors of a group's {inputs} inputs and "
+            f"{outputs} outputs"
+        )
 
 
 def _count(entry: dict[str, Any], key: str, most: int) -> int:

@@ -5,10 +5,12 @@ from hwq.ops.argmax import ArgMax
 from hwq.ops.avgpool import AvgPool
 from hwq.ops.coding import Codebook, Coding, PowerSums
 from hwq.ops.conv import Conv
+from hwq.ops.convolution import Convolution
 from hwq.ops.dense import Dense
 from hwq.ops.depthwise import Depthwise
 from hwq.ops.extremum import Extremum
 from hwq.ops.gather import Gather
+from hwq.ops.groupconv import GroupConv
 from hwq.ops.linear import Linear
 from hwq.ops.maxpool import MaxPool
 from hwq.ops.mul import Mul
@@ -21,6 +23,7 @@ from hwq.ops.table import Table
 from hwq.ops.topk import TopK
 
 __all__ = [
-    "Add", "ArgMax", "AvgPool", "Codebook", "Coding", "Conv", "Dense", "Depthwise", "Extremum", "Gather", "Linear",
-    "MaxPool", "Mul", "Normalise", "PRelu", "Pad", "PowerSums", "Rescale", "Softmax", "Table", "TopK",
+    "Add", "ArgMax", "AvgPool", "Codebook", "Coding", "Conv", "Convolution", "Dense", "Depthwise", "Extremum", "Gather",
+    "GroupConv", "Linear", "MaxPool", "Mul", "Normalise", "PRelu", "Pad", "PowerSums", "Rescale", "Softmax", "Table",
+    "TopK",
 ]  # fmt: skip

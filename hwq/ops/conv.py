@@ -5,39 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
-from hwq.arith import IntArray, Interval
+from hwq.arith import IntArray
 from hwq.ir.op import register
 from hwq.ir.types import TensorType
-from hwq.ir.window import Window
-from hwq.ops.linear import Linear
+from hwq.ops.convolution import Convolution
 
 
 @register
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Conv(Linear):
-    """weight (M, KH, KW, C); taps outside of the image read `pad_value`, the zero point (rule L4)."""
+class Conv(Convolution):
+    """weight (M, KH, KW, C)."""
 
     kind: ClassVar[str] = "conv"
 
-    window: Window
-    pad_value: int
+    def weight_shape(self, x: TensorType) -> tuple[int, ...]:
+        """(M, KH, KW, C)."""
+        return self.channels, *self.window.kernel, x.channels
 
-    def result(self, *types: TensorType) -> TensorType:
-        """(rows, columns, M)."""
-        x = types[0]
-        self.check_weights((self.channels, *self.window.kernel, x.channels))
-        return self.typed(*self.window.output(*x.shape[:2]), self.channels)
-
-    def reach(self, interval: Interval) -> Interval:
-        """The input, and the padding where there is any."""
-        return self.window.reach(interval, self.pad_value)
-
-    def accumulate(self, *xs: IntArray) -> IntArray:
-        """One matrix product for each tap."""
-        x = xs[0]
-        acc = np.zeros((x.shape[0], *self.window.output(*x.shape[1:3]), self.channels), np.int64) + self.bias
-        for kh, kw, view in self.window.slices(x, self.pad_value):
-            acc += view @ self.weight[:, kh, kw].T
-        return acc
+    def tap(self, view: IntArray, kh: int, kw: int) -> IntArray:
+        """One matrix product."""
+        product: IntArray = view @ self.weight[:, kh, kw].T
+        return product

@@ -1,4 +1,4 @@
-"""Linear: what convolution, depthwise convolution and the dense layer share."""
+"""Linear: what convolutions and the dense layer share."""
 
 from __future__ import annotations
 
@@ -31,6 +31,11 @@ class Linear(Requantised):
     def channels(self) -> int:
         """Output channels, M."""
         return int(self.weight.shape[0])
+
+    @property
+    def kernels(self) -> IntArray:
+        """The weights by group: (groups, outputs of a group, rows, columns, inputs of a group)."""
+        return self.weight[None]
 
     @property
     def macs_per_pixel(self) -> int:

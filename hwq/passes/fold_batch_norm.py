@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from hwq.frontend.graph import BatchNorm, Conv, Dense, FloatArray, FloatGraph, Layer, MatMul
+from hwq.frontend.graph import BatchNorm, Conv, Dense, FloatArray, FloatGraph, Layer, MatMul, by_weight
 from hwq.passes.rewrite import has_one_use, maker, replaced
 
 
@@ -79,10 +79,8 @@ def _takes(reader: Layer, shift: FloatArray) -> bool:
 
 def _absorbed(reader: Layer, layer: BatchNorm) -> Layer:
     assert isinstance(reader, Conv | Dense)
-    depthwise = isinstance(reader, Conv) and reader.groups > 1
-    axis = (-1, 1, 1, 1) if depthwise else (1, -1, 1, 1)
-    shift = (reader.weight * layer.shift.reshape(axis)).sum(axis=(1, 2, 3))
-    weight = reader.weight * layer.scale.reshape(axis)
+    shift = (reader.weight * by_weight(reader, layer.shift)).sum(axis=(1, 2, 3))
+    weight = reader.weight * by_weight(reader, layer.scale)
     return replace(reader, inputs=layer.inputs, weight=weight, bias=reader.bias + shift)
 
 

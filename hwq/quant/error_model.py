@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from hwq.frontend import graph as fg
 from hwq.ir.types import Format
 from hwq.quant.config import PortScales, QuantConfig
-from hwq.quant.fitting import LinearLayer, by_weight, is_depthwise
+from hwq.quant.fitting import LinearLayer
 from hwq.quant.formats import tensor_format
 from hwq.quant.groups import Factors, Group, by_input
 from hwq.quant.observers import Survey
@@ -149,7 +149,7 @@ class ErrorModel:
         """
         square = np.zeros(len(self.seen.tensors[group.tensors[0]].lows))
         for layer in self._makers(group):
-            variance = by_weight(layer, self.seen.tensors[layer.inputs[0]].variance)[:, :, 0, 0]
+            variance = fg.by_weight(layer, self.seen.tensors[layer.inputs[0]].variance)[:, :, 0, 0]
             square += ((layer.weight**2).sum(axis=(2, 3)) * variance).sum(axis=1)
         reach: Array = DEVIATIONS * np.sqrt(square)
         return reach
@@ -174,20 +174,25 @@ class ErrorModel:
         larger = np.zeros(len(factors[group.tensors[0]]))
         smaller = larger.copy()
         for layer in self.graph.layers:
-            if isinstance(layer, fg.Conv | fg.Dense) and layer.inputs[0] in group.tensors and not is_depthwise(layer):
-                share = ROUNDED * 4.0 ** (1 - self.config.of(layer.name).weight_bits) / layer.weight.shape[1]
-                squares = np.einsum("m,mcij->c", self.seen.gains[layer.name], layer.weight**2)
-                power = self.seen.tensors[layer.inputs[0]].variance
-                squared = factors[layer.inputs[0]] ** 2
-                larger += share * float((squares / squared).sum()) * power
-                smaller += share * float((squared * power).sum()) * squares
+            if not isinstance(layer, fg.Conv | fg.Dense) or layer.inputs[0] not in group.tensors:
+                continue
+            count, inputs = fg.groups_of(layer), layer.weight.shape[1]
+            if count > 1 and inputs == 1:  # no other channel is in the row
+                continue
+            share = ROUNDED * 4.0 ** (1 - self.config.of(layer.name).weight_bits) / inputs
+            weight = layer.weight.reshape(count, -1, *layer.weight.shape[1:])
+            squares = np.einsum("gm,gmcij->gc", self.seen.gains[layer.name].reshape(count, -1), weight**2)
+            power = self.seen.tensors[layer.inputs[0]].variance.reshape(count, -1)
+            squared = factors[layer.inputs[0]].reshape(count, -1) ** 2
+            larger += share * ((squares / squared).sum(1, keepdims=True) * power).ravel()
+            smaller += share * ((squared * power).sum(1, keepdims=True) * squares).ravel()
         return larger, smaller
 
     def _made(self, layer: LinearLayer, factors: Factors, tried: Array) -> Array:
         """Rounding error of the weights that make each channel, for each of the factors `tried`, (n, M)."""
         weight = by_input(layer, factors)
         power = self.seen.tensors[layer.inputs[0]].variance * factors[layer.inputs[0]] ** 2
-        energy = np.broadcast_to(by_weight(layer, power), weight.shape).reshape(len(weight), -1)
+        energy = np.broadcast_to(fg.by_weight(layer, power), weight.shape).reshape(len(weight), -1)
         rows, top = weight.reshape(len(weight), -1), self._top(layer)
         full = np.maximum(np.abs(rows).max(1), 1e-300) / top
         error = np.full(tried.shape, np.inf)

@@ -80,7 +80,7 @@ class Fitted:
         form = self.formats[source].form
         return moments(
             self.trace.values[source], self.data.tensor(f"{layer.name}:pre"), window_of(layer), form.zero_point,
-            is_depthwise(layer), form.scale,
+            fg.groups_of(layer), form.scale,
         )  # fmt: skip
 
     def fit(self, layer: LinearLayer, seen: Moments, config: LayerConfig) -> Fit:
@@ -107,7 +107,7 @@ class Fitted:
             return layer.bias
         error = weight - found.integers * found.scales[:, None]
         mean = self.seen.tensors[layer.inputs[0]].mean
-        taps = error.reshape(len(error), -1, 1 if is_depthwise(layer) else len(mean)).sum(1)
+        taps = error.reshape(len(error), -1, layer.weight.shape[1]).sum(1)
         moved: Array = layer.bias + of_constants(layer, taps, mean)
         return moved
 
@@ -136,21 +136,11 @@ def bias_bits(weight_bits: int, input_bits: int) -> int:
     return max(BIAS_BITS, weight_bits + input_bits + 6)
 
 
-def is_depthwise(layer: LinearLayer) -> bool:
-    """True for convolutions in which each channel has its own kernel."""
-    return isinstance(layer, fg.Conv) and layer.groups > 1
-
-
-def by_weight(layer: LinearLayer, channels: Array) -> Array:
-    """Values of the input's channels (C,) in the shape in which they go with weights (M, C or 1, KH, KW)."""
-    placed: Array = channels[:, None, None, None] if is_depthwise(layer) else channels[None, :, None, None]
-    return placed
-
-
 def of_constants(layer: LinearLayer, taps: Array, channels: Array) -> Array:
-    """What each output gets of channels (C,) that are the same everywhere, by weights summed over taps, (M, C or 1)."""
-    response: Array = taps[:, 0] * channels if is_depthwise(layer) else taps @ channels
-    return response
+    """What each output gets of channels (C,) that are the same everywhere; `taps` are weights summed over taps."""
+    groups = fg.groups_of(layer)
+    response: Array = taps.reshape(groups, len(taps) // groups, -1) @ channels.reshape(groups, -1, 1)
+    return response.ravel()
 
 
 def window_of(layer: LinearLayer) -> Window:

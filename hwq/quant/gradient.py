@@ -79,7 +79,14 @@ def _conv(layer: fg.Conv, grad: Array, values: Values) -> list[Array]:
     shape = values[layer.inputs[0]].shape
     if layer.groups == 1:
         return [scatter(window_of(layer), shape, lambda kh, kw: grad @ weight[:, :, kh, kw])]
-    return [scatter(window_of(layer), shape, lambda kh, kw: grad * weight[:, 0, kh, kw])]
+    weight = weight.reshape(layer.groups, -1, *weight.shape[1:])
+    outputs = grad.reshape(*grad.shape[:3], layer.groups, -1)
+
+    def taps(kh: int, kw: int) -> Array:
+        inputs: Array = np.einsum("nhwgm,gmc->nhwgc", outputs, weight[:, :, :, kh, kw])
+        return inputs.reshape(*grad.shape[:3], -1)
+
+    return [scatter(window_of(layer), shape, taps)]
 
 
 def _dense(layer: fg.Dense, grad: Array, values: Values) -> list[Array]:

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwq.frontend import graph as fg
-from hwq.quant.fitting import by_weight
 
 Array = NDArray[np.float64]
 JOINED = (fg.Add, fg.Activation, fg.AvgPool, fg.MaxPool, fg.Pad, fg.PRelu)
@@ -73,6 +72,6 @@ def _scaled(layer: fg.Layer, factors: Factors) -> fg.Layer:
 
 
 def by_input(layer: fg.Conv | fg.Dense, factors: Factors) -> Array:
-    """Weights (M, C, KH, KW) for an input whose channels were multiplied."""
-    divided: Array = layer.weight / by_weight(layer, factors[layer.inputs[0]])
+    """Weights (M, C/groups, KH, KW) for an input whose channels were multiplied."""
+    divided: Array = layer.weight / fg.by_weight(layer, factors[layer.inputs[0]])
     return divided

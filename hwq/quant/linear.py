@@ -1,4 +1,4 @@
-"""Convolution, depthwise convolution and dense layers: integer weights, bias and requantisation."""
+"""Convolutions and dense layers: integer weights, bias and requantisation."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import numpy as np
 
 from hwq.arith import Interval
 from hwq.frontend import graph as fg
-from hwq.ops import Conv, Dense, Depthwise, Linear
+from hwq.ops import Conv, Dense, Depthwise, GroupConv, Linear
 from hwq.quant.context import Context, with_accumulator
-from hwq.quant.fitting import LinearLayer, is_depthwise, window_of
+from hwq.quant.fitting import LinearLayer, window_of
 
 
 def lower_linear(ctx: Context, layer: LinearLayer, interval: Interval) -> Linear:
@@ -17,7 +17,7 @@ def lower_linear(ctx: Context, layer: LinearLayer, interval: Interval) -> Linear
     found = ctx.weights.of(layer)
     bias = np.floor(found.bias / (found.scales * x.scale) + 0.5).astype(np.int64)
     type_ = ctx.types[layer.name]
-    shape = layer.weight.transpose(0, 2, 3, 1).shape
+    shape = tuple(layer.weight.shape[axis] for axis in (0, 2, 3, 1))
     shared = {
         "name": layer.name, "inputs": layer.inputs, "acc_bits": 2, "bits": type_.bits, "signed": type_.signed,
         "requant": ctx.requant(layer.name, list(x.scale * found.scales / y.scale), layer.clip),
@@ -25,9 +25,12 @@ def lower_linear(ctx: Context, layer: LinearLayer, interval: Interval) -> Linear
     }  # fmt: skip
     weight = found.integers.reshape(shape)
     if isinstance(layer, fg.Dense):
-        op: Linear = Dense(weight=weight, **shared)
-    elif is_depthwise(layer):
-        op = Depthwise(weight=weight[:, :, :, 0], window=window_of(layer), pad_value=x.zero_point, **shared)
+        return with_accumulator(Dense(weight=weight, **shared), interval)
+    shared |= {"window": window_of(layer), "pad_value": x.zero_point}
+    if layer.groups == 1:
+        op: Linear = Conv(weight=weight, **shared)
+    elif shape[0] == layer.groups and shape[3] == 1:
+        op = Depthwise(weight=weight[:, :, :, 0], **shared)
     else:
-        op = Conv(weight=weight, window=window_of(layer), pad_value=x.zero_point, **shared)
+        op = GroupConv(weight=weight, groups=layer.groups, **shared)
     return with_accumulator(op, interval)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from hwq.ir.window import Window
 from hwq.quant.calibration import halves
-from hwq.sim.kernels import columns
+from hwq.sim.kernels import columns, grouped
 
 MAX_ROWS = 1 << 17
 """Positions that are used at most, spread evenly at random over the samples."""
@@ -32,11 +32,12 @@ Floats = NDArray[Any]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moments:
-    """Centred second moments: one group for a dense layer, one for each channel of a depthwise one.
+    """Centred second moments, of each group of channels by itself; a dense layer has one.
 
     covariance (groups, D, D), cross (groups, rows, D), mean_x (groups, D), mean_z (groups, rows); rows times groups
-    are the output channels.  `spread_covariance` and `spread_cross` are half the difference of what two halves of the
-    samples say: of the size of the error that few samples leave in each entry.
+    are the output channels, D is the taps times the input channels of a group.  `spread_covariance` and `spread_cross`
+    are half the difference of what two halves of the samples say: of the size of the error that few samples leave in
+    each entry.
     """
 
     covariance: Array
@@ -47,11 +48,11 @@ class Moments:
     spread_cross: Array
 
 
-def moments(x: Floats, z: Floats, window: Window, pad: int, depthwise: bool, scale: float) -> Moments:
+def moments(x: Floats, z: Floats, window: Window, pad: int, groups: int, scale: float) -> Moments:
     """Moments of integers `x` (n, h, w, C), less `pad`, the zero point, and times `scale`, and `z` (n, oh, ow, M)."""
     sums = (_Sum(), _Sum())
     origin: tuple[Floats, Floats] | None = None
-    for half, rows, targets in _rows(x, z, window, pad, depthwise):
+    for half, rows, targets in _rows(x, z, window, pad, groups):
         origin = origin or (rows.mean(1, keepdims=True), targets.mean(1, keepdims=True))
         sums[half].add(rows - origin[0], targets - origin[1])
     assert origin is not None
@@ -102,7 +103,7 @@ class _Sum:
         return xx, zx - z[:, :, None] * mean_x[:, None, :] - mean_z[:, :, None] * x[:, None, :]
 
 
-def _rows(x: Floats, z: Floats, window: Window, pad: int, depthwise: bool) -> Iterator[tuple[int, Floats, Floats]]:
+def _rows(x: Floats, z: Floats, window: Window, pad: int, groups: int) -> Iterator[tuple[int, Floats, Floats]]:
     """Half, inputs (groups, N, D) and targets (groups, N, rows), some samples at a time."""
     rng = np.random.default_rng(0)
     positions, channels = z.shape[1] * z.shape[2], z.shape[3]
@@ -116,8 +117,5 @@ def _rows(x: Floats, z: Floats, window: Window, pad: int, depthwise: bool) -> It
         if keep < 1.0:
             chosen = np.sort(rng.choice(len(target), max(1, int(len(target) * keep)), replace=False))  # type: ignore[assignment]
         target = target[chosen]
-        if depthwise:
-            taps = columns(part, window, 0).reshape(-1, window.taps, channels)[chosen]
-            yield half, np.ascontiguousarray(taps.transpose(2, 0, 1)), target.T[:, :, None]
-        else:
-            yield half, columns(part, window, 0)[chosen][None], target[None]
+        inputs = grouped(columns(part, window, 0)[chosen], window.taps, groups)
+        yield half, inputs, target.reshape(len(target), groups, -1).transpose(1, 0, 2)

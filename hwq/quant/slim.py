@@ -17,7 +17,7 @@ from hwq.errors import CheckFailed
 from hwq.ir.op import Op
 from hwq.ir.program import Program, replace_ops
 from hwq.ir.types import TensorType
-from hwq.ops import Codebook, Conv, Dense, Depthwise, Linear
+from hwq.ops import Codebook, Conv, Convolution, Dense, Linear
 from hwq.ops.requantised import Requantised
 from hwq.quant.context import with_accumulator
 from hwq.quant.slim_facts import CHANNELWISE, NEW_CHANNELS, Facts, facts
@@ -109,7 +109,7 @@ def _refit(program: Program, ops: Iterable[Op]) -> Program:
 def _cut_kernels(program: Program) -> Program:
     return replace_ops(
         program,
-        [cut_kernel(op, program.types[op.inputs[0]]) if isinstance(op, Conv | Depthwise) else op for op in program.ops],
+        [cut_kernel(op, program.types[op.inputs[0]]) if isinstance(op, Convolution) else op for op in program.ops],
     )
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
 from hwq.arith import IntArray, Interval
 from hwq.ir.op import Op
 from hwq.ir.program import Program
-from hwq.ops import Add, AvgPool, Conv, Dense, Depthwise, Linear, MaxPool, Pad, Rescale
+from hwq.ops import Add, AvgPool, Conv, Dense, Depthwise, GroupConv, Linear, MaxPool, Pad, Rescale
 
 NEW_CHANNELS = (Conv, Dense)
 """Operations that mix the channels of their input into new ones."""
@@ -51,7 +50,7 @@ def facts(program: Program) -> dict[str, Facts]:
     for op in program.ops:
         ins = [known[name] for name in op.inputs]
         channels = program.types[op.name].channels
-        if isinstance(op, NEW_CHANNELS + CHANNELWISE):
+        if isinstance(op, (GroupConv, *NEW_CHANNELS, *CHANNELWISE)):
             ends = _linear(op, ins[0]) if isinstance(op, Linear) else _each_channel(op, ins)
             origins = [_origin(op, ins, i) for i in range(channels)]
         else:
@@ -66,18 +65,17 @@ def _linear(op: Linear, x: Facts) -> tuple[IntArray, IntArray]:
     """Ends of the output, each output channel from its own weights and the ends of each input channel."""
     reached = [op.reach((int(low), int(high))) for low, high in zip(x.low, x.high, strict=True)]
     low, high = np.array(reached, np.int64).T
-    positive, negative = np.maximum(op.weight, 0), np.minimum(op.weight, 0)
-    meet: Callable[[IntArray, IntArray], IntArray] = partial(_met, depthwise=isinstance(op, Depthwise))
-    bottom = meet(positive, low) + meet(negative, high) + op.bias
-    top = meet(positive, high) + meet(negative, low) + op.bias
+    positive, negative = np.maximum(op.kernels, 0), np.minimum(op.kernels, 0)
+    bottom = _met(positive, low) + _met(negative, high) + op.bias
+    top = _met(positive, high) + _met(negative, low) + op.bias
     ends = op.requant(np.stack([bottom, top]))
     return ends[0], ends[1]
 
 
-def _met(weight: IntArray, x: IntArray, depthwise: bool) -> IntArray:
-    """Sums (M,) of `weight` times the value of the input channel `x` (C,) that it meets."""
-    sums: IntArray = weight.sum((1, 2)) * x if depthwise else weight.sum((1, 2)) @ x
-    return sums
+def _met(kernels: IntArray, x: IntArray) -> IntArray:
+    """Sums (M,) of the weights in `kernels` times the value of the input channel `x` (C,) that they meet."""
+    sums: IntArray = kernels.sum((2, 3)) @ x.reshape(len(kernels), -1, 1)
+    return sums.ravel()
 
 
 def _each_channel(op: Op, ins: list[Facts]) -> tuple[IntArray, IntArray]:
@@ -95,9 +93,10 @@ def _each_channel(op: Op, ins: list[Facts]) -> tuple[IntArray, IntArray]:
 
 def _origin(op: Op, ins: list[Facts], channel: int) -> Hashable:
     """Channels of `op` with equal origins compute the same from the same."""
-    read = () if isinstance(op, NEW_CHANNELS) else tuple(int(x.label[channel]) for x in ins)
     if not isinstance(op, Linear):
-        return read
+        return tuple(int(x.label[channel]) for x in ins)
+    groups, outputs = op.kernels.shape[:2]
+    read = ins[0].label.reshape(groups, -1)[channel // outputs].tobytes()
     multiplier = op.requant.multiplier
     return read, op.weight[channel].tobytes(), int(op.bias[channel]), multiplier[channel % len(multiplier)]
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from hwq.arith import IntArray
 from hwq.ir.types import TensorType
-from hwq.ops import Conv, Depthwise
+from hwq.ops import Convolution
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Axis:
     after: int
 
 
-def cut_kernel(op: Conv | Depthwise, x: TensorType) -> Conv | Depthwise:
+def cut_kernel(op: Convolution, x: TensorType) -> Convolution:
     """`op` over the smallest window that reads every tap with a weight; the same accumulators for input type `x`.
 
     Rows and columns of zeros go from both ends as far as the padding can make up for them (padding is never
@@ -42,7 +42,7 @@ def cut_kernel(op: Conv | Depthwise, x: TensorType) -> Conv | Depthwise:
     return replace(op, weight=weight, window=window)
 
 
-def _used(op: Conv | Depthwise, axis: int) -> np.ndarray:
+def _used(op: Convolution, axis: int) -> np.ndarray:
     """Which rows (axis 0) or columns (axis 1) of the kernel have a weight."""
     others = tuple(other for other in range(op.weight.ndim) if other != axis + 1)
     largest: IntArray = np.abs(op.weight).max(axis=others)

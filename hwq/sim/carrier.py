@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from hwq.ir.op import Op
 from hwq.ir.program import Program
-from hwq.ops import Add, ArgMax, AvgPool, Conv, Dense, Depthwise, MaxPool, Pad, Rescale
+from hwq.ops import Add, ArgMax, AvgPool, Conv, Convolution, Dense, Depthwise, GroupConv, MaxPool, Pad, Rescale
 from hwq.ops.requantised import Requantised
 from hwq.sim.exactness import Exactness, Kernel
 
-IN_GRAPH = (Add, ArgMax, AvgPool, Conv, Dense, Depthwise, MaxPool, Pad, Rescale)
+IN_GRAPH = (Add, ArgMax, AvgPool, Convolution, Dense, MaxPool, Pad, Rescale)
 """Operations that the graph knows; others run in numpy, one by one."""
 BLOCK = 16
 """Images carry a multiple of this many channels: the widest block of onnxruntime's blocked layout."""
@@ -57,7 +57,7 @@ def offsets(program: Program) -> dict[str, int]:
 def _border(program: Program, tensor: str, otherwise: int) -> int:
     low, high = program.types[tensor].range
     for op in program.consumers(tensor):
-        if isinstance(op, Conv | Depthwise | AvgPool) and any(op.window.pads) and low <= op.pad_value <= high:
+        if isinstance(op, Convolution | AvgPool) and any(op.window.pads) and low <= op.pad_value <= high:
             return op.pad_value
     return otherwise
 
@@ -84,6 +84,8 @@ def graph_weights(op: Op, channels: int) -> int:
             return op.window.taps * filled(op.channels) * filled(channels)
         case Dense():
             return op.weight.size // channels * filled(channels)
+        case GroupConv():
+            return op.weight.size
         case Depthwise() | AvgPool():
             return op.window.taps * filled(channels)
     return 0

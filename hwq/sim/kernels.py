@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hwq.ir.op import Op
 from hwq.ir.window import Window
-from hwq.ops import Add, AvgPool, Conv, Dense, Depthwise, MaxPool, Mul, Rescale
+from hwq.ops import Add, AvgPool, Conv, Dense, Depthwise, GroupConv, MaxPool, Mul, Rescale
 
 FloatArray = NDArray[Any]
 Carrier = Any
@@ -43,6 +43,20 @@ def _dense(op: Dense, dtype: Carrier, xs: list[FloatArray]) -> FloatArray:
     acc: FloatArray = x.reshape(len(x), -1) @ op.weight.reshape(op.channels, -1).T.astype(dtype)
     acc += op.bias.astype(dtype)
     return acc.reshape(len(x), 1, 1, op.channels)
+
+
+def grouped(rows: FloatArray, taps: int, groups: int) -> FloatArray:
+    """What each group reads of `columns`: (groups, positions, taps * channels of a group)."""
+    split = rows.reshape(len(rows), taps, groups, -1).transpose(2, 0, 1, 3)
+    return split.reshape(groups, len(rows), -1)
+
+
+def _groupconv(op: GroupConv, dtype: Carrier, xs: list[FloatArray]) -> FloatArray:
+    x = xs[0].astype(dtype, copy=False)
+    matrices = op.kernels.reshape(op.groups, op.channels // op.groups, -1).transpose(0, 2, 1).astype(dtype)
+    sums = grouped(columns(x, op.window, op.pad_value), op.window.taps, op.groups) @ matrices
+    acc: FloatArray = sums.transpose(1, 0, 2).reshape(-1, op.channels) + op.bias.astype(dtype)
+    return acc.reshape(len(x), *op.window.output(*x.shape[1:3]), op.channels)
 
 
 def _depthwise(op: Depthwise, dtype: Carrier, xs: list[FloatArray]) -> FloatArray:
@@ -88,7 +102,8 @@ def _maxpool(op: MaxPool, dtype: Carrier, xs: list[FloatArray]) -> FloatArray:
 
 
 ACCUMULATE: dict[type[Op], Kernel] = {
-    Conv: _conv, Dense: _dense, Depthwise: _depthwise, AvgPool: _avgpool, Add: _add, Mul: _mul, Rescale: _rescale,
+    Conv: _conv, Dense: _dense, Depthwise: _depthwise, GroupConv: _groupconv, AvgPool: _avgpool, Add: _add, Mul: _mul,
+    Rescale: _rescale,
 }  # fmt: skip
 """Operations that end in a requantisation."""
 

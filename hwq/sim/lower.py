@@ -15,7 +15,7 @@ from hwq.golden.nodes import element
 from hwq.ir.op import Op
 from hwq.ir.program import Program
 from hwq.ir.window import Window
-from hwq.ops import Add, ArgMax, AvgPool, Conv, Dense, Depthwise, MaxPool, Pad
+from hwq.ops import Add, ArgMax, AvgPool, Conv, Convolution, Dense, GroupConv, MaxPool, Pad
 from hwq.ops.requantised import Requantised
 from hwq.sim.carrier import Carrier, exponents, filled, offsets
 from hwq.sim.exactness import Exactness, Kernel, Sums, sums
@@ -106,11 +106,18 @@ class Lowering:
         self._carriers[op.name] = carrier
 
     def _convolution(self, op: Requantised) -> Carrier:
-        """Every linear operation over windows: dense or, with one group for each channel, depthwise."""
+        """Every linear operation over windows: dense, grouped or, with one group for each channel, depthwise."""
         x = self._image(op.inputs[0])
+        if isinstance(op, GroupConv):  # channels that fill blocks would be of no group
+            x = self._without_filling(x, self.program.types[op.inputs[0]].channels)
         weight, window = _kernel(op, x.channels)
-        grouped = not isinstance(op, Conv)
-        channels = x.channels if grouped else filled(len(weight))
+        match op:
+            case Conv():
+                groups, channels = 1, filled(op.channels)
+            case GroupConv():
+                groups, channels = op.groups, op.channels
+            case _:
+                groups, channels = x.channels, x.channels
         target = self._target(op, channels, flat=False)
         value = x.value
         border = getattr(op, "pad_value", x.offset)
@@ -119,7 +126,7 @@ class Lowering:
         scale, bias = self._rounder.folded(target, self._sums(op).bias, x.exponent)
         scaled = _fill(self._exchanged(weight), 0, channels) * scale.reshape(-1, 1, 1, 1)
         inputs = [value, self.graph.constant(scaled), self.graph.constant(bias)]
-        acc = self.graph.node("Conv", inputs, group=channels if grouped else 1, **self._slides(window))
+        acc = self.graph.node("Conv", inputs, group=groups, **self._slides(window))
         return self._rounder.finish(target, acc)
 
     def _dense(self, op: Dense) -> Carrier:
@@ -139,7 +146,7 @@ class Lowering:
             a, b = (self._image(name) for name in op.inputs)
         if a.channels != b.channels:  # only one of them comes from a layer that fills blocks
             channels = self.program.types[op.name].channels
-            a, b = (Carrier(self._narrow(x.value, x, channels), x.offset, x.exponent, channels, x.flat) for x in (a, b))
+            a, b = (self._without_filling(x, channels) for x in (a, b))
         target = self._target(op, a.channels, a.flat)
         return self._rounder.finish_sum(target, (a, b), op.factors, int(self._sums(op).bias[0]))
 
@@ -189,6 +196,9 @@ class Lowering:
         value = self._reshape(held.value, [0, held.channels, 1, 1])
         return Carrier(value, held.offset, held.exponent, held.channels, False)
 
+    def _without_filling(self, held: Carrier, channels: int) -> Carrier:
+        return replace(held, value=self._narrow(held.value, held, channels), channels=channels)
+
     def _narrow(self, value: str, held: Carrier, channels: int) -> str:
         """`value` without the channels that fill the last block."""
         if held.channels == channels:
@@ -207,12 +217,11 @@ class Lowering:
 
 
 def _kernel(op: Requantised, channels: int) -> tuple[Weights, Window]:
-    """Weights (M, C, rows, columns) over an image of `channels` (C = 1 where each has its own), and the window."""
+    """Weights (M, C, rows, columns) over an image of `channels`, C of them in each group, and the window."""
     match op:
-        case Conv():
-            return _fill(np.moveaxis(op.weight, 3, 1), 1, channels), op.window
-        case Depthwise():
-            return op.weight[:, None], op.window
+        case Convolution():
+            weight = np.moveaxis(op.kernels.reshape(op.channels, *op.kernels.shape[2:]), 3, 1)
+            return _fill(weight, 1, channels) if isinstance(op, Conv) else weight, op.window
         case AvgPool():
             return np.ones((channels, 1, *op.window.kernel), np.int64), op.window
     return np.ones((channels, 1, 1, 1), np.int64), Window((1, 1))

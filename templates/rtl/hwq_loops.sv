@@ -1,8 +1,8 @@
-// Six nested loops, N0 the innermost: one iteration of the body for each cycle with `en`, starting over at the end.
+// Seven nested loops, N0 the innermost: one iteration of the body for each cycle with `en`, starting over at the end.
 //
 //   level  how many loops, counted from the inside, are in their last iteration: the body's next iteration begins a new
-//          iteration of loop `level` (6: all loops begin again). It belongs to the present iteration
-//   outer  the count of the outermost loop, 0 .. N5-1
+//          iteration of loop `level` (7: all loops begin again). It belongs to the present iteration
+//   outer  the count of the outermost loop, 0 .. N6-1
 // A loop of one iteration is always in its last. Each end-of-loop flag is a register.
 module hwq_loops #(
     parameter int N0 = 1,
@@ -10,8 +10,9 @@ module hwq_loops #(
     parameter int N2 = 1,
     parameter int N3 = 1,
     parameter int N4 = 1,
-    parameter int N5 = 2,
-    localparam int OUTER_W = (N5 > 1) ? $clog2(N5) : 1
+    parameter int N5 = 1,
+    parameter int N6 = 2,
+    localparam int OUTER_W = (N6 > 1) ? $clog2(N6) : 1
 ) (
     input  logic               clk,
     input  logic               rst,
@@ -19,13 +20,14 @@ module hwq_loops #(
     output logic [        2:0] level,
     output logic [OUTER_W-1:0] outer
 );
-  logic [5:0] last;   // the loop is in its last iteration
-  logic [5:0] wraps;  // all loops inside it are
+  logic [6:0] last;   // the loop is in its last iteration
+  logic [6:0] wraps;  // all loops inside it are
 
   assign wraps[0] = 1'b1;
   generate
-    for (genvar i = 0; i < 6; i = i + 1) begin : g_loop
-      localparam int N = (i == 0) ? N0 : (i == 1) ? N1 : (i == 2) ? N2 : (i == 3) ? N3 : (i == 4) ? N4 : N5;
+    for (genvar i = 0; i < 7; i = i + 1) begin : g_loop
+      localparam int N =
+          (i == 0) ? N0 : (i == 1) ? N1 : (i == 2) ? N2 : (i == 3) ? N3 : (i == 4) ? N4 : (i == 5) ? N5 : N6;
       localparam int N_W = (N > 1) ? $clog2(N) : 1;
 
       logic [N_W-1:0] count_q;
@@ -35,7 +37,7 @@ module hwq_loops #(
       if (i > 0) begin : g_outside
         assign wraps[i] = wraps[i-1] && last[i-1];
       end
-      if (i == 5) begin : g_outer
+      if (i == 6) begin : g_outer
         assign outer = count_q;
       end
       always_ff @(posedge clk) begin
@@ -52,19 +54,21 @@ module hwq_loops #(
 
   always_comb begin
     casez (last)
-      6'b?????0: level = 3'd0;
-      6'b????01: level = 3'd1;
-      6'b???011: level = 3'd2;
-      6'b??0111: level = 3'd3;
-      6'b?01111: level = 3'd4;
-      6'b011111: level = 3'd5;
-      default: level = 3'd6;
+      7'b??????0: level = 3'd0;
+      7'b?????01: level = 3'd1;
+      7'b????011: level = 3'd2;
+      7'b???0111: level = 3'd3;
+      7'b??01111: level = 3'd4;
+      7'b?011111: level = 3'd5;
+      7'b0111111: level = 3'd6;
+      default: level = 3'd7;
     endcase
   end
 
 `ifndef SYNTHESIS
   initial begin
-    if (N0 < 1 || N1 < 1 || N2 < 1 || N3 < 1 || N4 < 1 || N5 < 1) $fatal(1, "hwq_loops: counts must be at least 1");
+    if (N0 < 1 || N1 < 1 || N2 < 1 || N3 < 1 || N4 < 1 || N5 < 1 || N6 < 1)
+      $fatal(1, "hwq_loops: counts must be at least 1");
   end
 `endif
 endmodule

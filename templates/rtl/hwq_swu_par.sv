@@ -62,9 +62,9 @@ module hwq_swu_par #(
   assign s_axis_tready = !missing_q[SHIFT_W-1] || ready;
   assign beat = s_axis_tvalid && s_axis_tready;
   assign shift = s_axis_tready && (s_axis_tvalid || flush_q);
-  assign frame_end = emit && level == 3'd6;
+  assign frame_end = emit && level == 3'd7;
 
-  hwq_loops #(.N0(CF), .N1(OW), .N2(OH), .N5(1)) u_loops (
+  hwq_loops #(.N0(CF), .N1(OW), .N2(OH), .N6(1)) u_loops (
       .clk(clk),
       .rst(rst),
       .en(emit),

@@ -1,10 +1,11 @@
 // Serial sliding window: for each output pixel, the beats of its KH x KW window, one tap and channel group a beat.
 //
 //   Tap (kh, kw) of output pixel (oh, ow) is the input pixel (oh*SH - PT + kh*DH, ow*SW - PL + kw*DW),
-//   or the constant PAD where that lies outside the image (rule L4). A pixel is CF beats.
-//   dense:      for oh, ow: for nf < NF: for kh, kw: for cf       (the window is replayed for each fold of the outputs)
-//   depthwise:  for oh, ow: for cf: for kh, kw                    (NF is ignored)
-// KH = H, KW = W, OH = OW = 1 is the replay buffer of a dense layer; KH = KW = 1 depthwise with padding pads an image.
+//   or the constant PAD where that lies outside the image (rule L4). A pixel is CF beats, the same number for each of
+//   GROUPS groups of channels. A group's part of the window is replayed for each fold of the outputs that see it:
+//   for oh, ow: for group: for nf < NF: for kh, kw: for cf < CF/GROUPS
+// A dense convolution has one group; a depthwise one has a group for each beat (GROUPS = CF), as pools have.
+// KH = H, KW = W, OH = OW = 1 is the replay buffer of a dense layer; KH = KW = 1 with padding pads an image.
 //
 // Memory: a ring of ROWS rows of W*CF beats. A row is given back when the last window that needs it has been read.
 // Cycles a frame, frames back to back: max(OH*OW*NF*KH*KW*CF, H*W*CF) + at most KW*CF at the frame boundary, if
@@ -33,8 +34,8 @@ module hwq_swu_ser #(
     parameter int PL = 1,      // padding to the left
     parameter int OH = 4,      // output rows
     parameter int OW = 4,
-    parameter int NF = 1,      // replays of a window
-    parameter bit DEPTHWISE = 1'b0,
+    parameter int GROUPS = 1,  // groups of channels; they divide CF
+    parameter int NF = 1,      // replays of a group
     parameter int ROWS = 4,    // rows of the ring
     parameter [DATA_W-1:0] PAD = '0
 ) (
@@ -52,24 +53,24 @@ module hwq_swu_ser #(
   localparam int ADDR_W = (RING > 1) ? $clog2(RING) : 1;
   localparam int JUMP_W = ADDR_W + 1;
 
-  // Loops from the inside: cf (dense only), kw, kh, then nf (dense) or cf (depthwise), ow, oh.
-  localparam int INNER_N = DEPTHWISE ? 1 : CF;
-  localparam int GROUP_N = DEPTHWISE ? CF : NF;
+  // Loops from the inside: cf, kw, kh, nf, group, ow, oh.
+  localparam int CF_N = CF / GROUPS;  // beats of a group
 
   // Beats from the last tap of a kernel row, window, output pixel and output row back to its first tap.
-  localparam int BACK_KW = INNER_N - 1 + (KW - 1) * DW * CF;
+  localparam int BACK_KW = CF_N - 1 + (KW - 1) * DW * CF;
   localparam int BACK_KH = BACK_KW + (KH - 1) * DH * ROW;
-  localparam int BACK_GROUP = BACK_KH + (DEPTHWISE ? CF - 1 : 0);
+  localparam int BACK_GROUP = BACK_KH + CF - CF_N;
   localparam int BACK_OW = BACK_GROUP + (OW - 1) * SW * CF;
 
   // Beats from a tap to the next one, by level: the number of loops that wrap.
   localparam int STEP_0 = 1;
-  localparam int STEP_1 = DW * CF - (INNER_N - 1);
+  localparam int STEP_1 = DW * CF - (CF_N - 1);
   localparam int STEP_2 = DH * ROW - BACK_KW;
-  localparam int STEP_3 = (DEPTHWISE ? 1 : 0) - BACK_KH;
-  localparam int STEP_4 = SW * CF - BACK_GROUP;
-  localparam int STEP_5 = SH * ROW - BACK_OW;
-  localparam int STEP_6 = (H - (OH - 1) * SH) * ROW - BACK_OW;
+  localparam int STEP_3 = -BACK_KH;
+  localparam int STEP_4 = CF_N - BACK_KH;
+  localparam int STEP_5 = SW * CF - BACK_GROUP;
+  localparam int STEP_6 = SH * ROW - BACK_OW;
+  localparam int STEP_7 = (H - (OH - 1) * SH) * ROW - BACK_OW;
   localparam int BACK_Y = (KH - 1) * DH;
   localparam int BACK_X = (KW - 1) * DW;
   localparam int FIRST = -(PT * W + PL) * CF;  // the first tap, from the start of the frame
@@ -131,16 +132,12 @@ module hwq_swu_ser #(
   logic [OH_W-1:0] oh;
   logic signed [FILL_W-1:0] freed;
 
-  hwq_loops #(.N0(INNER_N), .N1(KW), .N2(KH), .N3(GROUP_N), .N4(OW), .N5(OH)) u_loops (
-      .clk(clk),
-      .rst(rst),
-      .en(advance),
-      .level(level),
-      .outer(oh)
+  hwq_loops #(.N0(CF_N), .N1(KW), .N2(KH), .N3(NF), .N4(GROUPS), .N5(OW), .N6(OH)) u_loops (
+      .clk(clk), .rst(rst), .en(advance), .level(level), .outer(oh)
   );
 
   always_comb begin
-    if (level < 3'd5) freed = '0;
+    if (level < 3'd6) freed = '0;
     else if (32'(oh) == OH - 1) freed = -FILL_W'(beats_freed(OH - 1));
     else if (32'(oh) == OH_TOP) freed = -FILL_W'(beats_freed(OH_TOP));
     else if (32'(oh) == OH_BOTTOM) freed = -FILL_W'(beats_freed(OH_BOTTOM));
@@ -161,10 +158,10 @@ module hwq_swu_ser #(
     case (level2_q)
       3'd1: {y_step, x_step} = {Y_W'(0), X_W'(DW)};
       3'd2: {y_step, x_step} = {Y_W'(DH), X_W'(-BACK_X)};
-      3'd3: {y_step, x_step} = {Y_W'(-BACK_Y), X_W'(-BACK_X)};
-      3'd4: {y_step, x_step} = {Y_W'(-BACK_Y), X_W'(SW - BACK_X)};
-      3'd5: {y_step, x_step} = {Y_W'(SH - BACK_Y), X_W'(-(OW - 1) * SW - BACK_X)};
-      3'd6: {y_step, x_step} = {Y_W'(-(OH - 1) * SH - BACK_Y), X_W'(-(OW - 1) * SW - BACK_X)};
+      3'd3, 3'd4: {y_step, x_step} = {Y_W'(-BACK_Y), X_W'(-BACK_X)};
+      3'd5: {y_step, x_step} = {Y_W'(-BACK_Y), X_W'(SW - BACK_X)};
+      3'd6: {y_step, x_step} = {Y_W'(SH - BACK_Y), X_W'(-(OW - 1) * SW - BACK_X)};
+      3'd7: {y_step, x_step} = {Y_W'(-(OH - 1) * SH - BACK_Y), X_W'(-(OW - 1) * SW - BACK_X)};
       default: {y_step, x_step} = '0;
     endcase
   end
@@ -176,7 +173,8 @@ module hwq_swu_ser #(
       3'd3: {step, jump, jump_back} = {-AHEAD_W'(STEP_3), in_ring(STEP_3)};
       3'd4: {step, jump, jump_back} = {-AHEAD_W'(STEP_4), in_ring(STEP_4)};
       3'd5: {step, jump, jump_back} = {-AHEAD_W'(STEP_5), in_ring(STEP_5)};
-      default: {step, jump, jump_back} = {-AHEAD_W'(STEP_6 - FIRST), in_ring(STEP_6)};
+      3'd6: {step, jump, jump_back} = {-AHEAD_W'(STEP_6), in_ring(STEP_6)};
+      default: {step, jump, jump_back} = {-AHEAD_W'(STEP_7 - FIRST), in_ring(STEP_7)};
     endcase
   end
 
@@ -197,7 +195,7 @@ module hwq_swu_ser #(
   always_ff @(posedge clk) begin
     if (advance) begin
       level2_q <= level;
-      first2_q <= !valid2_q || level2_q == 3'd6;
+      first2_q <= !valid2_q || level2_q == 3'd7;
       freed2_q <= freed;
     end
   end
@@ -269,8 +267,9 @@ module hwq_swu_ser #(
 
 `ifndef SYNTHESIS
   initial begin
-    if (DATA_W < 1 || H < 1 || W < 1 || CF < 1 || KH < 1 || KW < 1 || OH < 1 || OW < 1 || NF < 1)
+    if (DATA_W < 1 || H < 1 || W < 1 || CF < 1 || KH < 1 || KW < 1 || OH < 1 || OW < 1 || NF < 1 || GROUPS < 1)
       $fatal(1, "hwq_swu_ser: sizes must be at least 1");
+    if (CF % GROUPS != 0) $fatal(1, "hwq_swu_ser: GROUPS=%0d does not divide CF=%0d", GROUPS, CF);
     if (SH < 1 || SW < 1 || DH < 1 || DW < 1 || PT < 0 || PL < 0)
       $fatal(1, "hwq_swu_ser: strides and dilations must be at least 1, paddings at least 0");
     if (ROWS < ((KH - 1) * DH + 1 < H ? (KH - 1) * DH + 1 : H))

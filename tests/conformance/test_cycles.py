@@ -8,7 +8,22 @@ from typing import Any
 import pytest
 from cases_gather import long_gathers
 from hardware import DEEP, Entry, checked, entries, plan_with
-from nets import avgpool, conv, dense, depthwise, extremum, maxpool, mul, normalise, pad, program, softmax, tensor, topk
+from nets import (
+    avgpool,
+    conv,
+    dense,
+    depthwise,
+    extremum,
+    groupconv,
+    maxpool,
+    mul,
+    normalise,
+    pad,
+    program,
+    softmax,
+    tensor,
+    topk,
+)
 
 from hwq.ir.program import Program
 from hwq.ir.window import Window
@@ -43,6 +58,8 @@ def _programs() -> dict[str, Program]:
         found[f"conv-{label}"] = program([conv(square, 4, window)], {"a": square})
         found[f"conv-wide-{label}"] = program([conv(flat, 6, window)], {"a": flat})
         found[f"depthwise-{label}"] = program([depthwise(square, window)], {"a": square})
+    for label in ("k1", "k3-same", "k3-stride2"):
+        found[f"groupconv-{label}"] = program([groupconv(square, 6, 2, WINDOWS[label])], {"a": square})
     found["dense"] = program([dense(tensor(4, 4, 8), 6)], {"a": tensor(4, 4, 8)})
     found["maxpool"] = program([maxpool(square, Window((2, 2), (2, 2)))], {"a": square})
     found["avgpool"] = program([avgpool(square, Window((3, 3), pads=(1, 1, 1, 1)))], {"a": square})

@@ -72,7 +72,7 @@ def test_cases_cover_what_an_operation_can_be() -> None:
     assert any(op.requant.zero_point < 0 for op, _ in macs) and any(op.requant.zero_point > 0 for op, _ in macs)
 
 
-@pytest.mark.parametrize("kind", ["conv", "dense", "depthwise"])
+@pytest.mark.parametrize("kind", ["conv", "dense", "depthwise", "groupconv"])
 def test_cases_have_every_coding(kind: str) -> None:
     """Plain weights, one and two powers of two, tables of the layer and of each channel, and of two entries."""
     ops = [op for p in CASES[kind].values() if isinstance(op := p.ops[0], Linear)]

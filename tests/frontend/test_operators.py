@@ -49,6 +49,10 @@ CASES: dict[str, tuple[list[onnx.NodeProto], tuple[int, ...], dict[str, Any], in
         {"w": weights(5, 3, 3)},
         17,
     ),
+    "conv_multiplier": (one("Conv", "w", group=3), IMAGE, {"w": weights(6, 1, 3, 3)}, 17),
+    "conv_1d_groups": (one("Conv", "w", group=2, dilations=[2]), (4, 9), {"w": weights(6, 2, 4)}, 17),
+    "conv_11x11": (one("Conv", "w", pads=[5] * 4), IMAGE, {"w": weights(2, 3, 11, 11)}, 17),
+    "conv_1d_25": (one("Conv", "w", pads=[12, 12]), (3, 9), {"w": weights(2, 3, 25)}, 17),
     "conv_1d_depthwise": (one("Conv", "w", group=3), (3, 9), {"w": weights(3, 1, 4)}, 17),
     "gemm": (one("Gemm", "w", "b"), (6,), {"w": weights(6, 4), "b": weights(4)}, 17),
     "gemm_alpha": (

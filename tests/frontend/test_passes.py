@@ -21,6 +21,8 @@ NORM = {
     "w": weights(3, 3, 3, 3),
     "u": weights(4, 3, 3, 3),
     "dw": weights(3, 1, 3, 3),
+    "dw2": weights(6, 1, 3, 3),
+    "g2": weights(4, 3, 3, 3),
     "d": weights(126, 4),
     "neg": -np.ones(1, np.float32),
     "six": np.float32(6),
@@ -55,6 +57,13 @@ def test_batch_norm_and_relu_go_into_the_conv_before(tmp_path: Path) -> None:
 
 def test_batch_norm_goes_into_a_depthwise_conv(tmp_path: Path) -> None:
     assert kinds(run(tmp_path, [node("Conv", ["x", "dw"], ["c"], group=3), norm("c", "y")])) == [Conv]
+
+
+def test_batch_norms_around_grouped_convs(tmp_path: Path) -> None:
+    """A depth multiplier of two and two groups: into the layer before, and into the one after."""
+    nodes = [norm("x", "n"), node("Conv", ["n", "dw2"], ["c"], group=3), node("Conv", ["c", "g2"], ["y"], group=2)]
+    graph = run(tmp_path, nodes)
+    assert [layer.weight.shape for layer in graph.layers if isinstance(layer, Conv)] == [(6, 1, 3, 3), (4, 3, 3, 3)]
 
 
 def test_two_batch_norms_in_a_row(tmp_path: Path) -> None:

@@ -63,9 +63,8 @@ class Net:
         kernel = [self.integer(1, min(3, size)) for size in shape[1:]]
         stride = [self.integer(1, 2) for _ in kernel]
         pads = [self.integer(0, 2) for _ in range(4)]
-        depthwise = self.draw(st.booleans())
-        filters = shape[0] if depthwise else self.integer(1, 5)
-        groups = shape[0] if depthwise else 1
+        groups = self.draw(st.sampled_from([n for n in range(1, shape[0] + 1) if shape[0] % n == 0]))
+        filters = groups * self.integer(1, max(1, 5 // groups))
         weight = self.random(filters, shape[0] // groups, *kernel)
         inputs = [source, weight] + ([self.random(filters)] if self.draw(st.booleans()) else [])
         out = [(shape[1 + a] + pads[a] + pads[2 + a] - kernel[a]) // stride[a] + 1 for a in range(2)]

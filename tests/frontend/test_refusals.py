@@ -26,18 +26,18 @@ def one(op: str, *extra: str, **attributes: Any) -> list[onnx.NodeProto]:
 # nodes, input shape, constants, operator set, text
 CASES: list[tuple[list[onnx.NodeProto], tuple[int, ...], dict[str, Any], int, str]] = [
     (
-        one("Conv", "w", group=2),
+        one("Conv", "w", group=3),
         IMAGE,
         {"w": weights(4, 2, 3, 3)},
         17,
-        "n (Conv): group is 2, expected 1 or 4 (depthwise)",
+        "n (Conv): group is 3, expected a number that divides 4 channels and 4 filters",
     ),
     (
         one("Conv", "w", group=4),
         IMAGE,
-        {"w": weights(8, 1, 3, 3)},
+        {"w": weights(6, 1, 3, 3)},
         17,
-        "n (Conv): depthwise with 8 filters for 4 channels",
+        "n (Conv): group is 4, expected a number that divides 4 channels and 6 filters",
     ),
     (one("Conv", "w"), IMAGE, {"w": weights(4, 3, 3, 3)}, 17, "does not fit 4 input channels"),
     (one("Conv", "w"), IMAGE, {"w": weights(4, 4, 9, 9)}, 17, "n (Conv): kernel (9, 9) is larger"),
@@ -256,7 +256,7 @@ def test_refused(case: tuple, tmp_path: Path) -> None:
 def test_all_refusals_come_together(tmp_path: Path) -> None:
     nodes = [
         node("Hardmax", ["x"], ["a"], name="det1"),
-        node("Conv", ["a", "w"], ["b"], name="conv1", group=2),
+        node("Conv", ["a", "w"], ["b"], name="conv1", group=3),
         node("Hardmax", ["b"], ["c"], name="det2"),
         node("Swish", ["c"], ["d"], name="swish", domain="com.example"),
         node("Relu", ["d"], ["e"], name="relu"),
@@ -268,7 +268,7 @@ def test_all_refusals_come_together(tmp_path: Path) -> None:
     made = model(nodes, {"x": IMAGE, "mask": (2,)}, ["y"], constants, domains=["com.example"])
     lines = refusal(made, tmp_path).splitlines()
     assert lines[0].startswith("input 'mask': nothing reads it")
-    assert lines[1].startswith("conv1 (Conv): group is 2, expected 1 or 4")
+    assert lines[1].startswith("conv1 (Conv): group is 3, expected a number that divides")
     assert lines[2].startswith("soft (LogSoftmax): it is read by other operators")
     assert lines[3].startswith("det1, det2: operator Hardmax is not supported")
     assert lines[4].startswith("swish: operator Swish of domain com.example is not supported")

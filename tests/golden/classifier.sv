@@ -43,7 +43,7 @@ module classifier (
 
   hwq_swu_ser #(
       .DATA_W(16), .H(6), .W(6), .CF(1), .KH(3), .KW(3), .SH(1), .SW(1), .DH(1), .DW(1), .PT(1), .PL(1), .OH(6),
-      .OW(6), .PAD(16'h0), .NF(1), .DEPTHWISE(0), .ROWS(4)
+      .OW(6), .PAD(16'h0), .GROUPS(1), .NF(1), .ROWS(4)
   ) u_conv__window (
       .clk(clk), .rst(rst),
       .s_axis_tvalid(image_tvalid), .s_axis_tready(image_tready), .s_axis_tdata(image_tdata),
@@ -62,7 +62,7 @@ module classifier (
 
   hwq_swu_ser #(
       .DATA_W(8), .H(6), .W(6), .CF(3), .KH(2), .KW(2), .SH(2), .SW(2), .DH(1), .DW(1), .PT(0), .PL(0), .OH(3),
-      .OW(3), .PAD(8'h0), .NF(1), .DEPTHWISE(1), .ROWS(4)
+      .OW(3), .PAD(8'h0), .GROUPS(3), .NF(1), .ROWS(4)
   ) u_pool__window (
       .clk(clk), .rst(rst),
       .s_axis_tvalid(conv_tvalid), .s_axis_tready(conv_tready), .s_axis_tdata(conv_tdata),
@@ -79,7 +79,7 @@ module classifier (
 
   hwq_swu_ser #(
       .DATA_W(8), .H(3), .W(3), .CF(3), .KH(3), .KW(3), .SH(1), .SW(1), .DH(1), .DW(1), .PT(0), .PL(0), .OH(1),
-      .OW(1), .PAD(8'h0), .NF(4), .DEPTHWISE(0), .ROWS(5)
+      .OW(1), .PAD(8'h0), .GROUPS(1), .NF(4), .ROWS(5)
   ) u_logits__window (
       .clk(clk), .rst(rst),
       .s_axis_tvalid(pool_tvalid), .s_axis_tready(pool_tready), .s_axis_tdata(pool_tdata),

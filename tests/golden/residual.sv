@@ -60,7 +60,7 @@ module residual (
 
   hwq_swu_ser #(
       .DATA_W(24), .H(4), .W(5), .CF(1), .KH(3), .KW(3), .SH(1), .SW(1), .DH(1), .DW(1), .PT(1), .PL(1), .OH(4),
-      .OW(5), .PAD(24'h0), .NF(1), .DEPTHWISE(0), .ROWS(4)
+      .OW(5), .PAD(24'h0), .GROUPS(1), .NF(1), .ROWS(4)
   ) u_c1__window (
       .clk(clk), .rst(rst),
       .s_axis_tvalid(x__to0_tvalid), .s_axis_tready(x__to0_tready), .s_axis_tdata(x__to0_tdata),
@@ -87,7 +87,7 @@ module residual (
 
   hwq_swu_ser #(
       .DATA_W(24), .H(4), .W(5), .CF(1), .KH(3), .KW(3), .SH(1), .SW(1), .DH(1), .DW(1), .PT(1), .PL(1), .OH(4),
-      .OW(5), .PAD(24'h0), .NF(1), .DEPTHWISE(0), .ROWS(4)
+      .OW(5), .PAD(24'h0), .GROUPS(1), .NF(1), .ROWS(4)
   ) u_c2__window (
       .clk(clk), .rst(rst),
       .s_axis_tvalid(c2__c1__lanes_tvalid), .s_axis_tready(c2__c1__lanes_tready), .s_axis_tdata(c2__c1__lanes_tdata),
@@ -131,8 +131,8 @@ module residual (
   );
 
   hwq_gap #(
-      .LANES(1), .ACT_W(8), .ACT_SIGNED(0), .OUT_W(8), .CHANNELS(3), .PIXELS(20), .BIAS(64'sd0), .MUL(0),
-      .ACC_W(14), .MUL_EN(0), .MANT_W(1), .M_W(1), .SHIFT(4), .ROUND(1), .ZERO(0), .QMIN(0), .QMAX(255)
+      .LANES(1), .ACT_W(8), .ACT_SIGNED(0), .OUT_W(8), .CHANNELS(3), .PIXELS(20), .BIAS(64'sd0), .ACC_W(14),
+      .MUL(0), .MUL_EN(0), .MANT_W(1), .M_W(1), .SHIFT(4), .ROUND(1), .ZERO(0), .QMIN(0), .QMAX(255)
   ) u_gap (
       .clk(clk), .rst(rst),
       .s_axis_tvalid(sum_tvalid), .s_axis_tready(sum_tready), .s_axis_tdata(sum_tdata),

@@ -33,7 +33,7 @@ module signal (
 
   hwq_swu_ser #(
       .DATA_W(16), .H(1), .W(12), .CF(5), .KH(1), .KW(3), .SH(1), .SW(2), .DH(1), .DW(1), .PT(0), .PL(1), .OH(1),
-      .OW(6), .PAD(16'hfff9), .NF(1), .DEPTHWISE(1), .ROWS(2)
+      .OW(6), .PAD(16'hfff9), .GROUPS(5), .NF(1), .ROWS(2)
   ) u_out__window (
       .clk(clk), .rst(rst),
       .s_axis_tvalid(wave_tvalid), .s_axis_tready(wave_tready), .s_axis_tdata(wave_tdata),

@@ -21,6 +21,7 @@ from nets import (
     depthwise,
     extremum,
     gather,
+    groupconv,
     maxpool,
     mul,
     pad,
@@ -32,7 +33,7 @@ from nets import (
 )
 
 from hwq.arith import IntArray
-from hwq.hw.fold import options
+from hwq.hw.fold import divisors, options
 from hwq.hw.plan import Plan, make_plan
 from hwq.hw.solve import for_cycles, for_multipliers
 from hwq.ir.op import REGISTRY, Op
@@ -122,7 +123,14 @@ def operations(draw: Draw, kind: str, name: str, source: str, x: TensorType) -> 
         return {"wbits": wbits, "coding": draw(codings(channels, wbits))}
 
     match kind:
-        case "conv":
+        case "groupconv" if x.channels > 1:
+            window = draw(windows(x))
+            groups = draw(st.sampled_from([n for n in divisors(x.channels) if n > 1]))
+            m = groups * draw(st.integers(1, max(1, 6 // groups)))
+            return groupconv(
+                x, m, groups, window, **at, **weights(m), pad=draw(inside), scale=scale, **draw(quantisation())
+            )
+        case "conv" | "groupconv":
             window = draw(windows(x))
             m = draw(st.integers(1, 6))
             return conv(x, m, window, **at, **weights(m), pad=draw(inside), scale=scale, **draw(quantisation()))

@@ -101,7 +101,7 @@ def graphs(draw: Draw) -> fg.FloatGraph:
     layers: list[fg.Layer] = [fn.conv("c1", "in", (channels, 2, 3, 3), pads=fn.BORDER, clip=draw(clips))]
     shapes: dict[str, fg.Shape] = {"c1": (channels, 6, 6)}
     last = "c1"
-    kinds = ("conv", "depthwise", "add", "maximum", "average", "pad", "activation")
+    kinds = ("conv", "depthwise", "groups", "add", "maximum", "average", "pad", "activation")
     for number, kind in enumerate(draw(st.lists(st.sampled_from(kinds), max_size=4)), 2):
         name, (channels, height, width) = f"l{number}", shapes[last]
         shapes[name] = shapes[last]
@@ -110,6 +110,11 @@ def graphs(draw: Draw) -> fg.FloatGraph:
         elif kind == "depthwise":
             layers.append(fn.conv(name, last, (channels, 1, 3, 3), pads=fn.BORDER, groups=channels, clip=draw(clips)))
             assume(channels > 1)
+        elif kind == "groups":
+            groups = draw(st.sampled_from([n for n in range(1, channels + 1) if channels % n == 0]))
+            filters = groups * draw(st.integers(1, max(1, 6 // groups)))
+            layers.append(fn.conv(name, last, (filters, channels // groups, 1, 1), groups=groups, clip=draw(clips)))
+            shapes[name] = (filters, height, width)
         elif kind == "add":
             partner = draw(st.sampled_from([t for t, shape in shapes.items() if shape == shapes[last] and t != name]))
             layers.append(fg.Add(name=name, inputs=(last, partner), clip=draw(clips)))

@@ -31,7 +31,7 @@ Draw = Any
 EXAMPLES = settings().max_examples
 LOOSE = settings(max_examples=2 * EXAMPLES, suppress_health_check=list(HealthCheck))
 KEEPING = [kind for kind in WITHIN if kind != "conv"]
-"""Operations that keep the channels of their input."""
+"""Operations that keep the channels of their input, or may lose none of them."""
 TINY = [TensorType(shape, 2, signed) for shape in ((2, 2, 1), (1, 2, 2), (1, 3, 1)) for signed in (False, True)]
 """Inputs of at most 256 values."""
 

@@ -17,6 +17,12 @@ from hwq.quant.sensitivity import squared_gradients
 Values = dict[str, NDArray[Any]]
 
 
+def by_group(layer: fg.Conv, view: NDArray[Any], i: int, j: int) -> NDArray[Any]:
+    """What one tap adds to the outputs."""
+    inputs, kernels = np.split(view, layer.groups, 3), np.split(layer.weight[:, :, i, j], layer.groups)
+    return np.concatenate([x @ w.T for x, w in zip(inputs, kernels, strict=True)], 3)
+
+
 def forward(layers: Sequence[fg.Layer], known: Values) -> Values:
     """`known` and what `layers` make of it, in float64, by plain loops over taps."""
     values = {name: x.astype(np.float64) for name, x in known.items()}
@@ -25,10 +31,7 @@ def forward(layers: Sequence[fg.Layer], known: Values) -> Values:
         match layer:
             case fg.Conv():
                 taps = window_of(layer).slices(a, 0)
-                if layer.groups > 1:
-                    y = sum(view * layer.weight[:, 0, i, j] for i, j, view in taps) + layer.bias
-                else:
-                    y = sum(view @ layer.weight[:, :, i, j].T for i, j, view in taps) + layer.bias
+                y = sum(by_group(layer, view, i, j) for i, j, view in taps) + layer.bias
             case fg.Dense():
                 y = (np.einsum("nhwc,mchw->nm", a, layer.weight) + layer.bias)[:, None, None]
             case fg.Add():
@@ -84,6 +87,11 @@ LAYERS: dict[str, list[fg.Layer]] = {
     "conv dilation": [fn.conv("out", "in", (4, 3, 2, 3), dilation=(3, 2), pads=PADS)],
     "depthwise": [fn.conv("out", "in", (3, 1, 3, 3), groups=3, pads=PADS)],
     "depthwise stride": [fn.conv("out", "in", (3, 1, 2, 3), groups=3, stride=(2, 2), dilation=(2, 1))],
+    "multiplier": [fn.conv("out", "in", (6, 1, 3, 3), groups=3, pads=PADS)],
+    "groups": [
+        fn.conv("a", "in", (4, 3, 1, 1), clip=fn.RELU),
+        fn.conv("out", "a", (6, 2, 2, 3), groups=2, stride=(2, 1), pads=PADS),
+    ],
     "dense": [fn.dense("out", "in", (5, 3, 7, 6))],
     "average": [fg.AvgPool(name="out", inputs=("in",), kernel=(3, 2), stride=(2, 1), pads=PADS)],
     "average of all": [fg.AvgPool(name="out", inputs=("in",), kernel=(7, 6))],

@@ -18,6 +18,7 @@ from nets import (
     depthwise,
     extremum,
     gather,
+    groupconv,
     maxpool,
     mul,
     pad,
@@ -46,6 +47,7 @@ from hwq.ops import (
     Depthwise,
     Extremum,
     Gather,
+    GroupConv,
     Linear,
     MaxPool,
     Mul,
@@ -123,6 +125,18 @@ def pixel(op: Op, xs: list[Image], row: int, column: int) -> Pixel:
             found = list(taps(x, op.window, op.pad_value, row, column))
             sums = [
                 int(op.bias[m]) + sum(int(op.weight[m, kh, kw, c]) * v for kh, kw, p in found for c, v in enumerate(p))
+                for m in range(op.channels)
+            ]
+        case GroupConv():
+            found = list(taps(x, op.window, op.pad_value, row, column))
+            inputs, outputs = len(x[0][0]) // op.groups, op.channels // op.groups
+            sums = [
+                int(op.bias[m])
+                + sum(
+                    int(op.weight[m, kh, kw, c]) * p[m // outputs * inputs + c]
+                    for kh, kw, p in found
+                    for c in range(inputs)
+                )
                 for m in range(op.channels)
             ]
         case Depthwise():
@@ -215,18 +229,22 @@ def test_results_stay_within_bounds(program_: Program) -> None:
             assert np.abs(acc).max() <= op.partial_sum(*intervals) <= op.magnitude(*intervals)
 
 
-@pytest.mark.parametrize("kind", ["conv", "depthwise", "dense"])
+@pytest.mark.parametrize("kind", ["conv", "depthwise", "groupconv", "dense"])
 @pytest.mark.parametrize("interval", [(-128, 127), (0, 255), (3, 17), (-9, -2)])
 def test_worst_input_attains_the_accumulator_bound(kind: str, interval: Interval) -> None:
     """For each channel the input that is highest where a weight is positive; without padding every tap is free."""
     x = tensor(3, 3, 4)
     op: Linear = {
         "conv": conv(x, 5, Window((3, 3))), "depthwise": depthwise(x, Window((3, 3))), "dense": dense(x, 5),
+        "groupconv": groupconv(x, 6, 2, Window((3, 3))),
     }[kind]  # fmt: skip
     low, high = interval
     found = []
     for m in range(op.channels):
-        weight = np.zeros((3, 3, 4), np.int64) + op.weight[m].reshape(3, 3, -1)
+        weight = np.zeros((3, 3, 4), np.int64)
+        _, outputs, *_, inputs = op.kernels.shape
+        group = m // outputs
+        weight[..., group * inputs : (group + 1) * inputs] = op.kernels[group, m % outputs]
         worst = np.stack([np.where(weight > 0, high, low), np.where(weight > 0, low, high)])
         found += op.accumulate(worst)[..., m].ravel().tolist()
     assert (min(found), max(found)) == op.accumulator(interval)
@@ -297,6 +315,13 @@ REFUSED: dict[str, tuple[Op, str]] = {
     "no output": (replace(conv(X, 2, Window((3, 3))), window=Window((3, 3), dilation=(2, 1))), "output would be 0 by"),
     "dense shape": (dense(tensor(1, 1, 48), 2), "weight has shape"),
     "depthwise shape": (depthwise(tensor(4, 4, 2), Window((2, 2))), "weight has shape"),
+    "group shape": (groupconv(tensor(4, 4, 6), 6, 3, Window((1, 1))), r"weight has shape \(6, 1, 1, 2\), expected"),
+    "one group": (replace(groupconv(X, 3, 3, Window((1, 1))), groups=1), "1 groups, expected at least 2"),
+    "groups of inputs": (groupconv(tensor(4, 4, 4), 4, 2, Window((1, 1))), "2 groups, .* divide 3 inputs and 4"),
+    "groups of outputs": (
+        replace(groupconv(X, 3, 3, Window((1, 1))), weight=np.ones((4, 1, 1, 1), np.int64)),
+        "3 groups, expected at least 2 that divide 3 inputs and 4",
+    ),
     "clamp": (replace(rescale(X), bits=4), "clamp .* is outside of s4"),
     "multipliers": (
         replace(conv(X, 2, Window((1, 1))), requant=replace(conv(X, 2, Window((1, 1))).requant, multiplier=(1, 2, 3))),

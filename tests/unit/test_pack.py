@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from nets import coded, conv, dense, depthwise, tensor
+from nets import coded, conv, dense, depthwise, groupconv, tensor
 
 from hwq.arith import IntArray
 from hwq.hw.fold import Fold, ceil_div
@@ -110,6 +110,18 @@ def test_depthwise_weights(pe: int, parallel: bool) -> None:
         taps = range(6) if parallel else [number % 6]
         want = [_weight(op.weight, nf * pe + p, (tap // 2, tap % 2)) for p in range(pe) for tap in taps]
         assert lanes(word, 8, len(want)) == want
+
+
+@pytest.mark.parametrize(("pe", "simd"), [(1, 1), (3, 2), (1, 2), (3, 1)])
+def test_grouped_weights(pe: int, simd: int) -> None:
+    """Word nf * SF + tap * beats + j, as of a dense layer with the inputs of one group."""
+    op = groupconv(tensor(4, 4, 4), 6, 2, Window((3, 2)))
+    words, beats = weight_words(op, Fold(simd, 1, pe, simd), depthwise=False), 2 // simd
+    assert len(words) == 6 // pe * 6 * beats
+    for number, word in enumerate(words):
+        nf, tap, j = number // (6 * beats), number // beats % 6, number % beats
+        rows = op.weight[nf * pe : (nf + 1) * pe, tap // 2, tap % 2, j * simd : (j + 1) * simd]
+        assert lanes(word, 8, pe * simd) == rows.ravel().tolist()
 
 
 def test_dense_layer_is_a_window_over_its_image() -> None:

@@ -25,13 +25,13 @@ Array = NDArray[Any]
 PADDED = Window((3, 2), (2, 1), (1, 2), (1, 0, 2, 1))
 
 
-def direct(x: Array, z: Array, window: Window, pad: int, depthwise: bool, scale: float) -> Moments:
+def direct(x: Array, z: Array, window: Window, pad: int, groups: int, scale: float) -> Moments:
     """The definition, in float64."""
     taps = [view for _, _, view in window.slices((x - pad).astype(np.float64) * scale, 0)]
     inputs = np.stack(taps, 3).reshape(len(x), -1, window.taps, x.shape[3])
-    rows = inputs.transpose(3, 0, 1, 2) if depthwise else inputs.reshape(1, *inputs.shape[:2], -1)
+    rows = np.stack([part.reshape(*part.shape[:2], -1) for part in np.split(inputs, groups, 3)])
     flat = z.reshape(len(z), -1, z.shape[3]).astype(np.float64)
-    target = flat.transpose(2, 0, 1)[..., None] if depthwise else flat[None]
+    target = np.stack(np.split(flat, groups, 2))
     mean_x, mean_z = rows.mean((1, 2)), target.mean((1, 2))
     far, goal = rows - mean_x[:, None, None], target - mean_z[:, None, None]
 
@@ -51,21 +51,21 @@ def close(got: Moments, want: Moments, rtol: float) -> None:
 
 
 @pytest.mark.parametrize("bits", [4, 8, 16])
-@pytest.mark.parametrize("depthwise", [False, True])
+@pytest.mark.parametrize(("groups", "outputs"), [(1, 3), (4, 4), (2, 6), (4, 8)])
 @pytest.mark.parametrize(("window", "pad"), [(Window((1, 1)), 0), (PADDED, 0), (PADDED, 3), (Window((6, 5)), 1)])
-def test_moments(window: Window, pad: int, depthwise: bool, bits: int) -> None:
+def test_moments(window: Window, pad: int, groups: int, outputs: int, bits: int) -> None:
     rng = fn.rng()
     x = rng.integers(0, 1 << bits, (30, 6, 5, 4)).astype(np.float32)
     rows, columns = window.output(6, 5)
-    z = rng.normal(0.5, 2, (30, rows, columns, 4 if depthwise else 3)).astype(np.float32)
-    arguments = (x, z, window, pad, depthwise, 0.01)
+    z = rng.normal(0.5, 2, (30, rows, columns, outputs)).astype(np.float32)
+    arguments = (x, z, window, pad, groups, 0.01)
     close(moments(*arguments), direct(*arguments), 1e-3)
 
 
 def test_moments_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = fn.rng()
     x, z = rng.integers(0, 255, (30, 4, 4, 3)).astype(np.float32), rng.normal(0, 1, (30, 4, 4, 2)).astype(np.float32)
-    arguments = (x, z, Window((1, 1)), 5, False, 0.5)
+    arguments = (x, z, Window((1, 1)), 5, 1, 0.5)
     monkeypatch.setattr("hwq.quant.moments.CHUNK_BYTES", 2000)
     close(moments(*arguments), direct(*arguments), 1e-4)
     monkeypatch.setattr("hwq.quant.moments.MAX_ROWS", 200)
@@ -76,7 +76,7 @@ def test_moments_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_one_sample_is_not_trusted() -> None:
     """The spread is then as large as the moments."""
     x, z = fn.rng().integers(0, 255, (1, 3, 3, 2)).astype(np.float32), np.ones((1, 1, 1, 4), np.float32)
-    got = moments(x, z, Window((3, 3)), 0, False, 1.0)
+    got = moments(x, z, Window((3, 3)), 0, 1, 1.0)
     assert np.array_equal(got.spread_covariance, got.covariance) and np.array_equal(got.spread_cross, got.cross)
     assert np.linalg.eigvalsh(got.covariance).min() >= 0.0
 
@@ -87,7 +87,7 @@ def test_moments_far_from_zero(level: int, spread: int) -> None:
     """Inputs that hardly vary: the variance does not drown in the rounding of the squares of their mean."""
     x = (level + fn.rng().integers(0, spread + 1, (50, 8, 8, 3))).astype(np.float32)
     z = fn.rng(2).normal(0, 1, (50, 6, 6, 2)).astype(np.float32)
-    arguments = (x, z, Window((3, 3)), 0, False, 1.0)
+    arguments = (x, z, Window((3, 3)), 0, 1, 1.0)
     got, want = moments(*arguments), direct(*arguments)
     np.testing.assert_allclose(got.covariance, want.covariance, atol=0.05 * max(spread, 0.2) ** 2)
     assert np.linalg.eigvalsh(got.covariance).min() >= -0.01 * max(spread, 0.2) ** 2

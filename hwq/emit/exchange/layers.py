@@ -13,7 +13,7 @@ from hwq.emit.exchange.affine import linear_affine
 from hwq.emit.exchange.writer import Value, Writer
 from hwq.ir.op import Op
 from hwq.ir.window import Window
-from hwq.ops import Add, ArgMax, AvgPool, Conv, Dense, Depthwise, Linear, MaxPool, Pad, Rescale
+from hwq.ops import Add, ArgMax, AvgPool, Conv, Convolution, Dense, Depthwise, GroupConv, Linear, MaxPool, Pad, Rescale
 
 
 def expressible(op: Op) -> bool:
@@ -54,10 +54,10 @@ def _linear(writer: Writer, op: Op) -> None:
 def _operands(writer: Writer, op: Linear, weight: np.ndarray) -> tuple[str, Window, dict[str, Any]]:
     """The input as the node wants it, its window with the padding left to the node, and its groups."""
     source = op.inputs[0]
-    if isinstance(op, Conv | Depthwise):
+    if isinstance(op, Convolution):
         own = op.pad_value == writer.zero(source)
         x, window = writer.padded(op, writer.image(source), op.window, op.pad_value, own)
-        return x, window, {"group": op.channels if isinstance(op, Depthwise) else 1}
+        return x, window, {"group": len(op.kernels)}
     return writer.vector(source), Window((1, 1)), {}
 
 
@@ -137,5 +137,5 @@ def _argmax(writer: Writer, op: Op) -> None:
 
 _WRITE: dict[type[Op], Callable[[Writer, Op], None]] = {
     Add: _add, ArgMax: _argmax, AvgPool: _avgpool, Conv: _linear, Dense: _linear, Depthwise: _linear,
-    MaxPool: _maxpool, Pad: _pad, Rescale: _rescale,
+    GroupConv: _linear, MaxPool: _maxpool, Pad: _pad, Rescale: _rescale,
 }  # fmt: skip

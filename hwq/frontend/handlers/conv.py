@@ -1,4 +1,4 @@
-"""Conv in one and two dimensions, with one group or one group per channel."""
+"""Conv in one and two dimensions, with any number of groups."""
 
 from __future__ import annotations
 
@@ -19,18 +19,10 @@ def conv(node: Node, state: State) -> None:
         raise Refusal(f"weight has the shape {weight.shape}, expected {dims + 2} axes as the input has")
     groups = node.integer("group", 1)
     channels, filters = shape[0], weight.shape[0]
-    if groups not in (1, channels):
-        raise Refusal(
-            f"group is {groups}, expected 1 or {channels} (depthwise). "
-            "Split the layer into one Conv for each group, or retrain it without groups"
-        )
+    if groups < 1 or channels % groups or filters % groups:
+        raise Refusal(f"group is {groups}, expected a number that divides {channels} channels and {filters} filters")
     if weight.shape[1] * groups != channels:
         raise Refusal(f"weight {weight.shape} with group {groups} does not fit {channels} input channels")
-    if groups > 1 and filters != groups:
-        raise Refusal(
-            f"depthwise with {filters} filters for {groups} channels, expected one filter a channel "
-            f"(depth multiplier 1). Write it as {filters // groups} depthwise Conv layers or as a dense Conv"
-        )
     bias = np.zeros(filters)
     if node.has_input(2):
         bias = state.weights(node, 2, "bias")
