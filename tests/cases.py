@@ -1,10 +1,15 @@
-"""Corner cases of every operation: one program each, called after what is special about it."""
+"""Corner cases of every operation: one program each, called after what is special about it.
+
+The operation is the first of its program, and the only one wherever it can be.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import numpy as np
+from cases_concat import concats
+from cases_const import consts
 from cases_pairs import extremum_cases, mul_cases, topk_cases
 from cases_pointwise import prelu_cases, table_cases
 from nets import add, argmax, avgpool, conv, corners, dense, depthwise, maxpool, pad, program, rescale, tensor
@@ -252,6 +257,8 @@ CASES: dict[str, dict[str, Program]] = {
     "add": dict(_add()),
     "argmax": dict(_argmax()),
     "avgpool": dict(_avgpool()),
+    "concat": dict(concats()),
+    "const": dict(consts()),
     "conv": dict(_conv()),
     "dense": dict(_dense()),
     "depthwise": dict(_depthwise()),

@@ -21,6 +21,8 @@ from hwq.ops import (
     ArgMax,
     AvgPool,
     Coding,
+    Concat,
+    Const,
     Conv,
     Dense,
     Depthwise,
@@ -332,3 +334,11 @@ def table(
         entries = np.clip(drawn, *int_range(MAX_ENTRY_BITS, True))
     fields = {"step": step, "fraction": fraction, "bits": bits, "signed": signed}
     return Table(name=name, inputs=(source,), entries=entries, low=x.range[0], **fields)
+
+
+def concat(axis: int, *sources: str, name: str = "y") -> Concat:
+    return Concat(name=name, inputs=sources, axis=axis)
+
+
+def const(values: IntArray, *, name: str = "y", bits: int = 8, signed: bool = True) -> Const:
+    return Const(name=name, inputs=(), values=np.asarray(values, np.int64), bits=bits, signed=signed)

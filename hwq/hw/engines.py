@@ -8,6 +8,7 @@ import numpy as np
 
 from hwq.arith import Requant, signed_bits
 from hwq.hw.fold import Fold, ceil_div, cycles, is_global, multiplies, ring_rows, window_of
+from hwq.hw.moves import concat, const
 from hwq.hw.netlist import Instance, Netlist, ParamValue, Stream
 from hwq.hw.pack import (
     bias_words,
@@ -18,7 +19,7 @@ from hwq.hw.pack import (
     table_words,
     tables,
     weight_words,
-)  # fmt: skip
+)
 from hwq.ir.op import Op
 from hwq.ir.program import Program
 from hwq.ir.types import TensorType
@@ -26,6 +27,8 @@ from hwq.ops import (
     Add,
     ArgMax,
     AvgPool,
+    Concat,
+    Const,
     Conv,
     Dense,
     Depthwise,
@@ -271,7 +274,7 @@ def interpolate_params(net: Netlist, rom: str, table: Table, x: TensorType) -> P
 _BUILD: dict[type[Op], Callable[..., Stream]] = {
     Conv: _linear, Dense: _linear, Depthwise: _linear, AvgPool: _pool, MaxPool: _pool, Pad: _pool,
     Rescale: _elementwise, ArgMax: _elementwise, TopK: _topk, Add: _pair, Mul: _pair, Extremum: _pair, PRelu: _prelu,
-    Table: _table,
+    Table: _table, Concat: concat, Const: const,
 }  # fmt: skip
 
 

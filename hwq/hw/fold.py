@@ -7,12 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import gcd
 
 from hwq.ir.op import Op
 from hwq.ir.program import Program
 from hwq.ir.types import TensorType
 from hwq.ir.window import Window
-from hwq.ops import AvgPool, Conv, Dense, Depthwise, Linear, MaxPool, Mul, TopK
+from hwq.ops import (
+    AvgPool,
+    Concat,
+    Conv,
+    Dense,
+    Depthwise,
+    Linear,
+    MaxPool,
+    Mul,
+    TopK,
+)
 from hwq.ops.requantised import Requantised
 
 
@@ -169,7 +180,17 @@ def _folds(op: Op, xs: Sequence[TensorType], y: TensorType) -> Iterator[Fold]:
 
 def lane_choices(op: Op, xs: Sequence[TensorType], y: TensorType) -> list[int]:
     """Channels a beat that an operation without a MAC array may have, rising."""
-    return [1] if isinstance(op, TopK) else partitions((xs[0] if xs else y).channels)
+    if isinstance(op, TopK):
+        return [1]
+    if isinstance(op, Concat) and op.axis == 2:
+        common = gcd(*(each.channels for each in xs))
+        return [lanes for lanes in range(1, common + 1) if common % lanes == 0]
+    return partitions((xs[0] if xs else y).channels)
+
+
+def opening_input(program: Program, op: Op) -> int:
+    """The first input of `op` that is no constant: a frame begins when it has come."""
+    return next((which for which, name in enumerate(op.inputs) if name not in program.constants), 0)
 
 
 def fold_of_lanes(lanes: int, y: TensorType) -> Fold:

@@ -4,6 +4,8 @@ from hwq.ops.add import Add
 from hwq.ops.argmax import ArgMax
 from hwq.ops.avgpool import AvgPool
 from hwq.ops.coding import Codebook, Coding, PowerSums
+from hwq.ops.concat import Concat
+from hwq.ops.const import Const
 from hwq.ops.conv import Conv
 from hwq.ops.dense import Dense
 from hwq.ops.depthwise import Depthwise
@@ -18,6 +20,6 @@ from hwq.ops.table import Table
 from hwq.ops.topk import TopK
 
 __all__ = [
-    "Add", "ArgMax", "AvgPool", "Codebook", "Coding", "Conv", "Dense", "Depthwise", "Extremum", "Linear", "MaxPool",
-    "Mul", "PRelu", "Pad", "PowerSums", "Rescale", "Table", "TopK",
+    "Add", "ArgMax", "AvgPool", "Codebook", "Coding", "Concat", "Const", "Conv", "Dense", "Depthwise", "Extremum",
+    "Linear", "MaxPool", "Mul", "PRelu", "Pad", "PowerSums", "Rescale", "Table", "TopK",
 ]  # fmt: skip

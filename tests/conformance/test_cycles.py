@@ -7,7 +7,20 @@ from typing import Any
 
 import pytest
 from hardware import DEEP, Entry, checked, entries, plan_with
-from nets import avgpool, conv, dense, depthwise, extremum, maxpool, mul, pad, program, tensor, topk
+from nets import (
+    avgpool,
+    concat,
+    conv,
+    dense,
+    depthwise,
+    extremum,
+    maxpool,
+    mul,
+    pad,
+    program,
+    tensor,
+    topk,
+)
 
 from hwq.ir.program import Program
 from hwq.ir.window import Window
@@ -46,6 +59,8 @@ def _programs() -> dict[str, Program]:
     found["maxpool"] = program([maxpool(square, Window((2, 2), (2, 2)))], {"a": square})
     found["avgpool"] = program([avgpool(square, Window((3, 3), pads=(1, 1, 1, 1)))], {"a": square})
     found["global"] = program([avgpool(square, Window((12, 12)))], {"a": square})
+    for axis, label in enumerate(("rows", "columns", "channels")):
+        found[f"concat-{label}"] = program([concat(axis, "a", "b", "a")], {"a": square, "b": square})
     found["pad"] = program([pad((1, 1, 1, 1))], {"a": square})
     found["mul"] = program([mul(square, square, sources=("a", "a"))], {"a": square})
     found["extremum"] = program([extremum()], {"a": square, "b": square})
