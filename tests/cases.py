@@ -1,4 +1,7 @@
-"""Corner cases of every operation: one program each, called after what is special about it."""
+"""Corner cases of every operation: one program each, called after what is special about it.
+
+The operation is the first of its program, and the only one wherever it can be.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ from collections.abc import Iterator
 
 import cases_normalisation
 import numpy as np
+from cases_concat import concats
+from cases_const import consts
 from cases_gather import gathers
 from cases_groupconv import grouped, large_conv, large_depthwise
 from cases_pairs import extremum_cases, mul_cases, topk_cases
@@ -261,6 +266,8 @@ CASES: dict[str, dict[str, Program]] = {
     "add": dict(_add()),
     "argmax": dict(_argmax()),
     "avgpool": dict(_avgpool()),
+    "concat": dict(concats()),
+    "const": dict(consts()),
     "conv": dict(_conv()),
     "dense": dict(_dense()),
     "depthwise": dict(_depthwise()),

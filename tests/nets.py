@@ -21,6 +21,8 @@ from hwq.ops import (
     ArgMax,
     AvgPool,
     Coding,
+    Concat,
+    Const,
     Conv,
     Dense,
     Depthwise,
@@ -395,3 +397,11 @@ def normalise(
 
 def gather(index: IntArray, value: int = 0, *, name: str = "y", source: str = "a") -> Gather:
     return Gather(name=name, inputs=(source,), index=np.ascontiguousarray(index, np.int64), pad_value=value)
+
+
+def concat(axis: int, *sources: str, name: str = "y") -> Concat:
+    return Concat(name=name, inputs=sources, axis=axis)
+
+
+def const(values: IntArray, *, name: str = "y", bits: int = 8, signed: bool = True) -> Const:
+    return Const(name=name, inputs=(), values=np.asarray(values, np.int64), bits=bits, signed=signed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from hwq.emit.render import render
@@ -54,8 +55,9 @@ def testbench(plan: Plan, frames: int) -> str:
 
 
 def traced(plan: Plan) -> list[Stream]:
-    """The streams, one for each tensor, that can be compared with the simulator."""
-    return [stream for stream in plan.net.streams if stream.name == stream.tensor]
+    """The streams, one for each tensor, that can be compared with the simulator; constants run ahead of all frames."""
+    constants = plan.program.constants
+    return [stream for stream in plan.net.streams if stream.name == stream.tensor and stream.name not in constants]
 
 
 def _edge(plan: Plan, edge: Edge) -> dict[str, Any]:
@@ -92,16 +94,25 @@ def _part(part: Instance | Fork) -> dict[str, Any]:
             "source": part.source.name,
             "width": part.source.width,
             "targets": targets,
-            "valids": "{" + ", ".join(f"{name}_tvalid" for name in reversed(targets)) + "}",
-            "readies": "{" + ", ".join(f"{name}_tready" for name in reversed(targets)) + "}",
+            "valids": _joined(part.targets, "tvalid"),
+            "readies": _joined(part.targets, "tready"),
         }
     return {
         "name": part.name,
         "module": part.module,
         "targets": [],
         "params": [f".{name}({_literal(value)})" for name, value in part.params.items()],
-        "ports": [(port, stream.name) for port, stream in part.ports.items()],
+        "ports": [
+            (port, *(_joined(part.streams(port), signal) for signal in ("tvalid", "tready", "tdata")))
+            for port in part.ports
+        ],
     }
+
+
+def _joined(streams: Sequence[Stream], signal: str) -> str:
+    """One signal of `streams` side by side, the first in the lowest bits."""
+    names = [f"{stream.name}_{signal}" for stream in reversed(streams)]
+    return names[0] if len(names) == 1 else "{" + ", ".join(names) + "}"
 
 
 def _literal(value: ParamValue) -> str:

@@ -67,7 +67,7 @@ def rebuild(text: str, initializers: Arrays) -> Program:
 def _reference(program: Program, path: str, array: NDArray[Any]) -> dict[str, Any]:
     """Where the array at `path` of the program is: an initialiser, a permutation of axes, or the text itself."""
     where, *number, field = path.split(".")
-    if where == "ops" and len(number) == 1 and field in ("weight", "bias", "entries", "index"):
+    if where == "ops" and len(number) == 1 and field in ("weight", "bias", "entries", "index", "values"):
         return {"initializer": f"{program.ops[int(number[0])].name}.{field}"}
     axes = axes_of(array.ravel()) if field == "index" else None
     if axes is not None:

@@ -16,6 +16,8 @@ from hwq.ops import (
     Add,
     ArgMax,
     AvgPool,
+    Concat,
+    Const,
     Convolution,
     Dense,
     Extremum,
@@ -77,6 +79,10 @@ def call(op: Op, intervals: tuple[Interval, ...], out: TensorType) -> Call:
             return Call(zeros | {"multiplier": op.requant.multiplier[0]} | _requant(op, out), {})
         case Rescale():
             return Call({"bias": op.bias, "multiplier": op.requant.multiplier[0]} | _requant(op, out), {})
+        case Concat():
+            return Call({"axis": op.axis + 1}, {})
+        case Const():
+            return Call({"type": element_type(out)}, {"values": op.values})
         case ArgMax():
             return Call({"type": element_type(out)}, {})
         case Extremum():

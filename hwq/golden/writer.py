@@ -14,6 +14,7 @@ from hwq.golden.functions import DOMAIN, with_callees
 from hwq.golden.metadata import describe
 from hwq.golden.nodes import call, element, element_type, narrowest
 from hwq.golden.ports import Wiring, from_tensor, to_tensor
+from hwq.ir.op import Op
 from hwq.ir.program import Port, Program
 from hwq.ir.text import dump
 from hwq.version import __version__
@@ -124,9 +125,19 @@ class _Graph:
             type_, name = program.types[op.name], self.names[op.name]
             made = call(op, program.input_intervals(op), type_)
             arrays = [self._array(f"{op.name}.{key}", narrowest(array)) for key, array in made.arrays.items()]
-            inputs = [*(self.names[x] for x in op.inputs), *arrays]
+            sources = self._two_at_a_time(op, made.attributes) if op.inputs else [self.names[program.inputs[0].tensor]]
+            inputs = [*sources, *arrays]
             self._call(op.kind, op.name, inputs, name, made.attributes, line)
             self.inner.append(helper.make_tensor_value_info(name, element_type(type_), [BATCH, *type_.shape]))
+
+    def _two_at_a_time(self, op: Op, attributes: dict[str, Any]) -> list[str]:
+        """The inputs of a node; of more than two, all but the last joined by nodes of their own."""
+        first, *others = (self.names[x] for x in op.inputs)
+        for number, other in enumerate(others[:-1], 2):
+            joined = f"{op.name}.first{number}"
+            self._call(op.kind, joined, [first, other], joined, attributes)
+            first = joined
+        return [first, *others[-1:]]
 
     def leave(self, port: Port) -> None:
         """An output in the user's order of elements, and its real value where that is asked for."""

@@ -10,6 +10,7 @@ from hwq.arith import Requant, signed_bits
 from hwq.hw import normalisation
 from hwq.hw.fold import Fold, ceil_div, cycles, groups_of, is_global, multiplies, ring_rows, window_of
 from hwq.hw.gather_engine import gather_part
+from hwq.hw.moves import concat, const
 from hwq.hw.netlist import Instance, Netlist, ParamValue, Stream
 from hwq.hw.pack import (
     bias_words,
@@ -21,7 +22,7 @@ from hwq.hw.pack import (
     table_words,
     tables,
     weight_words,
-)  # fmt: skip
+)
 from hwq.ir.op import Op
 from hwq.ir.program import Program
 from hwq.ir.types import TensorType
@@ -29,6 +30,8 @@ from hwq.ops import (
     Add,
     ArgMax,
     AvgPool,
+    Concat,
+    Const,
     Conv,
     Dense,
     Depthwise,
@@ -284,7 +287,8 @@ def _gather(net: Netlist, program: Program, op: Gather, fold: Fold, sources: Seq
 _BUILD: dict[type[Op], Callable[..., Stream]] = {
     Conv: _linear, Dense: _linear, Depthwise: _linear, GroupConv: _linear, AvgPool: _pool, MaxPool: _pool, Pad: _pool,
     Rescale: _elementwise, ArgMax: _elementwise, TopK: _topk, Add: _pair, Mul: _pair, Extremum: _pair, PRelu: _prelu,
-    Table: _table, Softmax: normalisation.softmax, Normalise: normalisation.normalise, Gather: _gather,
+    Table: _table, Softmax: normalisation.softmax, Normalise: normalisation.normalise, Gather: _gather, Concat: concat,
+    Const: const,
 }  # fmt: skip
 
 

@@ -1,172 +1,205 @@
-"""FIFO depths where branches join again: deep enough that no deadlock is possible and no rate is lost.
+"""FIFO depths where streams join: deep enough that no deadlock is possible and no rate is lost.
 
-Let need(n) be the pixels of the forked tensor that a branch must have taken before it delivers its n-th pixel.
-When the slower branch delivers pixel n, the faster one has been given need_slow(n) pixels and may have delivered
-all that it can make of them, of which the join has taken n - 1.  The largest difference is the depth below which
-the fork would stop before the slow branch is served; one row more lets the window units run ahead, and where rows are
-short as many beats as the slow branch's pipeline has stages keep it full.
+Both follow from `Op.pixels_needed`, for the program as a whole: forks and joins may lie within each other in any way.
 
-A gather holds pixels back, though it could deliver them, so that they leave at an even rate.  A branch with gathers is
-given, when it delivers pixel n, all that has entered by then at an even rate, which may be pixels of later frames.
+No deadlock: there is an order in which the pixels of one frame can be made, each as soon as its last input is there, in
+which no FIFO holds more than it has room for.  Where data and room alone decide what happens next, as in every engine
+here, what comes to its end in one order does in any (Kahn's process networks with bounded channels).
+
+Full rate: in the steady state the pixels of a tensor come evenly, as late as those that they need ask for.  A FIFO
+holds what comes before the join takes it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from functools import cached_property
 from types import MappingProxyType
 
 import numpy as np
-from numpy.typing import NDArray
 
-from hwq.hw.fold import Fold, ceil_div
+from hwq.arith import IntArray
+from hwq.hw.fold import Fold, ceil_div, is_global, opening_input
 from hwq.hw.gather_plan import pixels_taken
 from hwq.ir.op import Op
 from hwq.ir.program import Program
-from hwq.ir.types import TensorType
 from hwq.ops import Dense, Gather, Normalise, Softmax
 
-Need = NDArray[np.int64]
 Folds = Mapping[str, Fold]
 LATENCY = 32
 """Cycles, at most, that an operation's pipeline takes from its last beat in to the result."""
 PIXELS_HELD: dict[type[Op], int] = {Normalise: 2, Softmax: 3}
 """Pixels, at most, in operations that need a whole one before they begin with it, beside those in their pipelines."""
+FRAME = 1 << 40
+"""Ticks of a frame in the steady state."""
 
 
-def branch_depths(
-    program: Program, join: Op, lanes: Sequence[int], folds: Folds = MappingProxyType({})
-) -> tuple[int, ...]:
-    """Beats of `lanes` channels that the FIFO in front of each input of `join` must hold; 0 where none is needed.
+class Branches:
+    """How far each input of each operation of a program runs ahead of the operation's other inputs.
 
     `folds` say how gathers are built.
     """
-    depths = [0] * len(join.inputs)
-    for fork in _nearest_forks(program, join):
-        needs = [_need(program, name, fork, folds) for name in join.inputs]
-        branches = [_between(program, fork, name) for name in join.inputs]
-        given = [
-            _given(program, name, fork, folds) if any(isinstance(op, Gather) for op in branch) else need
-            for name, branch, need in zip(join.inputs, branches, needs, strict=True)
+
+    def __init__(self, program: Program, folds: Folds = MappingProxyType({})) -> None:
+        self._program, self._folds = program, folds
+        self._makers = {op.name: op for op in program.ops}
+        self._needed = {op.name: self._pixels_needed(op) for op in program.ops}
+
+    def depths(self, join: Op, lanes: int) -> tuple[int, ...]:
+        """Beats of `lanes` channels that the FIFO in front of each input of `join` holds; 0 where none is needed."""
+        return tuple(self._depth(join, which, lanes) for which in range(len(join.inputs)))
+
+    def _pixels_needed(self, op: Op) -> list[IntArray]:
+        """For each input of `op` the pixels that must be in before each output pixel leaves, as hardware is built."""
+        types = self._program.input_types_of(op)
+        if isinstance(op, Gather) and op.name in self._folds:
+            return [pixels_taken(op, types[0], self._program.types[op.name], self._folds[op.name].lanes_in)]
+        needed = [op.pixels_needed(which, *types) for which in range(len(types))]
+        if op.takes_turns:
+            start = opening_input(self._program, op)
+            needed[start] = np.maximum(needed[start], min(start, 1))
+        return needed
+
+    def _depth(self, join: Op, which: int, lanes: int) -> int:
+        name = join.inputs[which]
+        type_ = self._program.types[name]
+        row = beats(type_.shape[1], type_.channels, lanes)
+        if self._alone(join, which):
+            if not join.takes_turns or (self._is_source(name) and self._readers(name) == 1):
+                return 0
+            return beats(self._early(join, which, latest=True), type_.channels, lanes) + row
+        own = self._ancestors(name)
+        slower = [(self._ancestors(other) - own) & self._makers.keys() for other in join.inputs]
+        pixels = max(1, self._held(join, which), self._early(join, which))
+        if pixels == 1 and not join.takes_turns and (not any(slower) or self._waits_in_rows(name)):
+            return 0
+        inside = max(self._inside(names, type_.channels, lanes) for names in slower)
+        return beats(pixels, type_.channels, lanes) + max(row, inside)
+
+    def _inside(self, names: Iterable[str], channels: int, lanes: int) -> int:
+        """Beats of an input for what operations that only others depend on hold at full rate."""
+        found = [self._makers[name] for name in names]
+        held = sum(PIXELS_HELD.get(type(op), 0) for op in found)
+        return beats(held, channels, lanes) + LATENCY * len(found)
+
+    def _alone(self, join: Op, which: int) -> bool:
+        """Whether an input shares nothing with the rest of the program but `join`: it can wait and hold up nobody."""
+        links: dict[str, set[str]] = {name: set() for name in self._program.types}
+        for op in self._program.ops:
+            for number, name in enumerate(op.inputs):
+                if (op, number) != (join, which):
+                    links[name].add(op.name)
+                    links[op.name].add(name)
+        return join.name not in _reached(links, join.inputs[which])
+
+    def _is_source(self, tensor: str) -> bool:
+        """Whether nothing in the network has to work for `tensor`: an input, or a constant."""
+        return tensor not in self._makers or tensor in self._program.constants
+
+    def _readers(self, tensor: str) -> int:
+        """Streams that carry `tensor`, to operations and out of the program."""
+        inner = sum(op.inputs.count(tensor) for op in self._program.consumers(tensor))
+        return inner + self._program.output_tensors().count(tensor)
+
+    def _ancestors(self, tensor: str) -> set[str]:
+        """`tensor` and all tensors that it depends on."""
+        links = {name: set(self._makers[name].inputs if name in self._makers else ()) for name in self._program.types}
+        return _reached(links, tensor)
+
+    def _waits_in_rows(self, tensor: str) -> bool:
+        """Whether a window unit that serves `tensor` alone keeps what makes it, while nobody takes it."""
+        while not self._is_source(tensor):
+            op = self._makers[tensor]
+            if self._readers(tensor) > 1 or len(op.inputs) > 1:
+                return False
+            if isinstance(op, Dense) or (
+                hasattr(op, "window") and not is_global(op, self._program.types[op.inputs[0]])
+            ):
+                return True
+            tensor = op.inputs[0]
+        return False
+
+    def _taken(self, join: Op, which: int) -> tuple[IntArray, IntArray]:
+        """For each pixel of an input the number of the output that completes it, and whether it waits for that one.
+
+        What else an output needs is taken in as soon as the output before it has left; so is what none needs.
+        """
+        needed = self._needed[join.name][which]
+        pixels = np.arange(1, self._program.types[join.inputs[which]].pixels + 1)
+        output = np.searchsorted(needed, pixels)
+        last = len(needed) - 1
+        return output, (output <= last) & (needed[np.minimum(output, last)] == pixels)
+
+    @cached_property
+    def _order(self) -> dict[str, IntArray]:
+        """Place of every pixel of every tensor in the order in which one frame is made.
+
+        Inputs come in step with each other.  A pixel is made right after the last one that it needs, those of later
+        operations first: so nothing but a join ever waits.
+        """
+        types = self._program.types
+        sources = [name for name in types if self._is_source(name)]
+        shares = [self._evenly(name) for name in sources]
+        places = np.argsort(np.argsort(np.concatenate(shares), kind="stable"), kind="stable")
+        ends = np.cumsum([len(share) for share in shares])[:-1]
+        order: dict[str, IntArray] = dict(zip(sources, np.split(places, ends), strict=True))
+        for op in self._program.ops:
+            if op.inputs:
+                after = np.maximum.accumulate(np.max(self._times(op, order), axis=0))
+                order = {name: place + np.searchsorted(after, place) for name, place in order.items()}
+                order[op.name] = after + 1 + np.arange(len(after))
+        return order
+
+    def _times(self, op: Op, times: dict[str, IntArray]) -> list[IntArray]:
+        """For each input of `op`, when the last pixel of it comes that each output pixel needs; -1 for none."""
+        return [
+            np.where(needed > 0, times[name][needed - 1], -1)
+            for name, needed in zip(op.inputs, self._needed[op.name], strict=True)
         ]
-        for i, own in enumerate(needs):
-            type_ = program.types[join.inputs[i]]
-            for j, other in enumerate(given):
-                if i == j or not branches[j]:
-                    continue
-                ahead = _ahead(own, other, program.types[fork].pixels)
-                if ahead > 1 or not any(_stores_rows(op) for op in branches[i]):
-                    row = beats(type_.shape[1], type_.channels, lanes[i])
-                    depth = beats(ahead, type_.channels, lanes[i]) + max(row, _inside(branches[j], type_, lanes[i]))
-                    depths[i] = max(depths[i], depth)
-    return tuple(depths)
+
+    def _held(self, join: Op, which: int) -> int:
+        """Pixels of an input that are there at once, in the order of a single frame."""
+        own, made = self._order[join.inputs[which]], self._order[join.name]
+        output, waits = self._taken(join, which)
+        left = np.concatenate([[-1], made])[np.where(waits, output + 1, output)]
+        return int((np.searchsorted(own, left) - np.arange(len(own))).max())
+
+    @cached_property
+    def _starts(self) -> dict[str, int]:
+        """When the first pixel of each tensor comes in the steady state, in ticks; the others follow evenly."""
+        starts = dict.fromkeys(self._program.input_types, 0)
+        for op in self._program.ops:
+            steady = {name: starts[name] + self._evenly(name) for name in op.inputs}
+            late = [int((times - self._evenly(op.name)).max()) for times in self._times(op, steady)]
+            starts[op.name] = max(late, default=0)
+        return starts
+
+    def _early(self, join: Op, which: int, latest: bool = False) -> int:
+        """Pixels of an input that are there at once in the steady state; `latest` lets it begin as late as it may."""
+        name = join.inputs[which]
+        output, waits = self._taken(join, which)
+        if not waits.any():
+            return 0
+        left = self._starts[join.name] + self._evenly(join.name)[output[waits]] - self._evenly(name)[waits]
+        first = int(left.min()) if latest else self._starts[name]
+        return (int(left.max()) - first) // (FRAME // self._program.types[name].pixels) + 1
+
+    def _evenly(self, tensor: str) -> IntArray:
+        """When the pixels of a tensor come after its first one, in ticks, in the steady state."""
+        pixels = self._program.types[tensor].pixels
+        return np.arange(pixels) * (FRAME // pixels)
 
 
-def _between(program: Program, fork: str, tensor: str) -> list[Op]:
-    """The operations that make `tensor` from `fork`, and whatever else they read."""
-    needed = _ancestors(program, tensor, cut=fork)
-    return [op for op in program.ops if op.name in needed]
-
-
-def _inside(branch: Sequence[Op], type_: TensorType, lanes: int) -> int:
-    """Beats of a tensor, `lanes` channels each, for what the operations of another branch hold at full rate."""
-    held = sum(PIXELS_HELD.get(type(op), 0) for op in branch)
-    return beats(held, type_.channels, lanes) + LATENCY * len(branch)
-
-
-def _stores_rows(op: Op) -> bool:
-    """Whether an operation has a window unit, which takes in more than the pixel that it works on."""
-    return isinstance(op, Dense) or hasattr(op, "window")
-
-
-def _nearest_forks(program: Program, join: Op) -> list[str]:
-    """Forked tensors from which every input of `join` comes, without those behind a nearer one."""
-    common = set.intersection(*(_ancestors(program, name) for name in join.inputs))
-    forks = [name for name in program.types if name in common and _readers(program, name) > 1]
-    return [
-        fork
-        for fork in forks
-        if not any(
-            near != fork and all(fork not in _ancestors(program, name, cut=near) for name in join.inputs)
-            for near in forks
-        )
-    ]
-
-
-def _readers(program: Program, tensor: str) -> int:
-    """Inputs of operations that are `tensor`; a square has two."""
-    return sum(op.inputs.count(tensor) for op in program.consumers(tensor))
-
-
-def _ancestors(program: Program, tensor: str, cut: str | None = None) -> set[str]:
-    """`tensor` and all tensors that it depends on, without going beyond `cut`."""
-    makers = {op.name: op for op in program.ops}
+def _reached(links: dict[str, set[str]], start: str) -> set[str]:
+    """All that `links` lead to from `start`, itself included."""
     seen: set[str] = set()
-    waiting = [tensor]
+    waiting = [start]
     while waiting:
         name = waiting.pop()
-        if name not in seen and name != cut:
+        if name not in seen:
             seen.add(name)
-            waiting += makers[name].inputs if name in makers else ()
+            waiting += links[name]
     return seen
-
-
-def _ahead(own: Need, other: Need, pixels: int) -> int:
-    """The most pixels that a branch has delivered beyond those taken, when the other one delivers its next pixel.
-
-    `own` is what this one needs for each pixel, `other` what both have been given when the other one delivers it;
-    `pixels` are those of a frame of the forked tensor.
-    """
-    frames = range(ceil_div(int(other.max()), pixels))
-    delivered = sum(np.searchsorted(own, other - frame * pixels, side="right") for frame in frames)
-    return int((delivered - np.arange(len(other))).max())
-
-
-def _need(program: Program, tensor: str, fork: str, folds: Folds) -> Need:
-    """need(n) of `tensor` in pixels of `fork`, for n from 1 to its pixels; 0 for what does not depend on it."""
-    needs = {name: np.zeros(type_.pixels, np.int64) for name, type_ in program.input_types.items()}
-    if fork in needs:
-        needs[fork] = np.arange(1, program.types[fork].pixels + 1)
-    for op in program.ops:
-        needs[op.name] = _through(program, op, needs, folds)
-        if op.name == fork:
-            needs[fork] = np.arange(1, program.types[fork].pixels + 1)
-        if op.name == tensor:
-            break
-    return needs[tensor]
-
-
-def _through(program: Program, op: Op, needs: Mapping[str, Need], folds: Folds) -> Need:
-    """need(n) of the output of `op`, from those of its inputs."""
-    found = np.zeros(program.types[op.name].pixels, np.int64)
-    for which, name in enumerate(op.inputs):
-        own = _pixels_needed(program, op, which, folds)
-        found = np.maximum(found, np.concatenate([[0], needs[name]])[own])
-    return found
-
-
-def _pixels_needed(program: Program, op: Op, which: int, folds: Folds) -> Need:
-    """Pixels of an input that must be in before each output pixel leaves, as the operation is built."""
-    types = program.input_types_of(op)
-    if isinstance(op, Gather) and op.name in folds:
-        return pixels_taken(op, types[0], program.types[op.name], folds[op.name].lanes_in)
-    return op.pixels_needed(which, *types)
-
-
-def _given(program: Program, tensor: str, fork: str, folds: Folds) -> Need:
-    """Pixels of `fork` that have entered when each pixel of `tensor` leaves, where both go at an even rate."""
-    delays = {fork: 0.0}
-    for op in program.ops:
-        found = [_delay(program, op, which, folds) + delays[x] for which, x in enumerate(op.inputs) if x in delays]
-        if found and op.name not in delays:
-            delays[op.name] = max(found)
-    pixels = program.types[tensor].pixels
-    return np.ceil((np.arange(1, pixels + 1) / pixels + delays[tensor]) * program.types[fork].pixels).astype(np.int64)
-
-
-def _delay(program: Program, op: Op, which: int, folds: Folds) -> float:
-    """Frames from a tensor that enters `op` at an even rate to its result that leaves at one."""
-    need = _pixels_needed(program, op, which, folds)
-    return float((need / program.types[op.inputs[which]].pixels - np.arange(len(need)) / len(need)).max())
 
 
 def beats(pixels: int, channels: int, lanes: int) -> int:

@@ -7,12 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import gcd
 
 from hwq.ir.op import Op
 from hwq.ir.program import Program
 from hwq.ir.types import TensorType
 from hwq.ir.window import Window
-from hwq.ops import AvgPool, Conv, Dense, Depthwise, Gather, GroupConv, Linear, MaxPool, Mul, Normalise, Softmax, TopK
+from hwq.ops import (
+    AvgPool,
+    Concat,
+    Conv,
+    Dense,
+    Depthwise,
+    Gather,
+    GroupConv,
+    Linear,
+    MaxPool,
+    Mul,
+    Normalise,
+    Softmax,
+    TopK,
+)
 from hwq.ops.requantised import Requantised
 
 DIVIDER_START = 13
@@ -187,6 +202,8 @@ def lane_choices(op: Op, xs: Sequence[TensorType], y: TensorType) -> list[int]:
     """Channels a beat that an operation without a MAC array may have, rising."""
     if isinstance(op, TopK):
         return [1]
+    if isinstance(op, Concat) and op.axis == 2:
+        return divisors(gcd(*(each.channels for each in xs)))
     channels = (xs[0] if xs else y).channels
     group = op.group(channels) if isinstance(op, Gather) else 0
     return [lanes for lanes in range(1, channels + 1) if group % lanes == 0] if group else partitions(channels)
@@ -198,6 +215,11 @@ def lanes_fit(op: Op, lanes: int, xs: Sequence[TensorType], y: TensorType) -> bo
     if isinstance(op, Gather) and op.group(channels):
         return lanes in allowed
     return lanes in allowed or (lanes <= allowed[-1] and allowed == partitions(channels))
+
+
+def opening_input(program: Program, op: Op) -> int:
+    """The first input of `op` that is no constant: a frame begins when it has come."""
+    return next((which for which, name in enumerate(op.inputs) if name not in program.constants), 0)
 
 
 def fold_of_lanes(lanes: int, y: TensorType) -> Fold:

@@ -22,12 +22,20 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One module of the library; `ports` maps port prefixes (`s_axis`, `m_axis`, `a_axis`) to streams."""
+    """One module of the library; `ports` maps port prefixes (`s_axis`, `m_axis`, `a_axis`) to streams.
+
+    A port of several like streams carries them side by side, the first in the lowest bits.
+    """
 
     module: str
     name: str
     params: Mapping[str, ParamValue]
-    ports: Mapping[str, Stream]
+    ports: Mapping[str, Stream | tuple[Stream, ...]]
+
+    def streams(self, port: str) -> tuple[Stream, ...]:
+        """The streams of one port."""
+        streams = self.ports[port]
+        return (streams,) if isinstance(streams, Stream) else streams
 
 
 @dataclass(frozen=True, slots=True)

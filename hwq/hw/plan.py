@@ -8,7 +8,7 @@ from functools import cached_property
 from math import lcm
 
 from hwq.hw.engines import build, requant_multipliers
-from hwq.hw.fifo import beats, branch_depths
+from hwq.hw.fifo import Branches, beats
 from hwq.hw.fold import Fold, ceil_div, cycles, linear_ops, mac_count
 from hwq.hw.netlist import Fork, Instance, Netlist, Stream
 from hwq.ir.op import Op
@@ -111,14 +111,15 @@ class _Planner:
 
     def __init__(self, program: Program, folds: Mapping[str, Fold]) -> None:
         self.program, self.folds, self.net = program, folds, Netlist()
+        self.branches = Branches(program, folds)
         self.readers: dict[str, list[Stream]] = {}
         self.outputs: list[Edge] = []
 
     def plan(self) -> Plan:
         inputs = tuple(self._input(port) for port in self.program.inputs)
         for op in self.program.ops:
-            lanes = [self.readers[name][0].lanes for name in op.inputs]
-            depths = branch_depths(self.program, op, lanes, self.folds) if len(op.inputs) > 1 else (0,)
+            lanes = self.folds[op.name].lanes_in
+            depths = self.branches.depths(op, lanes) if len(op.inputs) > 1 else (0,) * len(op.inputs)
             sources = [self._read(name, op, depth) for name, depth in zip(op.inputs, depths, strict=True)]
             self._publish(build(self.net, self.program, op, self.folds[op.name], sources))
         for port in self.program.outputs:
@@ -162,12 +163,14 @@ class _Planner:
         self.readers[stream.tensor] = copies
 
     def _read(self, tensor: str, op: Op, depth: int) -> Stream:
-        """The next copy of `tensor`, through a FIFO of `depth` beats, in the lanes that `op` reads."""
-        stream = self.readers[tensor].pop(0)
-        channels = self.program.types[tensor].channels
-        if depth:
-            stream = self._fifo(stream, depth, f"{op.name}__{stream.name}__fifo")
-        return self._converted(stream, self.folds[op.name].lanes_in, channels, f"{op.name}__{stream.name}")
+        """The next copy of `tensor`, in the lanes that `op` reads, through a FIFO of `depth` beats.
+
+        The FIFO comes last: what reads it in bursts does not wait for a converter of fewer lanes.
+        """
+        source = self.readers[tensor].pop(0)
+        name, channels = f"{op.name}__{source.name}", self.program.types[tensor].channels
+        stream = self._converted(source, self.folds[op.name].lanes_in, channels, name)
+        return self._fifo(stream, depth, f"{name}__fifo") if depth else stream
 
     def _fifo(self, source: Stream, depth: int, name: str) -> Stream:
         assert source.tensor is not None

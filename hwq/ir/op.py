@@ -31,6 +31,8 @@ class Op(ABC):
     """
 
     kind: ClassVar[str]
+    takes_turns: ClassVar[bool] = False
+    """Whether hardware reads one input after the other, so that each waits for the rest."""
 
     name: str
     inputs: tuple[str, ...]

@@ -153,8 +153,19 @@ class Program:
         read = {name for op in self.ops for name in op.inputs} | set(self.output_tensors())
         refusals += [f"{name}: nothing reads it. Remove it from the model." for name in types if name not in read]
         refusals += [line for name, type_ in types.items() for line in self._limits(name, type_)]
+        refusals += [f"{name}: depends on no input. Compute it beforehand." for name in self._fixed()]
         refuse_all(refusals)
         return self
+
+    def _fixed(self) -> list[str]:
+        """Results of operations on constants alone, and constants that leave the program."""
+        fixed = set(self.constants)
+        found = sorted(fixed & set(self.output_tensors()))
+        for op in self.ops:
+            if op.inputs and fixed.issuperset(op.inputs):
+                fixed.add(op.name)
+                found.append(op.name)
+        return found
 
     def _limits(self, name: str, type_: TensorType) -> Iterator[str]:
         """What exceeds the widths that hardware and simulator are built for (rule T1)."""
@@ -171,6 +182,11 @@ class Program:
                     f"{name}: {field_name.replace('_', ' ')} is {bits}, expected 2 to {most}. "
                     "Use fewer weight or activation bits for this layer."
                 )
+
+    @cached_property
+    def constants(self) -> frozenset[str]:
+        """Tensors that depend on no input: they are there at any time."""
+        return frozenset(op.name for op in self.ops if not op.inputs)
 
     def input_intervals(self, op: Op) -> tuple[Interval, ...]:
         """Intervals of the inputs of `op`."""

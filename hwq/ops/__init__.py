@@ -4,6 +4,8 @@ from hwq.ops.add import Add
 from hwq.ops.argmax import ArgMax
 from hwq.ops.avgpool import AvgPool
 from hwq.ops.coding import Codebook, Coding, PowerSums
+from hwq.ops.concat import Concat
+from hwq.ops.const import Const
 from hwq.ops.conv import Conv
 from hwq.ops.convolution import Convolution
 from hwq.ops.dense import Dense
@@ -23,7 +25,7 @@ from hwq.ops.table import Table
 from hwq.ops.topk import TopK
 
 __all__ = [
-    "Add", "ArgMax", "AvgPool", "Codebook", "Coding", "Conv", "Convolution", "Dense", "Depthwise", "Extremum", "Gather",
-    "GroupConv", "Linear", "MaxPool", "Mul", "Normalise", "PRelu", "Pad", "PowerSums", "Rescale", "Softmax", "Table",
-    "TopK",
+    "Add", "ArgMax", "AvgPool", "Codebook", "Coding", "Concat", "Const", "Conv", "Convolution", "Dense", "Depthwise",
+    "Extremum", "Gather", "GroupConv", "Linear", "MaxPool", "Mul", "Normalise", "PRelu", "Pad", "PowerSums", "Rescale",
+    "Softmax", "Table", "TopK",
 ]  # fmt: skip

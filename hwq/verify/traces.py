@@ -186,13 +186,17 @@ class StoredTrace(Trace):
 
 
 class RecordedTrace(StoredTrace):
-    """What passed on the streams of a simulated build; an output port is a tensor that copies another one."""
+    """What passed on the streams of a simulated build; an output port is a tensor that copies another one.
+
+    Constants are not recorded.
+    """
 
     def __init__(self, recording: Recording, name: str) -> None:
         layers = {layer.name: layer for layer in recording.layers}
         tensors = {
             layer.name: Tensor(layer.kind, layer.inputs, layer.type.shape, layer.type, layer.format)
             for layer in recording.layers
+            if layer.name in recording.streams
         }
         for port, source in recording.ports.items():
             layer = layers[source]

@@ -10,6 +10,7 @@ from cases_gather import long_gathers
 from hardware import DEEP, Entry, checked, entries, plan_with
 from nets import (
     avgpool,
+    concat,
     conv,
     dense,
     depthwise,
@@ -64,6 +65,8 @@ def _programs() -> dict[str, Program]:
     found["maxpool"] = program([maxpool(square, Window((2, 2), (2, 2)))], {"a": square})
     found["avgpool"] = program([avgpool(square, Window((3, 3), pads=(1, 1, 1, 1)))], {"a": square})
     found["global"] = program([avgpool(square, Window((12, 12)))], {"a": square})
+    for axis, label in enumerate(("rows", "columns", "channels")):
+        found[f"concat-{label}"] = program([concat(axis, "a", "b", "a")], {"a": square, "b": square})
     found["pad"] = program([pad((1, 1, 1, 1))], {"a": square})
     found["mul"] = program([mul(square, square, sources=("a", "a"))], {"a": square})
     found["extremum"] = program([extremum()], {"a": square, "b": square})

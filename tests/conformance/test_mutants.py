@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 from cases import BORDERS, CASES, SAMPLES
 from hardware import DEEP, Entry, checked, plan_with
-from nets import conv, corners, program, rescale, tensor
+from nets import concat, const, conv, corners, program, rescale, tensor
 
 from hwq.emit.generate import generate
 from hwq.errors import CheckFailed
@@ -31,6 +32,13 @@ def _rows() -> Program:
     """Deep enough that the ring of rows comes round, and slow enough that it fills."""
     x = tensor(9, 4, 2)
     return program([conv(x, 4, Window((3, 3), pads=(1, 1, 1, 1)))], {"a": x}, samples=corners({"a": x}, SAMPLES))
+
+
+def _constant_first() -> Program:
+    """Columns behind those of a constant, and something after it that takes a while."""
+    x, k = tensor(3, 2, 2), const(np.arange(12).reshape(3, 2, 2), name="k")
+    ops = [k, concat(1, "k", "a", name="t"), rescale(tensor(3, 4, 2), source="t")]
+    return program(ops, {"a": x}, samples=corners({"a": x}, SAMPLES))
 
 
 def _mac(pe: int, simd: int, rq: int, window: str = "serial") -> dict[str, Entry]:
@@ -79,6 +87,10 @@ PROGRAMS: dict[str, tuple[Program, dict[str, Entry]]] = {
     "twice": (CASES["gather"]["row_twice"], {"y": {"lanes": 3}}),
     "crop": (CASES["gather"]["crop"], {"y": {"lanes": 3}}),
     "up": (_lanes(), {"r": {"lanes": 2}, "y": {"lanes": 6}}),
+    "columns": (CASES["concat"]["columns"], {"y": {"lanes": 2}}),
+    "constant": (CASES["const"]["image"], {"k": {"lanes": 2}, "y": {"lanes": 5}}),
+    "constant-first": (_constant_first(), {name: {"lanes": 2} for name in ("k", "t", "y")}),
+    "turns": (CASES["concat"]["channels-again"], {"y": {"lanes": 1}}),
     "down": (_lanes(), {"r": {"lanes": 6}, "y": {"lanes": 2}}),
     "minus": (CASES["add"]["minus-half_away"], {"y": {"lanes": 2}}),
     "product": (CASES["mul"]["zero_points-floor"], {"y": {"lanes": 2}}),
@@ -150,6 +162,14 @@ MUTANTS = [
     Mutant("interpolate", "IN_W'(IN_SIGNED) <<", "IN_W'(1) <<", "line-unsigned"),
     Mutant("interpolate", "SHIFT(STEP + FRACTION), .ROUND(1)", "SHIFT(STEP + FRACTION), .ROUND(0)", "line"),
     Mutant("dwc", "assign s_axis_tready = !full_q || m_axis_tready;", "assign s_axis_tready = 1'b1;", "up"),
+    Mutant("concat", "beat_q <= last_beat ? '0 : beat_q + COUNT_W'(1);", "beat_q <= beat_q + COUNT_W'(1);", "columns"),
+    Mutant("concat", "turn_q == TURN_W'(N - 1);", "turn_q == TURN_W'(1);", "turns"),
+    Mutant("concat", "wire open = begun_q || s_axis_tvalid[START];", "wire open = 1'b1;", "constant-first"),
+    Mutant("concat", "if (last_turn) round_q <= last_round ?", "if (last_turn) round_q <= 1'b1 ?", "constant-first"),
+    Mutant("const", "(addr_q == ADDR_W'(BEATS - 1)) ? '0", "(addr_q == ADDR_W'(BEATS - 2)) ? '0", "constant"),
+    Mutant("const", "if (room) addr_q", "if (1'b1) addr_q", "constant"),
+    Mutant("concat", "(ready && open) ? N'(1) << turn_q : '0;", "{N{ready && open}};", "turns"),
+    Mutant("concat", "s_axis_tdata[turn_q*W+:W]", "s_axis_tdata[W-1:0]", "columns"),
     Mutant("dwc", "word_q <= word_q >> NARROW_W;", "word_q <= word_q >> LANE_W;", "down"),
     Mutant("add", "sum_q <= ACC_W'(pa_q) + ACC_W'(pb_q)", "sum_q <= ACC_W'(pa_q) - ACC_W'(pb_q)", "minus"),
     Mutant("product", "{A_SIGNED && a[A_W-1], a} - (A_W + 1)'(ZERO_A);", "{A_SIGNED && a[A_W-1], a};", "product"),

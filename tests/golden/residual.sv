@@ -30,10 +30,10 @@ module residual (
   wire [23:0] c2__window_tdata;
   wire c2_tvalid, c2_tready;
   wire [7:0] c2_tdata;
+  wire sum__x__to1__lanes_tvalid, sum__x__to1__lanes_tready;
+  wire [7:0] sum__x__to1__lanes_tdata;
   wire sum__x__to1__fifo_tvalid, sum__x__to1__fifo_tready;
-  wire [23:0] sum__x__to1__fifo_tdata;
-  wire sum__sum__x__to1__fifo__lanes_tvalid, sum__sum__x__to1__fifo__lanes_tready;
-  wire [7:0] sum__sum__x__to1__fifo__lanes_tdata;
+  wire [7:0] sum__x__to1__fifo_tdata;
   wire sum_tvalid, sum_tready;
   wire [7:0] sum_tdata;
   wire gap_tvalid, gap_tready;
@@ -104,20 +104,20 @@ module residual (
       .m_axis_tvalid(c2_tvalid), .m_axis_tready(c2_tready), .m_axis_tdata(c2_tdata)
   );
 
-  hwq_fifo_bram #(
-      .W(24), .DEPTH(77)
-  ) u_sum__x__to1__fifo (
-      .clk(clk), .rst(rst),
-      .s_axis_tvalid(x__to1_tvalid), .s_axis_tready(x__to1_tready), .s_axis_tdata(x__to1_tdata),
-      .m_axis_tvalid(sum__x__to1__fifo_tvalid), .m_axis_tready(sum__x__to1__fifo_tready), .m_axis_tdata(sum__x__to1__fifo_tdata)
-  );
-
   hwq_dwc #(
       .LANE_W(8), .IN_N(3), .OUT_N(1), .CHANNELS(3)
-  ) u_sum__sum__x__to1__fifo__lanes (
+  ) u_sum__x__to1__lanes (
       .clk(clk), .rst(rst),
-      .s_axis_tvalid(sum__x__to1__fifo_tvalid), .s_axis_tready(sum__x__to1__fifo_tready), .s_axis_tdata(sum__x__to1__fifo_tdata),
-      .m_axis_tvalid(sum__sum__x__to1__fifo__lanes_tvalid), .m_axis_tready(sum__sum__x__to1__fifo__lanes_tready), .m_axis_tdata(sum__sum__x__to1__fifo__lanes_tdata)
+      .s_axis_tvalid(x__to1_tvalid), .s_axis_tready(x__to1_tready), .s_axis_tdata(x__to1_tdata),
+      .m_axis_tvalid(sum__x__to1__lanes_tvalid), .m_axis_tready(sum__x__to1__lanes_tready), .m_axis_tdata(sum__x__to1__lanes_tdata)
+  );
+
+  hwq_fifo_bram #(
+      .W(8), .DEPTH(103)
+  ) u_sum__x__to1__fifo (
+      .clk(clk), .rst(rst),
+      .s_axis_tvalid(sum__x__to1__lanes_tvalid), .s_axis_tready(sum__x__to1__lanes_tready), .s_axis_tdata(sum__x__to1__lanes_tdata),
+      .m_axis_tvalid(sum__x__to1__fifo_tvalid), .m_axis_tready(sum__x__to1__fifo_tready), .m_axis_tdata(sum__x__to1__fifo_tdata)
   );
 
   hwq_add #(
@@ -125,7 +125,7 @@ module residual (
       .ROUND(1), .ZERO(0), .QMIN(0), .QMAX(255)
   ) u_sum (
       .clk(clk), .rst(rst),
-      .a_axis_tvalid(sum__sum__x__to1__fifo__lanes_tvalid), .a_axis_tready(sum__sum__x__to1__fifo__lanes_tready), .a_axis_tdata(sum__sum__x__to1__fifo__lanes_tdata),
+      .a_axis_tvalid(sum__x__to1__fifo_tvalid), .a_axis_tready(sum__x__to1__fifo_tready), .a_axis_tdata(sum__x__to1__fifo_tdata),
       .b_axis_tvalid(c2_tvalid), .b_axis_tready(c2_tready), .b_axis_tdata(c2_tdata),
       .m_axis_tvalid(sum_tvalid), .m_axis_tready(sum_tready), .m_axis_tdata(sum_tdata)
   );

@@ -15,6 +15,8 @@ from nets import (
     add,
     argmax,
     avgpool,
+    concat,
+    const,
     conv,
     corners,
     dense,
@@ -40,7 +42,7 @@ from hwq.ir.op import REGISTRY, Op
 from hwq.ir.program import Program
 from hwq.ir.types import TensorType
 from hwq.ir.window import Window
-from hwq.ops import Codebook, Coding, Linear, PowerSums
+from hwq.ops import Codebook, Coding, Concat, Const, Linear, PowerSums
 from hwq.ops.table import MAX_FRACTION, MAX_INDEX_BITS, MAX_STEP
 from hwq.ops.topk import MAX_K
 
@@ -177,11 +179,11 @@ def operations(draw: Draw, kind: str, name: str, source: str, x: TensorType) -> 
 
 
 @st.composite
-def joins(draw: Draw, kind: str, name: str, source: str, types: dict[str, TensorType]) -> Op:
-    """An operation of `kind` with two inputs: `source`, and the same or another tensor of `types`."""
+def joins(draw: Draw, kind: str, name: str, source: str, types: dict[str, TensorType], constant: bool) -> Op:
+    """An operation of `kind` with two inputs: `source`, and the same or another tensor of `types`, or its last one."""
     now = types[source]
     fitting = [other for other, x in types.items() if (x == now if kind == "extremum" else x.shape == now.shape)]
-    other = draw(st.sampled_from(fitting))
+    other = fitting[-1] if constant else draw(st.sampled_from(fitting))
     at = {"name": name, "sources": (source, other)}
     if kind == "extremum":
         return extremum(draw(st.booleans()), **at)
@@ -195,8 +197,32 @@ def joins(draw: Draw, kind: str, name: str, source: str, types: dict[str, Tensor
     return add(now, types[other], **at, factors=factors, bias=bias, **draw(quantisation()))
 
 
+@st.composite
+def constants(draw: Draw, name: str, x: TensorType) -> Const:
+    """A constant of the shape of `x`, of any type."""
+    type_ = TensorType(x.shape, draw(BITS), draw(st.booleans()))
+    low, high = type_.range
+    values = np.random.default_rng(draw(st.integers(0, 99))).integers(low, high + 1, x.shape)
+    return const(values, name=name, bits=type_.bits, signed=type_.signed)
+
+
+@st.composite
+def concats(draw: Draw, name: str, source: str, types: dict[str, TensorType]) -> Concat:
+    """`source` among up to three tensors that go with it along some axis, itself included."""
+    axis, found = draw(st.integers(0, 2)), []
+    for other in types:
+        try:
+            concat(axis, source, other).result(types[source], types[other])
+            found.append(other)
+        except ValueError:
+            continue
+    others = draw(st.lists(st.sampled_from(found), min_size=1, max_size=3))
+    at = draw(st.integers(0, len(others)))
+    return concat(axis, *others[:at], source, *others[at:], name=name)
+
+
 JOINS = ["add", "extremum", "mul"]
-SINGLE = sorted(REGISTRY.keys() - JOINS)
+SINGLE = sorted(REGISTRY.keys() - {*JOINS, "concat", "const"})
 WITHIN = [kind for kind in SINGLE if kind not in ("argmax", "dense", "topk")]
 
 
@@ -210,9 +236,18 @@ def programs(draw: Draw, most: int = 5, size: int = 7, kinds: Collection[str] = 
     count = draw(st.integers(1, most))
     for number in range(count):
         name, now = f"t{number}", types[current]
-        possible = [*JOINS, *(SINGLE if number == count - 1 else WITHIN)]
+        possible = [*JOINS, "concat", *(SINGLE if number == count - 1 else WITHIN)]
         kind = draw(st.sampled_from([kind for kind in possible if kind in kinds]))
-        op = draw(joins(kind, name, current, types) if kind in JOINS else operations(kind, name, current, now))
+        if kind in JOINS:
+            constant = kind != "extremum" and "const" in kinds and draw(st.booleans())
+            if constant:
+                ops.append(draw(constants(f"k{number}", now)))
+                types[ops[-1].name] = ops[-1].result()
+            op = draw(joins(kind, name, current, types, constant))
+        elif kind == "concat":
+            op = draw(concats(name, current, types))
+        else:
+            op = draw(operations(kind, name, current, now))
         types[name] = op.result(*(types[source] for source in op.inputs))
         ops.append(op)
         current = name

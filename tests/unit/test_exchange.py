@@ -32,7 +32,7 @@ def test_every_operation_has_cases() -> None:
 @pytest.mark.parametrize("kind", sorted(REGISTRY.keys() - KINDS))
 def test_operations_without_a_form(kind: str, file_format: FileFormat) -> None:
     for p in CASES[kind].values():
-        with pytest.raises(BadInput, match=f"y: {file_format.value} files have no form of {kind}"):
+        with pytest.raises(BadInput, match=f"{p.ops[0].name}: {file_format.value} files have no form of {kind}"):
             exchange(p, file_format)
 
 

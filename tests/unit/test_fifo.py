@@ -11,7 +11,7 @@ from hardware import Entry, checked, plan_with
 from nets import add, conv, corners, maxpool, mul, normalise, program, rescale, softmax, tensor
 
 from hwq.emit.generate import generate
-from hwq.hw.fifo import branch_depths
+from hwq.hw.fifo import Branches
 from hwq.hw.fold import ceil_div
 from hwq.hw.netlist import Instance
 from hwq.hw.plan import Plan
@@ -167,9 +167,9 @@ def test_both_sides_of_the_bound(shape: tuple[int, int, int], width: int, layers
 def test_no_fifo_where_nothing_is_forked() -> None:
     x = tensor(3, 3, 2)
     p = program([add(x, x)], {"a": x, "b": x})
-    assert branch_depths(p, p.ops[0], (1, 1)) == (0, 0)
+    assert Branches(p).depths(p.ops[0], 1) == (0, 0)
     doubled = program([add(x, x, sources=("a", "a"))], {"a": x})
-    assert branch_depths(doubled, doubled.ops[0], (1, 1)) == (0, 0)
+    assert Branches(doubled).depths(doubled.ops[0], 1) == (0, 0)
 
 
 @pytest.mark.icarus
@@ -178,8 +178,8 @@ def test_no_fifo_in_front_of_a_square(tmp_path: Path) -> None:
     x = tensor(5, 6, 2)
     ops = [conv(x, 2, SAME, name="c"), mul(x, x, name="s", sources=("c", "c")), add(x, x, sources=("s", "a"))]
     p = program(ops, {"a": x}, samples=corners({"a": x}, 6))
-    assert branch_depths(p, ops[1], (1, 1)) == (0, 0)
-    assert branch_depths(p, ops[2], (1, 1))[1] > 0
+    assert Branches(p).depths(ops[1], 1) == (0, 0)
+    assert Branches(p).depths(ops[2], 1)[1] > 0
     result = checked(_plan(p, 1), tmp_path / "build", samples=6)
     assert result.passed, result.trouble
     assert result.cycles_per_frame == pytest.approx(result.cycles_formula, rel=0.02, abs=2)
@@ -198,6 +198,6 @@ def test_depth_belongs_to_the_nearest_fork() -> None:
         {"a": x},
     )
     alone = _residual(6, 6, 2, layers=1)
-    first, second = (branch_depths(blocks, op, (1, 1)) for op in blocks.ops if op.kind == "add")
-    assert first == second == branch_depths(alone, alone.ops[-1], (1, 1))
+    first, second = (Branches(blocks).depths(op, 1) for op in blocks.ops if op.kind == "add")
+    assert first == second == Branches(alone).depths(alone.ops[-1], 1)
     assert first[0] > 0 and first[1] == 0

@@ -41,14 +41,16 @@ def _net() -> Program:
 @pytest.mark.parametrize("program_", PROGRAMS.values(), ids=PROGRAMS.keys())
 def test_options_are_a_front_of_buildable_foldings(program_: Program) -> None:
     """Cheapest first, each faster than the one before, and each accepted as a folding file."""
-    found = options(program_, program_.ops[0])
+    op, *others = program_.ops
+    found = options(program_, op)
     assert found
     for first, second in itertools.pairwise(found):
         assert first.cost <= second.cost and first.cycles > second.cycles
     for option in found:
-        plan = make_plan(program_, {"y": option.fold})
-        assert plan.cycles == {"y": option.cycles}
-        assert parse_folding(folding_text(plan.folds), program_, "x") == {"y": option.fold}
+        folds = {op.name: option.fold, **{other.name: options(program_, other)[0].fold for other in others}}
+        plan = make_plan(program_, folds)
+        assert plan.cycles[op.name] == option.cycles
+        assert parse_folding(folding_text(plan.folds), program_, "x") == folds
         assert plan.multipliers == option.fold.multipliers
 
 

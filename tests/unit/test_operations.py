@@ -12,7 +12,10 @@ import pytest
 from cases import CASES
 from cases_normalisation import REFUSED_PIXELWISE
 from nets import (
+    add,
     avgpool,
+    concat,
+    const,
     conv,
     dense,
     depthwise,
@@ -42,6 +45,8 @@ from hwq.ops import (
     ArgMax,
     AvgPool,
     Codebook,
+    Concat,
+    Const,
     Conv,
     Dense,
     Depthwise,
@@ -119,7 +124,7 @@ def normalised(op: Normalise, x: Pixel) -> Pixel:
 
 def pixel(op: Op, xs: list[Image], row: int, column: int) -> Pixel:
     """One output pixel of any operation."""
-    x = xs[0]
+    x = xs[0] if xs else []
     match op:
         case Conv():
             found = list(taps(x, op.window, op.pad_value, row, column))
@@ -187,6 +192,13 @@ def pixel(op: Op, xs: list[Image], row: int, column: int) -> Pixel:
             return shares(op, x[row][column])
         case Normalise():
             return normalised(op, x[row][column])
+        case Const():
+            return op.values[row, column].tolist()
+        case Concat():
+            if op.axis == 2:
+                return [v for image in xs for v in image[row][column]]
+            below, beside = [r for image in xs for r in image], [p for image in xs for p in image[row % len(image)]]
+            return below[row][column] if op.axis == 0 else beside[column]
         case _:
             raise AssertionError(f"no loop for {op.kind}")
     return [requantised(acc, channel, op.requant) for channel, acc in enumerate(sums)]
@@ -195,7 +207,7 @@ def pixel(op: Op, xs: list[Image], row: int, column: int) -> Pixel:
 @each_case
 def test_equals_loops_over_integers(program_: Program) -> None:
     op = program_.ops[0]
-    rows, columns, _ = program_.types["y"].shape
+    rows, columns, _ = program_.types[op.name].shape
     xs = [program_.samples[name] for name in op.inputs]
     got = op.evaluate(*xs)
     for n in range(len(got)):
@@ -412,6 +424,62 @@ def test_refusals_of_pairs(other: TensorType, op: Op, text: str) -> None:
 def test_many_indices() -> None:
     with pytest.raises(ValueError, match="k is 17, expected 1 to 16"):
         topk(tensor(1, 1, 20), 17).result(tensor(1, 1, 20))
+
+
+CONCAT = {
+    "axis": (concat(3, "a", "b"), [X, X], r"axis is 3, expected 0 \(rows\), 1 \(columns\) or 2 \(channels\)"),
+    "one input": (concat(0, "a"), [X], "has 1 inputs, expected 2 to 16"),
+    "many inputs": (concat(0, *["a"] * 17), [X] * 17, "has 17 inputs, expected 2 to 16"),
+    "bits": (concat(2, "a", "b"), [X, tensor(4, 4, 3, bits=7)], "expected one integer type"),
+    "sign": (concat(2, "a", "b"), [X, tensor(4, 4, 3, signed=False)], "expected one integer type"),
+    "rows": (concat(0, "a", "b"), [X, tensor(4, 5, 3)], "expected other sizes of rows alone"),
+    "columns": (concat(1, "a", "b"), [X, tensor(4, 5, 2)], "expected other sizes of columns alone"),
+    "channels": (concat(2, "a", "b"), [X, tensor(5, 4, 3)], "expected other sizes of channels alone"),
+}
+
+
+@pytest.mark.parametrize(("op", "types", "text"), CONCAT.values(), ids=CONCAT.keys())
+def test_concat_refusals(op: Concat, types: list[TensorType], text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        op.result(*types)
+
+
+CONST = {
+    "inputs": (replace(const(np.zeros((4, 4, 3))), inputs=("a",)), [X], "has 1 inputs, expected none"),
+    "shape": (const([1, 2]), [], r"values have shape \(2,\), expected \(height, width, channels\)"),
+    "empty": (const(np.zeros((1, 0, 2))), [], r"values have shape \(1, 0, 2\)"),
+    "range": (const([[[0, 8]]], bits=4), [], "values span 0 to 8, which s4.* does not hold"),
+}
+
+
+@pytest.mark.parametrize(("op", "types", "text"), CONST.values(), ids=CONST.keys())
+def test_const_refusals(op: Const, types: list[TensorType], text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        op.result(*types)
+
+
+def test_what_depends_on_no_input_is_refused() -> None:
+    """A constant that leaves, and what is computed of constants alone; not what meets an input."""
+    k, more = const(np.ones((4, 4, 3)), name="k"), add(X, X, name="s", sources=("k", "k"))
+    met = add(X, X, sources=("s", "a"))
+    with pytest.raises(BadInput, match=r"^k: depends on no input"):
+        program([k, add(X, X, sources=("k", "a"))], {"a": X}, ("y", "k"))
+    with pytest.raises(BadInput, match=r"^s: depends on no input"):
+        program([k, more, met], {"a": X})
+    program([k, add(X, X, name="s", sources=("k", "a")), met], {"a": X})
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_pixels_that_a_concat_needs(axis: int) -> None:
+    """What has entered when each output pixel leaves, from the numbers of the pixels themselves."""
+    shapes = [[(2, 3), (1, 3), (3, 3)], [(2, 3), (2, 1), (2, 2)], [(2, 3), (2, 3), (2, 3)]][axis]
+    types = [tensor(*shape, 1) for shape in shapes]
+    op = concat(axis, *"abc"[: len(types)])
+    numbers = [np.arange(1, t.pixels + 1).reshape(1, *t.shape) + 100 * i for i, t in enumerate(types)]
+    pixels = op.evaluate(*numbers).reshape(op.result(*types).pixels, -1)
+    for which in range(len(types)):
+        seen = np.where(pixels // 100 == which, pixels % 100, 0).max(1)
+        assert op.pixels_needed(which, *types).tolist() == np.maximum.accumulate(seen).tolist()
 
 
 @pytest.mark.parametrize("terms", [1, 2])

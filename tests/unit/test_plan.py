@@ -26,7 +26,9 @@ PROGRAMS = {f"{kind}-{name}": p for kind, cases in CASES.items() for name, p in 
 
 
 def _plans(p: Program) -> list[Plan]:
-    return [make_plan(p, {"y": option.fold}) for option in options(p, p.ops[0])]
+    first, *others = p.ops
+    fixed = {op.name: options(p, op)[0].fold for op in others}
+    return [make_plan(p, fixed | {first.name: option.fold}) for option in options(p, first)]
 
 
 def _branches() -> Program:
@@ -51,8 +53,8 @@ def _check_wiring(plan: Plan) -> None:
             drivers += [target.name for target in part.targets]
             assert {target.width for target in part.targets} == {part.source.width}
         else:
-            drivers += [stream.name for port, stream in part.ports.items() if port == "m_axis"]
-            readers += [stream.name for port, stream in part.ports.items() if port != "m_axis"]
+            drivers += [stream.name for port in part.ports if port == "m_axis" for stream in part.streams(port)]
+            readers += [stream.name for port in part.ports if port != "m_axis" for stream in part.streams(port)]
     names = [stream.name for stream in plan.net.streams]
     assert sorted(drivers) == sorted(readers) == sorted(names)
     assert len({name.lower() for name in names}) == len(names)

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from diff_nets import residual
 from hardware import own_cache
+from nets import add, const, corners, program, tensor
 
 from hwq import api
 from hwq.emit.generate import generate
 from hwq.errors import BadInput, CheckFailed
 from hwq.hw.plan import make_plan
-from hwq.hw.solve import for_multipliers
+from hwq.hw.solve import for_cycles, for_multipliers
 from hwq.ir.program import Program
 from hwq.verify import check
 
@@ -103,3 +105,17 @@ def test_recording_is_refused_before_any_work(build: tuple[Program, Path], tmp_p
         api.verify(folder, "icarus", record=tmp_path / "none" / "dump.npz")
     with pytest.raises(BadInput, match="expected one simulator"):
         api.verify(folder, "all", record=tmp_path / "dump.npz")
+
+
+@pytest.mark.icarus
+def test_constants_are_not_recorded(tmp_path: Path) -> None:
+    """They run ahead of all frames; everything else is there."""
+    x = tensor(3, 4, 2)
+    k = const(np.arange(24).reshape(3, 4, 2), name="k")
+    net = program([k, add(x, x, sources=("a", "k"))], {"a": x}, samples=corners({"a": x}))
+    generate(make_plan(net, for_cycles(net, 24)), tmp_path / "build")
+    with own_cache(tmp_path / "cache"):
+        run = check.verify(tmp_path / "build", "icarus", 4, record=tmp_path / "dump.npz")
+    found = api.diff(net, tmp_path / "dump.npz")
+    assert run.passed and found.passed and found.missing == 0
+    assert {row.name for row in found.layers if row.statistics is not None} >= {"a", "y"}
