@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 from nets import conv, depthwise, groupconv, tensor
 
 from hwq.ir.op import Op
@@ -53,6 +54,8 @@ def grouped(zero: Codebook, tables: Codebook) -> Cases:
     two, sixteen = tensor(4, 4, 6, bits=2), tensor(3, 3, 4, bits=16)
     yield "2-bit", groupconv(two, 4, 2, SAME, wbits=2, bits=2, scale="shift"), two
     yield "16-bit", groupconv(sixteen, 4, 2, SAME, wbits=16, bits=16), sixteen
+    bipolar = Codebook(np.array([-1, 1]))
+    yield "bipolar", groupconv(u8, 4, 2, SAME, wbits=2, coding=bipolar, scale="pow2"), u8
     yield "codebook", groupconv(s8, 4, 2, SAME, coding=zero, pad=-3), s8
     yield "codebook-channel", groupconv(u8, 6, 3, SAME, coding=tables, scale="channel"), u8
     yield "powers1", groupconv(s8, 4, 2, SAME, wbits=4, coding=PowerSums(1), scale="pow2"), s8
