@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import cocotb
-from cocotb.triggers import RisingEdge
+from cocotb.triggers import ClockCycles, RisingEdge
 from engine import QUIET_CYCLES
 from streams import STALLS, StreamSink, StreamSource, params, read, reset, start_clock
 
@@ -100,7 +100,7 @@ def prepare(case: dict[str, Any], folder: Path) -> None:
 
 
 async def run(dut: Any, blocks: int, pattern: str) -> list[int]:
-    """Send blocks, check every beat, and return the cycles at which the last beats of the blocks came."""
+    """Reset, send blocks, check every beat, and return the cycles at which the last beats of the blocks came."""
     case: dict[str, Any] = dict(params())
     rng = random.Random(7)
     data = [[rng.getrandbits(case["IN_W"]) for _ in range(case["IN_BEATS"])] for _ in range(blocks)]
@@ -113,7 +113,6 @@ async def run(dut: Any, blocks: int, pattern: str) -> list[int]:
     ]
     source = StreamSource(dut, stall=STALLS[pattern][0], seed=3)
     sink = StreamSink(dut, stall=STALLS[pattern][1], seed=4)
-    start_clock(dut)
     await reset(dut)
     sending = cocotb.start_soon(source.send([word for block in data for word in block]))
     got = await sink.receive(len(want))
@@ -127,6 +126,7 @@ async def run(dut: Any, blocks: int, pattern: str) -> list[int]:
 @cocotb.parametrize(pattern=list(STALLS))
 async def gathers(dut: Any, pattern: str) -> None:
     """Blocks back to back under each stall pattern; then nothing more comes, not even padding."""
+    start_clock(dut)
     await run(dut, FRAMES, pattern)
     dut.m_axis_tready.value = 1
     for _ in range(QUIET_CYCLES):
@@ -138,6 +138,7 @@ async def gathers(dut: Any, pattern: str) -> None:
 async def meets_cycle_formula(dut: Any) -> None:
     """With two blocks of room, the longer of a block in and a block out."""
     case = params()
+    start_clock(dut)
     ends = await run(dut, 12, "free")
     formula = max(case["IN_BEATS"], case["STEPS"] * case["BEATS"])
     measured = (ends[-1] - ends[3]) / (len(ends) - 4)
@@ -145,3 +146,15 @@ async def meets_cycle_formula(dut: Any) -> None:
     assert measured >= formula
     if case["full"]:
         assert measured == formula
+
+
+@cocotb.test()
+async def starts_over_after_a_reset(dut: Any) -> None:
+    """A reset drops the blocks that are inside, whole or not."""
+    start_clock(dut)
+    await reset(dut)
+    for stop in range(1, 2 * params()["IN_BEATS"] + 9, 5):
+        dut.s_axis_tvalid.value, dut.s_axis_tdata.value = 1, 0
+        dut.m_axis_tready.value = stop % 2
+        await ClockCycles(dut.clk, stop)
+        await run(dut, 2, "free")
