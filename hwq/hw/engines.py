@@ -36,6 +36,7 @@ from hwq.ops import (
     Gather,
     GroupConv,
     Linear,
+    MatMul,
     MaxPool,
     Mul,
     Normalise,
@@ -281,10 +282,25 @@ def _gather(net: Netlist, program: Program, op: Gather, fold: Fold, sources: Seq
     return out
 
 
+def _matmul(net: Netlist, program: Program, op: MatMul, fold: Fold, sources: Sequence[Stream]) -> Stream:
+    a, b = program.input_types_of(op)
+    params: Params = {
+        "PE": fold.pe, "SIMD": fold.simd, "T": a.shape[1], "N": b.shape[1], "K": op.channels,
+        "A_W": a.bits, "A_SIGNED": int(a.signed), "ZERO_A": op.zeros[0],
+        "B_W": b.bits, "B_SIGNED": int(b.signed), "ZERO_B": op.zeros[1],
+        "RQ": fold.lanes_out, "OUT_W": op.bits, "ACC_W": op.acc_bits, **_multiplier(op), **requant_params(op.requant),
+    }  # fmt: skip
+    out = _result(net, program, op, fold)
+    ports = {"a_axis": sources[0], "b_axis": sources[1], "m_axis": out}
+    net.parts.append(Instance("hwq_matmul", f"u_{op.name}", params, ports))
+    return out
+
+
 _BUILD: dict[type[Op], Callable[..., Stream]] = {
     Conv: _linear, Dense: _linear, Depthwise: _linear, GroupConv: _linear, AvgPool: _pool, MaxPool: _pool, Pad: _pool,
     Rescale: _elementwise, ArgMax: _elementwise, TopK: _topk, Add: _pair, Mul: _pair, Extremum: _pair, PRelu: _prelu,
     Table: _table, Softmax: normalisation.softmax, Normalise: normalisation.normalise, Gather: _gather,
+    MatMul: _matmul,
 }  # fmt: skip
 
 

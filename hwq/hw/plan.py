@@ -50,11 +50,7 @@ class Plan:
     @cached_property
     def cycles(self) -> dict[str, int]:
         """Cycles a frame of each operation, by formula."""
-        program = self.program
-        return {
-            op.name: cycles(op, self.folds[op.name], program.input_types_of(op), program.types[op.name])
-            for op in program.ops
-        }
+        return _cycles(self.program, self.folds)
 
     @property
     def interval(self) -> int:
@@ -101,6 +97,12 @@ class Plan:
         return sum(int(part.params["OUT_W"]) * int(part.params["RING"]) for part in rings)
 
 
+def _cycles(program: Program, folds: Mapping[str, Fold]) -> dict[str, int]:
+    return {
+        op.name: cycles(op, folds[op.name], program.input_types_of(op), program.types[op.name]) for op in program.ops
+    }
+
+
 def make_plan(program: Program, folds: Mapping[str, Fold]) -> Plan:
     """The plan of `program` under `folds` (one for each operation)."""
     return _Planner(program, folds).plan()
@@ -116,9 +118,11 @@ class _Planner:
 
     def plan(self) -> Plan:
         inputs = tuple(self._input(port) for port in self.program.inputs)
+        busy = _cycles(self.program, self.folds)
+        shares = {name: own / max(busy.values()) for name, own in busy.items()}
         for op in self.program.ops:
             lanes = [self.readers[name][0].lanes for name in op.inputs]
-            depths = branch_depths(self.program, op, lanes, self.folds) if len(op.inputs) > 1 else (0,)
+            depths = branch_depths(self.program, op, lanes, self.folds, shares) if len(op.inputs) > 1 else (0,)
             sources = [self._read(name, op, depth) for name, depth in zip(op.inputs, depths, strict=True)]
             self._publish(build(self.net, self.program, op, self.folds[op.name], sources))
         for port in self.program.outputs:

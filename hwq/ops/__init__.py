@@ -12,6 +12,7 @@ from hwq.ops.extremum import Extremum
 from hwq.ops.gather import Gather
 from hwq.ops.groupconv import GroupConv
 from hwq.ops.linear import Linear
+from hwq.ops.matmul import MatMul
 from hwq.ops.maxpool import MaxPool
 from hwq.ops.mul import Mul
 from hwq.ops.normalise import Normalise
@@ -24,6 +25,6 @@ from hwq.ops.topk import TopK
 
 __all__ = [
     "Add", "ArgMax", "AvgPool", "Codebook", "Coding", "Conv", "Convolution", "Dense", "Depthwise", "Extremum", "Gather",
-    "GroupConv", "Linear", "MaxPool", "Mul", "Normalise", "PRelu", "Pad", "PowerSums", "Rescale", "Softmax", "Table",
-    "TopK",
+    "GroupConv", "Linear", "MatMul", "MaxPool", "Mul", "Normalise", "PRelu", "Pad", "PowerSums", "Rescale", "Softmax",
+    "Table", "TopK",
 ]  # fmt: skip

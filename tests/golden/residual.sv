@@ -105,7 +105,7 @@ module residual (
   );
 
   hwq_fifo_bram #(
-      .W(24), .DEPTH(77)
+      .W(24), .DEPTH(79)
   ) u_sum__x__to1__fifo (
       .clk(clk), .rst(rst),
       .s_axis_tvalid(x__to1_tvalid), .s_axis_tready(x__to1_tready), .s_axis_tdata(x__to1_tdata),
