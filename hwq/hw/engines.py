@@ -51,6 +51,7 @@ from hwq.ops import (
 from hwq.ops.requantised import Requantised
 
 Params = dict[str, ParamValue]
+Pair = Add | Extremum | MatMul | Mul
 
 
 def requant_params(requant: Requant) -> Params:
@@ -216,10 +217,10 @@ def _topk(net: Netlist, program: Program, op: TopK, fold: Fold, sources: Sequenc
     return out
 
 
-def _pair(net: Netlist, program: Program, op: Add | Mul | Extremum, fold: Fold, sources: Sequence[Stream]) -> Stream:
-    """Element by element from two tensors."""
+def _pair(net: Netlist, program: Program, op: Pair, fold: Fold, sources: Sequence[Stream]) -> Stream:
+    """From two tensors: element by element, or their matrix product."""
     a, b = program.input_types_of(op)
-    params: Params = {"LANES": fold.lanes_in}
+    params: Params = {} if isinstance(op, MatMul) else {"LANES": fold.lanes_in}
     if isinstance(op, Extremum):
         module = "hwq_extremum"
         params |= {"ACT_W": a.bits, "ACT_SIGNED": int(a.signed), "LARGEST": int(op.largest)}
@@ -231,6 +232,10 @@ def _pair(net: Netlist, program: Program, op: Add | Mul | Extremum, fold: Fold, 
         else:
             module = "hwq_product"
             params |= {"ZERO_A": op.zeros[0], "ZERO_B": op.zeros[1], **_multiplier(op)}
+            if isinstance(op, MatMul):
+                module = "hwq_matmul"
+                params |= {"PE": fold.pe, "SIMD": fold.simd, "RQ": fold.lanes_out, "ACC_W": op.acc_bits}
+                params |= {"T": a.shape[1], "N": b.shape[1], "K": op.channels}
         params |= {"OUT_W": op.bits, **requant_params(op.requant)}
     out = _result(net, program, op, fold)
     ports = {"a_axis": sources[0], "b_axis": sources[1], "m_axis": out}
@@ -282,25 +287,11 @@ def _gather(net: Netlist, program: Program, op: Gather, fold: Fold, sources: Seq
     return out
 
 
-def _matmul(net: Netlist, program: Program, op: MatMul, fold: Fold, sources: Sequence[Stream]) -> Stream:
-    a, b = program.input_types_of(op)
-    params: Params = {
-        "PE": fold.pe, "SIMD": fold.simd, "T": a.shape[1], "N": b.shape[1], "K": op.channels,
-        "A_W": a.bits, "A_SIGNED": int(a.signed), "ZERO_A": op.zeros[0],
-        "B_W": b.bits, "B_SIGNED": int(b.signed), "ZERO_B": op.zeros[1],
-        "RQ": fold.lanes_out, "OUT_W": op.bits, "ACC_W": op.acc_bits, **_multiplier(op), **requant_params(op.requant),
-    }  # fmt: skip
-    out = _result(net, program, op, fold)
-    ports = {"a_axis": sources[0], "b_axis": sources[1], "m_axis": out}
-    net.parts.append(Instance("hwq_matmul", f"u_{op.name}", params, ports))
-    return out
-
-
 _BUILD: dict[type[Op], Callable[..., Stream]] = {
     Conv: _linear, Dense: _linear, Depthwise: _linear, GroupConv: _linear, AvgPool: _pool, MaxPool: _pool, Pad: _pool,
     Rescale: _elementwise, ArgMax: _elementwise, TopK: _topk, Add: _pair, Mul: _pair, Extremum: _pair, PRelu: _prelu,
     Table: _table, Softmax: normalisation.softmax, Normalise: normalisation.normalise, Gather: _gather,
-    MatMul: _matmul,
+    MatMul: _pair,
 }  # fmt: skip
 
 
