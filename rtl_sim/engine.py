@@ -58,8 +58,8 @@ async def check_engine(
     expected: Sequence[int],
     masks: Sequence[int] = (-1,),
     cycles_per_beat: int = 1,
+    startup: int = 0,
 ) -> list[int]:
-    startup: int = (0,)
     """Send `inputs` (words by stream prefix) with a pattern of `STALLS`; the output has to be `expected`.
 
     Beat i of the output is compared under `masks[i % len(masks)]`. Where nothing stalls, each input also has

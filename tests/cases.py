@@ -13,6 +13,7 @@ from cases_concat import concats
 from cases_const import consts
 from cases_gather import gathers
 from cases_groupconv import grouped, large_conv, large_depthwise
+from cases_matmul import matmul_cases
 from cases_pairs import extremum_cases, mul_cases, topk_cases
 from cases_pointwise import prelu_cases, table_cases
 from nets import add, argmax, avgpool, conv, corners, dense, depthwise, maxpool, pad, program, rescale, tensor
@@ -274,6 +275,7 @@ CASES: dict[str, dict[str, Program]] = {
     "extremum": dict(extremum_cases()),
     "gather": {name: _case(op, x) for name, x, op in gathers()},
     "groupconv": dict(_groupconv()),
+    "matmul": dict(matmul_cases()),
     "maxpool": dict(_maxpool()),
     "mul": dict(mul_cases()),
     "normalise": dict(cases_normalisation.normalisations()),

@@ -16,7 +16,7 @@ from hwq.hw.folding_file import parse_folding
 from hwq.hw.plan import Plan, make_plan
 from hwq.ir.op import Op
 from hwq.ir.program import Program
-from hwq.ops import Depthwise, GroupConv, Linear
+from hwq.ops import Depthwise, GroupConv, Linear, MatMul
 from hwq.verify.check import Verification, verify
 
 DEEP = os.environ.get("HWQ_DEEP") == "1"
@@ -34,7 +34,7 @@ def own_cache(folder: Path) -> Iterator[None]:
 def entries(program: Program, op: Op) -> list[Entry]:
     """Foldings of `op` as a folding file has them: smallest, largest, partial, parallel; the quick ones first."""
     x, y = program.first_type(op), program.types[op.name]
-    if not isinstance(op, Linear):
+    if not isinstance(op, Linear | MatMul):
         xs = program.input_types_of(op)
         wanted = (1, x.channels, max(1, 2 * x.channels // 3), ceil_div(x.channels, 2))
         lanes = dict.fromkeys([*(n for n in wanted if lanes_fit(op, n, xs, y)), *lane_choices(op, xs, y)[-1:]])

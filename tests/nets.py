@@ -29,6 +29,7 @@ from hwq.ops import (
     Extremum,
     Gather,
     GroupConv,
+    MatMul,
     MaxPool,
     Mul,
     Normalise,
@@ -303,6 +304,18 @@ def mul(
 
 def extremum(largest: bool = True, *, name: str = "y", sources: tuple[str, str] = ("a", "b")) -> Extremum:
     return Extremum(name=name, inputs=sources, largest=largest)
+
+
+def matmul(
+    a: TensorType,
+    b: TensorType,
+    *,
+    name: str = "y",
+    sources: tuple[str, str] = ("a", "b"),
+    zeros: tuple[int, int] = (0, 0),
+    **output: Any,
+) -> MatMul:
+    return _made(MatMul, (a, b), output, name=name, inputs=sources, zeros=zeros, channels=a.channels)
 
 
 def maxpool(x: TensorType, window: Window, *, name: str = "y", source: str = "a") -> MaxPool:

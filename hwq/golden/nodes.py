@@ -24,6 +24,7 @@ from hwq.ops import (
     Gather,
     GroupConv,
     Linear,
+    MatMul,
     MaxPool,
     Mul,
     Normalise,
@@ -77,6 +78,10 @@ def call(op: Op, intervals: tuple[Interval, ...], out: TensorType) -> Call:
         case Mul():
             zeros = dict(zip(("zero_a", "zero_b"), op.zeros, strict=True))
             return Call(zeros | {"multiplier": op.requant.multiplier[0]} | _requant(op, out), {})
+        case MatMul():
+            zeros = dict(zip(("zero_a", "zero_b"), op.zeros, strict=True))
+            single = {"multiplier": op.requant.multiplier[0]}
+            return Call(zeros | single | _sums(op, intervals) | _requant(op, out), {})
         case Rescale():
             return Call({"bias": op.bias, "multiplier": op.requant.multiplier[0]} | _requant(op, out), {})
         case Concat():

@@ -39,6 +39,7 @@ from hwq.ops import (
     Gather,
     GroupConv,
     Linear,
+    MatMul,
     MaxPool,
     Mul,
     Normalise,
@@ -53,6 +54,7 @@ from hwq.ops import (
 from hwq.ops.requantised import Requantised
 
 Params = dict[str, ParamValue]
+Pair = Add | Extremum | MatMul | Mul
 
 
 def requant_params(requant: Requant) -> Params:
@@ -218,10 +220,10 @@ def _topk(net: Netlist, program: Program, op: TopK, fold: Fold, sources: Sequenc
     return out
 
 
-def _pair(net: Netlist, program: Program, op: Add | Mul | Extremum, fold: Fold, sources: Sequence[Stream]) -> Stream:
-    """Element by element from two tensors."""
+def _pair(net: Netlist, program: Program, op: Pair, fold: Fold, sources: Sequence[Stream]) -> Stream:
+    """From two tensors: element by element, or their matrix product."""
     a, b = program.input_types_of(op)
-    params: Params = {"LANES": fold.lanes_in}
+    params: Params = {} if isinstance(op, MatMul) else {"LANES": fold.lanes_in}
     if isinstance(op, Extremum):
         module = "hwq_extremum"
         params |= {"ACT_W": a.bits, "ACT_SIGNED": int(a.signed), "LARGEST": int(op.largest)}
@@ -233,6 +235,10 @@ def _pair(net: Netlist, program: Program, op: Add | Mul | Extremum, fold: Fold, 
         else:
             module = "hwq_product"
             params |= {"ZERO_A": op.zeros[0], "ZERO_B": op.zeros[1], **_multiplier(op)}
+            if isinstance(op, MatMul):
+                module = "hwq_matmul"
+                params |= {"PE": fold.pe, "SIMD": fold.simd, "RQ": fold.lanes_out, "ACC_W": op.acc_bits}
+                params |= {"T": a.shape[1], "N": b.shape[1], "K": op.channels}
         params |= {"OUT_W": op.bits, **requant_params(op.requant)}
     out = _result(net, program, op, fold)
     ports = {"a_axis": sources[0], "b_axis": sources[1], "m_axis": out}
@@ -289,6 +295,7 @@ _BUILD: dict[type[Op], Callable[..., Stream]] = {
     Rescale: _elementwise, ArgMax: _elementwise, TopK: _topk, Add: _pair, Mul: _pair, Extremum: _pair, PRelu: _prelu,
     Table: _table, Softmax: normalisation.softmax, Normalise: normalisation.normalise, Gather: _gather, Concat: concat,
     Const: const,
+    MatMul: _pair,
 }  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from types import MappingProxyType
 import numpy as np
 
 from hwq.arith import IntArray
-from hwq.hw.fold import Fold, ceil_div, is_global, opening_input
+from hwq.hw.fold import Fold, ceil_div, cycles, is_global, opening_input
 from hwq.hw.gather_plan import pixels_taken
 from hwq.ir.op import Op
 from hwq.ir.program import Program
@@ -37,11 +37,12 @@ FRAME = 1 << 40
 class Branches:
     """How far each input of each operation of a program runs ahead of the operation's other inputs.
 
-    `folds` say how gathers are built.
+    `folds` say how gathers are built, and how long operations work.
     """
 
     def __init__(self, program: Program, folds: Folds = MappingProxyType({})) -> None:
         self._program, self._folds = program, folds
+        self._shares = _shares(program, folds)
         self._makers = {op.name: op for op in program.ops}
         self._needed = {op.name: self._pixels_needed(op) for op in program.ops}
 
@@ -171,7 +172,7 @@ class Branches:
         for op in self._program.ops:
             steady = {name: starts[name] + self._evenly(name) for name in op.inputs}
             late = [int((times - self._evenly(op.name)).max()) for times in self._times(op, steady)]
-            starts[op.name] = max(late, default=0)
+            starts[op.name] = max(late, default=0) + int(self._shares.get(op.name, 0.0) * self._pitch(op.name))
         return starts
 
     def _early(self, join: Op, which: int, latest: bool = False) -> int:
@@ -182,12 +183,25 @@ class Branches:
             return 0
         left = self._starts[join.name] + self._evenly(join.name)[output[waits]] - self._evenly(name)[waits]
         first = int(left.min()) if latest else self._starts[name]
-        return (int(left.max()) - first) // (FRAME // self._program.types[name].pixels) + 1
+        return (int(left.max()) - first) // self._pitch(name) + 1
 
     def _evenly(self, tensor: str) -> IntArray:
         """When the pixels of a tensor come after its first one, in ticks, in the steady state."""
-        pixels = self._program.types[tensor].pixels
-        return np.arange(pixels) * (FRAME // pixels)
+        return np.arange(self._program.types[tensor].pixels) * self._pitch(tensor)
+
+    def _pitch(self, tensor: str) -> int:
+        """Ticks from one pixel of a tensor to the next."""
+        return FRAME // self._program.types[tensor].pixels
+
+
+def _shares(program: Program, folds: Folds) -> dict[str, float]:
+    """Of each operation with a fold the share of the time between two frames in which it works."""
+    busy = {
+        op.name: cycles(op, folds[op.name], program.input_types_of(op), program.types[op.name])
+        for op in program.ops
+        if op.name in folds
+    }
+    return {name: own / max(busy.values()) for name, own in busy.items()}
 
 
 def _reached(links: dict[str, set[str]], start: str) -> set[str]:

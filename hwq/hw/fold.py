@@ -22,6 +22,7 @@ from hwq.ops import (
     Gather,
     GroupConv,
     Linear,
+    MatMul,
     MaxPool,
     Mul,
     Normalise,
@@ -118,7 +119,7 @@ def cycles(op: Op, fold: Fold, xs: Sequence[TensorType], y: TensorType) -> int:
     window = window_of(op, x)
     read = max((each.pixels * ceil_div(each.channels, fold.lanes_in) for each in xs), default=0)
     write = y.pixels * ceil_div(y.channels, fold.lanes_out)
-    if isinstance(op, Conv | Dense | GroupConv):
+    if isinstance(op, Conv | Dense | GroupConv | MatMul):
         beats, folds = ceil_div(x.channels, fold.lanes_in), ceil_div(y.channels, fold.pe)
         work = _parallel_cycles(window, x, y, folds) if fold.parallel else y.pixels * folds * window.taps
         work = work * beats // groups_of(op)
@@ -170,7 +171,7 @@ def _cost(fold: Fold, lane: float) -> float:
 def _folds(op: Op, xs: Sequence[TensorType], y: TensorType) -> Iterator[Fold]:
     x = xs[0] if xs else y
     window = window_of(op, x)
-    if isinstance(op, Conv | Dense):
+    if isinstance(op, Conv | Dense | MatMul):
         for simd in partitions(x.channels):
             steps = window.taps * ceil_div(x.channels, simd)
             for pe in partitions(y.channels, slack=2):
@@ -252,10 +253,18 @@ def _requant_lanes(pe: int, steps: int) -> list[int]:
 
 
 def linear_ops(program: Program) -> list[Linear]:
-    """Operations with a MAC array."""
+    """Operations with weights."""
     return [op for op in program.ops if isinstance(op, Linear)]
 
 
 def mac_count(program: Program) -> int:
     """Multiply-accumulates of one frame."""
-    return sum(program.types[op.name].pixels * op.macs_per_pixel for op in linear_ops(program))
+    return sum(macs(program, op) for op in program.ops)
+
+
+def macs(program: Program, op: Op) -> int:
+    """Multiply-accumulates of `op` in one frame."""
+    y = program.types[op.name]
+    if isinstance(op, MatMul):
+        return y.pixels * y.channels * op.channels
+    return y.pixels * op.macs_per_pixel if isinstance(op, Linear) else 0

@@ -21,7 +21,7 @@ from hwq.hw.fold import (
 from hwq.ir.op import Op
 from hwq.ir.program import Program
 from hwq.ir.types import TensorType
-from hwq.ops import Depthwise, GroupConv, Linear
+from hwq.ops import Depthwise, GroupConv, Linear, MatMul
 
 LIMIT = 1 << 16
 
@@ -80,17 +80,15 @@ def _fold(program: Program, op: Op, entry: Any) -> Fold:
     x, y = program.first_type(op), program.types[op.name]
     if not isinstance(entry, dict):
         raise ValueError(f"has {entry!r:.80}, expected an object")
-    if not isinstance(op, Linear):
+    if not isinstance(op, Linear | MatMul):
         lanes = _count(entry, "lanes", x.channels)
         allowed = lane_choices(op, program.input_types_of(op), y)
         if not lanes_fit(op, lanes, program.input_types_of(op), y):
             raise ValueError(f"lanes is {lanes}, expected one of {', '.join(map(str, allowed))}")
         return fold_of_lanes(lanes, y)
-    pe = _count(entry, "pe", op.channels)
+    pe = _count(entry, "pe", y.channels)
     rq = _count(entry, "rq", pe)
-    parallel = {"serial": False, "parallel": True}.get(str(entry.get("window")))
-    if parallel is None:
-        raise ValueError(f"window is {entry.get('window')!r:.40}, expected serial or parallel")
+    parallel = _parallel(op, entry)
     window = window_of(op, x)
     if parallel and not parallel_fits(window, x):
         raise ValueError("its window is too large for its image for a parallel window unit. Use serial")
@@ -103,9 +101,9 @@ def _fold(program: Program, op: Op, entry: Any) -> Fold:
         fold, steps = Fold(simd, rq, pe, simd * taps, parallel), beats * window.taps // (taps * groups_of(op))
         if isinstance(op, GroupConv):
             _check_groups(op, x, fold)
-        if parallel and beats > 1 and pe < op.channels:
+        if parallel and beats > 1 and pe < y.channels:
             raise ValueError(
-                f"simd is {simd} and pe {pe}, expected all {x.channels} inputs or all {op.channels} outputs"
+                f"simd is {simd} and pe {pe}, expected all {x.channels} inputs or all {y.channels} outputs"
             )
     if pe % rq or pe // rq > steps:
         raise ValueError(f"rq is {rq}, expected a divisor of pe = {pe} that is at least pe / {steps}")
@@ -122,6 +120,16 @@ def _check_groups(op: GroupConv, x: TensorType, fold: Fold) -> None:
             f"simd is {fold.lanes_in} and pe {fold.pe}, expected divisors of a group's {inputs} inputs and "
             f"{outputs} outputs"
         )
+
+
+def _parallel(op: Op, entry: dict[str, Any]) -> bool:
+    """Whether the window unit is a parallel one; a matrix product has none and may leave it out."""
+    product = isinstance(op, MatMul)
+    known = {"serial": False} if product else {"serial": False, "parallel": True}
+    window = entry.get("window", "serial" if product else None)
+    if str(window) not in known:
+        raise ValueError(f"window is {window!r:.40}, expected {' or '.join(known)}")
+    return known[str(window)]
 
 
 def _count(entry: dict[str, Any], key: str, most: int) -> int:

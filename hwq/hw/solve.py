@@ -59,7 +59,7 @@ def for_multipliers(program: Program, budget: int) -> dict[str, Fold]:
     if not affordable:
         raise BadInput(
             f"{program.name}: {budget} multipliers asked for, expected at least {multipliers(candidates[-1])}, one for "
-            "each layer with weights. Ask for more."
+            "each layer that multiplies. Ask for more."
         )
     busy = (target for target in affordable if macs >= MIN_UTILISATION * target * multipliers(target))
     return for_cycles(program, next(busy, affordable[0]))

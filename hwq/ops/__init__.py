@@ -14,6 +14,7 @@ from hwq.ops.extremum import Extremum
 from hwq.ops.gather import Gather
 from hwq.ops.groupconv import GroupConv
 from hwq.ops.linear import Linear
+from hwq.ops.matmul import MatMul
 from hwq.ops.maxpool import MaxPool
 from hwq.ops.mul import Mul
 from hwq.ops.normalise import Normalise
@@ -26,6 +27,6 @@ from hwq.ops.topk import TopK
 
 __all__ = [
     "Add", "ArgMax", "AvgPool", "Codebook", "Coding", "Concat", "Const", "Conv", "Convolution", "Dense", "Depthwise",
-    "Extremum", "Gather", "GroupConv", "Linear", "MaxPool", "Mul", "Normalise", "PRelu", "Pad", "PowerSums", "Rescale",
-    "Softmax", "Table", "TopK",
+    "Extremum", "Gather", "GroupConv", "Linear", "MatMul", "MaxPool", "Mul", "Normalise", "PRelu", "Pad", "PowerSums",
+    "Rescale", "Softmax", "Table", "TopK",
 ]  # fmt: skip

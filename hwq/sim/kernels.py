@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hwq.ir.op import Op
 from hwq.ir.window import Window
-from hwq.ops import Add, AvgPool, Conv, Dense, Depthwise, GroupConv, MaxPool, Mul, Rescale
+from hwq.ops import Add, AvgPool, Conv, Dense, Depthwise, GroupConv, MatMul, MaxPool, Mul, Rescale
 
 FloatArray = NDArray[Any]
 Carrier = Any
@@ -92,6 +92,12 @@ def _mul(op: Mul, dtype: Carrier, xs: list[FloatArray]) -> FloatArray:
     return product
 
 
+def _matmul(op: MatMul, dtype: Carrier, xs: list[FloatArray]) -> FloatArray:
+    a, b = (x.astype(dtype) - dtype(zero) for x, zero in zip(xs, op.zeros, strict=True))
+    acc: FloatArray = a @ np.swapaxes(b, -1, -2)
+    return acc
+
+
 def _rescale(op: Rescale, dtype: Carrier, xs: list[FloatArray]) -> FloatArray:
     moved: FloatArray = xs[0].astype(dtype) + dtype(op.bias)
     return moved
@@ -103,7 +109,7 @@ def _maxpool(op: MaxPool, dtype: Carrier, xs: list[FloatArray]) -> FloatArray:
 
 ACCUMULATE: dict[type[Op], Kernel] = {
     Conv: _conv, Dense: _dense, Depthwise: _depthwise, GroupConv: _groupconv, AvgPool: _avgpool, Add: _add, Mul: _mul,
-    Rescale: _rescale,
+    MatMul: _matmul, Rescale: _rescale,
 }  # fmt: skip
 """Operations that end in a requantisation."""
 

@@ -45,8 +45,8 @@ module hwq_mvau #(
     parameter int QMIN = -128,
     parameter int QMAX = 127,
     localparam int GROUP = PE / RQ,
-    localparam int SUM_STAGE = 5 + $clog2(SIMD) + ((ENTRIES > 0) ? 1 : 0),
-    localparam int LATENCY = SUM_STAGE + ((GROUP > 1) ? 2 : 1) + (MUL_EN ? 5 : 3),
+    localparam int OPERAND_STAGE = (ENTRIES > 0) ? 3 : 2,
+    localparam int LATENCY = OPERAND_STAGE + 3 + $clog2(SIMD) + ((GROUP > 1) ? 2 : 1) + (MUL_EN ? 5 : 3),
     parameter int FIFO_DEPTH = LATENCY + GROUP + 1,
     localparam int IN_LANES = (DEPTHWISE ? PE : 1) * SIMD
 ) (
@@ -62,10 +62,7 @@ module hwq_mvau #(
   localparam int WORDS = NF * SF;
   localparam int OUT_BEATS = (CHANNELS + RQ - 1) / RQ;
   localparam int LAST_GROUP = OUT_BEATS - (NF - 1) * GROUP;
-  localparam int A_W = ACT_SIGNED ? ACT_W : ACT_W + 1;
-  localparam int PROD_W = A_W + WGT_W;
   localparam int LANE_W = (TERMS > 0) ? CODE_W : WGT_W;
-  localparam int TREE_W = PROD_W + $clog2(SIMD);
   localparam int SF_W = (SF > 1) ? $clog2(SF) : 1;
   localparam int NF_W = (NF > 1) ? $clog2(NF) : 1;
   localparam int WORD_W = (WORDS > 1) ? $clog2(WORDS) : 1;
@@ -98,14 +95,14 @@ module hwq_mvau #(
     end
 
   // Flags of a beat k cycles after it was taken, in bit k: valid, first and last of its fold.
-  logic [SUM_STAGE:1] valid_q;
-  logic [SUM_STAGE:1] first_q;
-  logic [SUM_STAGE:1] last_q;
+  logic [OPERAND_STAGE:1] valid_q;
+  logic [OPERAND_STAGE:1] first_q;
+  logic [OPERAND_STAGE:1] last_q;
   always_ff @(posedge clk) begin
     if (rst) valid_q <= '0;
-    else valid_q <= {valid_q[SUM_STAGE-1:1], fire};
-    first_q <= {first_q[SUM_STAGE-1:1], sf_q == '0};
-    last_q <= {last_q[SUM_STAGE-1:1], last_sf_q};
+    else valid_q <= {valid_q[OPERAND_STAGE-1:1], fire};
+    first_q <= {first_q[OPERAND_STAGE-1:1], sf_q == '0};
+    last_q <= {last_q[OPERAND_STAGE-1:1], last_sf_q};
   end
 
   // Operands: activations wait for the weights.
@@ -132,119 +129,32 @@ module hwq_mvau #(
       .clk(clk), .step(word_q), .nf(nf_q), .weights(weights)
   );
 
-  // The bias of a fold comes out of its ROM together with the first sum of the fold.
-  logic [NF_W-1:0] bias_nf_q;
+  wire [NF_W-1:0] bias_nf;
   wire [PE*ACC_W-1:0] biases;
-  always_ff @(posedge clk)
-    if (rst) bias_nf_q <= '0;
-    else if (valid_q[SUM_STAGE-2] && last_q[SUM_STAGE-2])
-      bias_nf_q <= (bias_nf_q == NF_W'(NF - 1)) ? '0 : bias_nf_q + NF_W'(1);
   hwq_rom #(.W(PE * ACC_W), .DEPTH(NF), .FILE(BIAS_FILE)) u_biases (
-      .clk(clk), .addr(bias_nf_q), .data(biases)
+      .clk(clk), .addr(bias_nf), .data(biases)
   );
 
-  // Products, adder tree and accumulator of each PE.
-  wire sum_valid = valid_q[SUM_STAGE];
-  wire sum_first = first_q[SUM_STAGE];
-  logic done_q;
-  always_ff @(posedge clk) done_q <= sum_valid && last_q[SUM_STAGE] && !rst;
+  wire acc_early, acc_valid;
+  wire [RQ*ACC_W-1:0] acc;
+  hwq_macs #(
+      .PE(PE), .SIMD(SIMD), .ACT_W(ACT_W), .ACT_SIGNED(ACT_SIGNED), .WGT_W(WGT_W), .CODE_W(LANE_W), .TERMS(TERMS),
+      .ACC_W(ACC_W), .NF(NF), .CHANNELS(CHANNELS), .DEPTHWISE(DEPTHWISE), .RQ(RQ)
+  ) u_macs (
+      .clk(clk), .rst(rst),
+      .valid(valid_q[OPERAND_STAGE]), .first(first_q[OPERAND_STAGE]), .last(last_q[OPERAND_STAGE]),
+      .acts(acts), .weights(weights), .fold(bias_nf), .start(biases),
+      .early(acc_early), .valid_o(acc_valid), .acc_o(acc)
+  );
 
-  wire signed [ACC_W-1:0] acc[0:PE-1];
-  generate
-    for (genvar p = 0; p < PE; p = p + 1) begin : g_pe
-      wire [PROD_W-1:0] term[0:SIMD-1];
-      for (genvar s = 0; s < SIMD; s = s + 1) begin : g_simd
-        localparam int LANE = DEPTHWISE ? s * PE + p : s;
-        wire signed [A_W-1:0] act;
-        if (ACT_SIGNED) begin : g_signed
-          assign act = acts[LANE*ACT_W+:ACT_W];
-        end else begin : g_unsigned
-          assign act = {1'b0, acts[LANE*ACT_W+:ACT_W]};
-        end
-        wire [LANE_W-1:0] weight = weights[(p*SIMD+s)*LANE_W+:LANE_W];
-        if (TERMS > 0) begin : g_shift_add
-          hwq_shift_add #(.A_W(A_W), .TERMS(TERMS), .TERM_W(LANE_W / TERMS), .P_W(PROD_W)) u_shift_add (
-              .clk(clk), .a(act), .code(weight), .p(term[s])
-          );
-        end else begin : g_mul
-          wire signed [PROD_W-1:0] product;
-          logic signed [PROD_W-1:0] product_q;
-          hwq_mul #(.A_W(A_W), .B_W(LANE_W)) u_mul (.clk(clk), .a(act), .b(weight), .p(product));
-          always_ff @(posedge clk) product_q <= product;
-          assign term[s] = product_q;
-        end
-      end
-      // Gathered in one process and passed on whole: Icarus is quadratic on a wide bus that is driven in slices.
-      logic [SIMD*PROD_W-1:0] gathered, products;
-      always_comb begin
-        for (int s = 0; s < SIMD; s = s + 1) gathered[s*PROD_W+:PROD_W] = term[s];
-        products = gathered;
-      end
-      wire signed [TREE_W-1:0] sum;
-      hwq_addtree #(.N(SIMD), .IN_W(PROD_W), .OUT_W(TREE_W)) u_tree (.clk(clk), .d(products), .sum(sum));
-      wire signed [ACC_W-1:0] bias = biases[p*ACC_W+:ACC_W];
-      logic signed [ACC_W-1:0] acc_q;
-      always_ff @(posedge clk) if (sum_valid) acc_q <= (sum_first ? bias : acc_q) + ACC_W'(sum);
-      assign acc[p] = acc_q;
-`ifndef SYNTHESIS
-      logic signed [63:0] exact_q;
-      int channel_q;
-      always @(posedge clk) begin
-        if (sum_valid) exact_q <= (sum_first ? 64'(bias) : exact_q) + 64'(sum);
-        if (rst) channel_q <= p;
-        else if (done_q) channel_q <= (channel_q + PE < NF * PE) ? channel_q + PE : p;
-        if (done_q && channel_q < CHANNELS && exact_q != 64'(acc_q))
-          $fatal(1, "hwq_mvau: %m accumulator %0d does not fit ACC_W=%0d", exact_q, ACC_W);
-      end
-`endif
-    end
-  endgenerate
-
-  // Beats of a fold leave RQ lanes at a time. Their sequence is known two cycles before their data, which is when
-  // the multiplier ROM wants its address.
-  wire issue = valid_q[SUM_STAGE-1] && last_q[SUM_STAGE-1];
-  wire beat_early;
-  wire [RQ*ACC_W-1:0] beat_acc;
-  logic [1:0] beat_q;
-  always_ff @(posedge clk)
-    if (rst) beat_q <= '0;
-    else beat_q <= {beat_q[0], beat_early};
-
-  generate
-    if (GROUP == 1) begin : g_all
-      assign beat_early = issue;
-      for (genvar l = 0; l < RQ; l = l + 1) begin : g_lane
-        assign beat_acc[l*ACC_W+:ACC_W] = acc[l];
-      end
-    end else begin : g_serial
-      // The bias address has just moved on, so it is 0 after the last fold.
-      wire [GROUP_W-1:0] issue_n = (bias_nf_q == '0) ? GROUP_W'(LAST_GROUP) : GROUP_W'(GROUP);
-      logic [GROUP_W-1:0] left_q;
-      always_ff @(posedge clk)
-        if (rst) left_q <= '0;
-        else if (issue) left_q <= issue_n;
-        else if (left_q != '0) left_q <= left_q - GROUP_W'(1);
-      assign beat_early = left_q != '0;
-      wire [ACC_W-1:0] shift[0:PE+RQ-1];
-      for (genvar i = 0; i < PE; i = i + 1) begin : g_shift
-        logic [ACC_W-1:0] shift_q;
-        always_ff @(posedge clk) shift_q <= done_q ? acc[i] : shift[i+RQ];
-        assign shift[i] = shift_q;
-      end
-      for (genvar l = 0; l < RQ; l = l + 1) begin : g_lane
-        assign shift[PE+l] = '0;
-        assign beat_acc[l*ACC_W+:ACC_W] = shift[l];
-      end
-    end
-  endgenerate
-
+  // The multiplier ROM wants its address two cycles before the sums.
   wire [RQ*M_W-1:0] muls;
   generate
     if (MUL_EN) begin : g_muls
       logic [BEAT_W-1:0] beat_addr_q;
       always_ff @(posedge clk)
         if (rst) beat_addr_q <= '0;
-        else if (beat_early)
+        else if (acc_early)
           beat_addr_q <= (beat_addr_q == BEAT_W'(OUT_BEATS - 1)) ? '0 : beat_addr_q + BEAT_W'(1);
       hwq_rom #(.W(RQ * M_W), .DEPTH(OUT_BEATS), .FILE(MUL_FILE)) u_muls (
           .clk(clk), .addr(beat_addr_q), .data(muls)
@@ -260,7 +170,7 @@ module hwq_mvau #(
       .LANES(RQ), .ACC_W(ACC_W), .MUL_EN(MUL_EN), .MANT_W(MANT_W), .M_W(M_W), .SHIFT(SHIFT), .ROUND(ROUND),
       .OUT_W(OUT_W), .ZERO(ZERO), .QMIN(QMIN), .QMAX(QMAX)
   ) u_requant (
-      .clk(clk), .rst(rst), .valid_i(beat_q[1]), .acc(beat_acc), .mul(muls), .valid_o(y_valid), .y(y)
+      .clk(clk), .rst(rst), .valid_i(acc_valid), .acc(acc), .mul(muls), .valid_o(y_valid), .y(y)
   );
   hwq_credit #(.W(RQ * OUT_W), .DEPTH(FIFO_DEPTH), .GROUP(GROUP)) u_credit (
       .clk(clk), .rst(rst),

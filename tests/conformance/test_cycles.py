@@ -16,6 +16,7 @@ from nets import (
     depthwise,
     extremum,
     groupconv,
+    matmul,
     maxpool,
     mul,
     normalise,
@@ -71,6 +72,9 @@ def _programs() -> dict[str, Program]:
     found["mul"] = program([mul(square, square, sources=("a", "a"))], {"a": square})
     found["extremum"] = program([extremum()], {"a": square, "b": square})
     found["topk"] = program([topk(square, 4)], {"a": square})
+    rows, more, few = tensor(2, 12, 8), tensor(2, 30, 8), tensor(2, 3, 8)
+    found["matmul"] = program([matmul(rows, more)], {"a": rows, "b": more})
+    found["matmul-load"] = program([matmul(few, more)], {"a": few, "b": more})
     many = tensor(5, 6, 30)
     found["softmax"] = program([softmax(many)], {"a": many})
     found["normalise"] = program([normalise(many)], {"a": many})

@@ -26,7 +26,7 @@ VERILATED = {"conv-half_even-channel", "conv-dilated", "conv-codebook", "conv-ma
              "depthwise-codebook-channel", "dense-image-channel", "dense-powers2", "avgpool-half_away",
              "add-factors-floor", "mul-zero_points-floor", "extremum-min-signed", "topk-pixels",
              "prelu-channel-floor", "table-step3", "normalise-pixels", "softmax-unsigned-step", "gather-mirrored",
-             "gather-crop"}  # fmt: skip
+             "gather-crop", "matmul-primes"}  # fmt: skip
 """Cases that a quick run also compiles with Verilator; all of them, under one folding, with HWQ_DEEP."""
 
 
@@ -82,7 +82,7 @@ def test_cases_have_every_coding(kind: str) -> None:
     assert any(op.coding is None for op in ops)
 
 
-@pytest.mark.parametrize("kind", ["add", "avgpool", "conv", "mul", "rescale"])
+@pytest.mark.parametrize("kind", ["add", "avgpool", "conv", "matmul", "mul", "rescale"])
 def test_cases_have_ties(kind: str) -> None:
     """Each way of rounding ties meets some, above and below zero, and would differ from each other way."""
     found: set[tuple[Rounding, Rounding]] = set()

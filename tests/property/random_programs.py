@@ -24,6 +24,7 @@ from nets import (
     extremum,
     gather,
     groupconv,
+    matmul,
     maxpool,
     mul,
     pad,
@@ -35,14 +36,14 @@ from nets import (
 )
 
 from hwq.arith import IntArray
-from hwq.hw.fold import divisors, options
+from hwq.hw.fold import divisors, macs, options
 from hwq.hw.plan import Plan, make_plan
 from hwq.hw.solve import for_cycles, for_multipliers
 from hwq.ir.op import REGISTRY, Op
 from hwq.ir.program import Program
 from hwq.ir.types import TensorType
 from hwq.ir.window import Window
-from hwq.ops import Codebook, Coding, Concat, Const, Linear, PowerSums
+from hwq.ops import Codebook, Coding, Concat, Const, MatMul, PowerSums
 from hwq.ops.table import MAX_FRACTION, MAX_INDEX_BITS, MAX_STEP
 from hwq.ops.topk import MAX_K
 
@@ -182,6 +183,8 @@ def operations(draw: Draw, kind: str, name: str, source: str, x: TensorType) -> 
 def joins(draw: Draw, kind: str, name: str, source: str, types: dict[str, TensorType], constant: bool) -> Op:
     """An operation of `kind` with two inputs: `source`, and the same or another tensor of `types`, or its last one."""
     now = types[source]
+    if kind == "matmul":
+        return draw(products(name, source, types))
     fitting = [other for other, x in types.items() if (x == now if kind == "extremum" else x.shape == now.shape)]
     other = fitting[-1] if constant else draw(st.sampled_from(fitting))
     at = {"name": name, "sources": (source, other)}
@@ -221,7 +224,18 @@ def concats(draw: Draw, name: str, source: str, types: dict[str, TensorType]) ->
     return concat(axis, *others[:at], source, *others[at:], name=name)
 
 
-JOINS = ["add", "extremum", "mul"]
+@st.composite
+def products(draw: Draw, name: str, source: str, types: dict[str, TensorType]) -> MatMul:
+    """A matrix product of `source` and a tensor of as many rows and channels, in either order."""
+    fitting = [other for other, x in types.items() if x.shape[::2] == types[source].shape[::2]]
+    first, second = draw(st.permutations((source, draw(st.sampled_from(fitting)))))
+    a, b = types[first], types[second]
+    zeros = (draw(st.integers(*a.range)), draw(st.integers(*b.range)))
+    scale = draw(st.sampled_from(("shift", "one", "three")))
+    return matmul(a, b, name=name, sources=(first, second), zeros=zeros, scale=scale, **draw(quantisation()))
+
+
+JOINS = ["add", "extremum", "matmul", "mul"]
 SINGLE = sorted(REGISTRY.keys() - {*JOINS, "concat", "const"})
 WITHIN = [kind for kind in SINGLE if kind not in ("argmax", "dense", "topk")]
 
@@ -263,7 +277,7 @@ def plans(draw: Draw, p: Program) -> Plan:
         least = max(found[-1].cycles for found in table.values())
         return make_plan(p, for_cycles(p, least * draw(st.sampled_from((1, 2, 3, 10)))))
     if way == "multipliers":
-        layers = sum(isinstance(op, Linear) for op in p.ops)
+        layers = sum(macs(p, op) > 0 for op in p.ops)
         return make_plan(p, for_multipliers(p, layers * draw(st.integers(1, 12))))
     return make_plan(p, {name: draw(st.sampled_from(found)).fold for name, found in table.items()})
 

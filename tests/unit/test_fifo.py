@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hardware import Entry, checked, plan_with
-from nets import add, conv, corners, maxpool, mul, normalise, program, rescale, softmax, tensor
+from nets import add, conv, corners, dense, maxpool, mul, normalise, program, rescale, softmax, tensor
 
 from hwq.emit.generate import generate
 from hwq.hw.fifo import Branches
-from hwq.hw.fold import ceil_div
+from hwq.hw.fold import ceil_div, macs
 from hwq.hw.netlist import Instance
 from hwq.hw.plan import Plan
 from hwq.ir.program import Program
 from hwq.ir.window import Window
-from hwq.ops import Linear
 from hwq.verify.check import Verification
 
 SAME = Window((3, 3), pads=(1, 1, 1, 1))
@@ -75,8 +75,9 @@ def _plan(p: Program, width: int) -> Plan:
     """Every layer with `width` x `width` multipliers and as many lanes."""
     folding: dict[str, Entry] = {}
     for op in p.ops:
-        if isinstance(op, Linear):
-            steps = max(1, op.macs_per_pixel // op.channels // width)
+        if work := macs(p, op):
+            y = p.types[op.name]
+            steps = max(1, work // (y.pixels * y.channels) // width)
             rq = next(n for n in range(1, width + 1) if width % n == 0 and width // n <= steps)
             folding[op.name] = {"pe": width, "simd": width, "rq": rq, "window": "serial"}
         else:
@@ -127,6 +128,21 @@ def test_full_rate_around_whole_pixels(lanes: int, tmp_path: Path) -> None:
     result = checked(_plan(_scaled(12, 1, 40), lanes), tmp_path / "build", samples=8)
     assert result.passed, result.trouble
     assert result.cycles_per_frame == pytest.approx(result.cycles_formula, rel=0.02)
+
+
+@pytest.mark.icarus
+def test_full_rate_beside_slow_layers(tmp_path: Path) -> None:
+    """Three layers that take all of a frame's time each: the other branch holds the frames that they work on."""
+    x = tensor(1, 1, 96)
+    names = ["a", "d0", "d1", "d2"]
+    layers = [dense(x, 96, name=name, source=source) for source, name in itertools.pairwise(names)]
+    p = program([*layers, add(x, x, sources=("a", "d2"))], {"a": x})
+    slow = {"pe": 8, "simd": 1, "rq": 1, "window": "serial"}
+    plan = plan_with(p, {"d0": slow, "d1": slow, "d2": slow, "y": {"lanes": 1}})
+    assert set(list(plan.cycles.values())[:3]) == {plan.interval}
+    result = checked(plan, tmp_path / "build", samples=12)
+    assert result.passed, result.trouble
+    assert result.cycles_per_frame == plan.interval
 
 
 @pytest.mark.icarus

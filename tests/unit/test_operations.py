@@ -54,6 +54,7 @@ from hwq.ops import (
     Gather,
     GroupConv,
     Linear,
+    MatMul,
     MaxPool,
     Mul,
     Normalise,
@@ -173,6 +174,10 @@ def pixel(op: Op, xs: list[Image], row: int, column: int) -> Pixel:
             sums = [(a - op.zeros[0]) * (b - op.zeros[1]) for a, b in pairs]
         case Extremum():
             return [sorted(pair)[op.largest] for pair in zip(xs[0][row][column], xs[1][row][column], strict=True)]
+        case MatMul():
+            za, zb = op.zeros
+            rows = [list(zip(x[row][column], other, strict=True)) for other in xs[1][row]]
+            sums = [sum((u - za) * (v - zb) for u, v in terms) for terms in rows]
         case MaxPool():
             found = list(taps(x, op.window, op.pad_value, row, column))
             return [max(p[c] for _, _, p in found) for c in range(len(x[0][0]))]
