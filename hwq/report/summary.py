@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from hwq.hw.fold import Fold, mac_count
+from hwq.hw.fold import Fold, mac_count, macs
 from hwq.hw.plan import Plan
 from hwq.ops import Linear
 from hwq.report.storage import Storage, storage, weights_text
@@ -97,9 +97,8 @@ def _limits(plan: Plan) -> tuple[str, ...]:
 def _row(plan: Plan, index: int) -> LayerRow:
     program = plan.program
     op = program.ops[index]
-    fold, form = plan.folds[op.name], program.formats[op.name]
-    macs = program.types[op.name].pixels * op.macs_per_pixel if isinstance(op, Linear) else 0
-    files = {f"rom/{op.name}_{kind}.mem" for kind in ("weight", "table", "bias", "mul")}
+    fold, form, work = plan.folds[op.name], program.formats[op.name], macs(program, op)
+    files = {f"rom/{op.name}_{kind}.mem" for kind in ("weight", "table", "bias", "mul", "row", "curve", "tanh")}
     rom_bits = sum(rom.bits for rom in plan.net.roms if rom.file in files)
     return LayerRow(
         name=op.name,
@@ -114,11 +113,11 @@ def _row(plan: Plan, index: int) -> LayerRow:
         sqnr_db=program.info.get("sqnr_db", {}).get(op.name),
         acc_bits=getattr(op, "acc_bits", None),
         rom_bits=rom_bits,
-        macs=macs,
+        macs=work,
         folding=_folding(fold),
         multipliers=fold.multipliers,
         cycles=plan.cycles[op.name],
-        utilisation=macs / (plan.interval * fold.multipliers) if fold.multipliers else None,
+        utilisation=work / (plan.interval * fold.multipliers) if fold.multipliers else None,
     )
 
 

@@ -33,6 +33,7 @@ from nets import (
     table,
     topk,
 )
+from recurrent_nets import gru, lstm, rnn
 
 from hwq.arith import IntArray
 from hwq.hw.fold import divisors, options
@@ -42,8 +43,8 @@ from hwq.ir.op import REGISTRY, Op
 from hwq.ir.program import Program
 from hwq.ir.types import TensorType
 from hwq.ir.window import Window
-from hwq.ops import Codebook, Coding, Concat, Const, Linear, PowerSums
-from hwq.ops.table import MAX_FRACTION, MAX_INDEX_BITS, MAX_STEP
+from hwq.ops import Codebook, Coding, Concat, Const, Linear, PowerSums, Recurrent
+from hwq.ops.lookup import MAX_FRACTION, MAX_INDEX_BITS, MAX_STEP
 from hwq.ops.topk import MAX_K
 
 Draw = Any
@@ -171,6 +172,12 @@ def operations(draw: Draw, kind: str, name: str, source: str, x: TensorType) -> 
             return table(x, step, **at, fraction=fraction, bits=bits, signed=signed)
         case "gather":
             return gather(draw(orders(x)), draw(inside), **at)
+        case "lstm":
+            return lstm(x, **at, **draw(rows(x.channels)), signed=draw(st.booleans()))
+        case "gru":
+            return gru(x, **at, **draw(rows(x.channels)), signed=draw(st.booleans()), reset_after=draw(st.booleans()))
+        case "rnn":
+            return rnn(x, **at, **draw(rows(x.channels)))
         case "argmax":
             return argmax(x, **at)
         case "topk":
@@ -221,6 +228,26 @@ def concats(draw: Draw, name: str, source: str, types: dict[str, TensorType]) ->
     return concat(axis, *others[:at], source, *others[at:], name=name)
 
 
+@st.composite
+def rows(draw: Draw, count: int) -> dict[str, Any]:
+    """What the rows of a recurrent layer may be."""
+    values = st.lists(st.integers(1, 65_535), min_size=count, max_size=count)
+    factors, multiplier = (draw(values)[: draw(st.sampled_from((1, count)))] for _ in range(2))
+    return {
+        "wbits": draw(st.sampled_from((8, 4, 2, 16))), "bits": draw(BITS), "rounding": draw(st.integers(0, 3)),
+        "factors": factors, "multiplier": multiplier, "gate_bits": draw(st.sampled_from((6, 10, 14))),
+    }  # fmt: skip
+
+
+ROWS = {"lstm": 4, "gru": 3, "rnn": 1}
+"""Rows of a recurrent layer for each unit."""
+
+
+def fits(kind: str, x: TensorType) -> bool:
+    """Whether an operation of `kind` can read `x`."""
+    return kind not in ROWS or (x.shape[0] == 1 and x.channels % ROWS[kind] == 0)
+
+
 JOINS = ["add", "extremum", "mul"]
 SINGLE = sorted(REGISTRY.keys() - {*JOINS, "concat", "const"})
 WITHIN = [kind for kind in SINGLE if kind not in ("argmax", "dense", "topk")]
@@ -237,7 +264,7 @@ def programs(draw: Draw, most: int = 5, size: int = 7, kinds: Collection[str] = 
     for number in range(count):
         name, now = f"t{number}", types[current]
         possible = [*JOINS, "concat", *(SINGLE if number == count - 1 else WITHIN)]
-        kind = draw(st.sampled_from([kind for kind in possible if kind in kinds]))
+        kind = draw(st.sampled_from([kind for kind in possible if kind in kinds and fits(kind, now)]))
         if kind in JOINS:
             constant = kind != "extremum" and "const" in kinds and draw(st.booleans())
             if constant:
@@ -263,7 +290,7 @@ def plans(draw: Draw, p: Program) -> Plan:
         least = max(found[-1].cycles for found in table.values())
         return make_plan(p, for_cycles(p, least * draw(st.sampled_from((1, 2, 3, 10)))))
     if way == "multipliers":
-        layers = sum(isinstance(op, Linear) for op in p.ops)
+        layers = sum(isinstance(op, Linear | Recurrent) for op in p.ops)
         return make_plan(p, for_multipliers(p, layers * draw(st.integers(1, 12))))
     return make_plan(p, {name: draw(st.sampled_from(found)).fold for name, found in table.items()})
 

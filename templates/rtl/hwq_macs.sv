@@ -1,0 +1,168 @@
+// MAC array and its way out: acc[p] = start[p] + sum over the beats of a fold and over s of weight[p][s] * act.
+//
+// PE sums at once, SIMD products each; CHANNELS sums take NF = ceil(CHANNELS / PE) folds, the last of which may be
+// partial. Done sums leave RQ at a time.
+//   beats in    valid, with first and last of a fold. Lane s of acts feeds product s of each PE; DEPTHWISE: lane
+//               s*PE + p feeds product s of PE p. Weight of PE p, product s at [(p*SIMD + s)*CODE_W +: CODE_W]; with
+//               TERMS a sum of powers of two (see hwq_shift_add)
+//   start       PE p at [p*ACC_W +: ACC_W]: of the fold whose number was `fold` two cycles before
+//   beats out   ceil(CHANNELS / RQ) every NF folds, in order; lanes past CHANNELS are don't care. early is high two
+//               cycles before valid_o
+//   folding     RQ divides PE; PE / RQ cycles or more from one last beat to the next
+//   latency     4 + clog2(SIMD) from a last beat to valid_o, one more with PE > RQ; no stall
+module hwq_macs #(
+    parameter int PE = 2,
+    parameter int SIMD = 2,
+    parameter int ACT_W = 8,
+    parameter bit ACT_SIGNED = 1,
+    parameter int WGT_W = 8,
+    parameter int CODE_W = WGT_W,
+    parameter int TERMS = 0,
+    parameter int ACC_W = 24,
+    parameter int NF = 2,
+    parameter int CHANNELS = 4,
+    parameter bit DEPTHWISE = 0,
+    parameter int RQ = 1,
+    localparam int IN_LANES = (DEPTHWISE ? PE : 1) * SIMD,
+    localparam int NF_W = (NF > 1) ? $clog2(NF) : 1
+) (
+    input  logic                      clk,
+    input  logic                      rst,
+    input  logic                      valid,
+    input  logic                      first,
+    input  logic                      last,
+    input  logic [IN_LANES*ACT_W-1:0] acts,
+    input  logic [PE*SIMD*CODE_W-1:0] weights,
+    output logic [NF_W-1:0]           fold,
+    input  logic [PE*ACC_W-1:0]       start,
+    output logic                      early,
+    output logic                      valid_o,
+    output logic [RQ*ACC_W-1:0]       acc_o
+);
+  localparam int GROUP = PE / RQ;
+  localparam int GROUP_W = $clog2(GROUP + 1);
+  localparam int LAST_GROUP = (CHANNELS + RQ - 1) / RQ - (NF - 1) * GROUP;
+  localparam int A_W = ACT_SIGNED ? ACT_W : ACT_W + 1;
+  localparam int PROD_W = A_W + WGT_W;
+  localparam int TREE_W = PROD_W + $clog2(SIMD);
+  localparam int SUM_STAGE = 3 + $clog2(SIMD);
+
+  // Flags of a beat k cycles after it came, in bit k.
+  logic [SUM_STAGE:1] valid_q;
+  logic [SUM_STAGE:1] first_q;
+  logic [SUM_STAGE:1] last_q;
+  always_ff @(posedge clk) begin
+    if (rst) valid_q <= '0;
+    else valid_q <= {valid_q[SUM_STAGE-1:1], valid};
+    first_q <= {first_q[SUM_STAGE-1:1], first};
+    last_q <= {last_q[SUM_STAGE-1:1], last};
+  end
+
+  // The number of a fold is known in time for a ROM to deliver its start together with its first sum.
+  logic [NF_W-1:0] fold_q;
+  always_ff @(posedge clk)
+    if (rst) fold_q <= '0;
+    else if (valid_q[SUM_STAGE-2] && last_q[SUM_STAGE-2])
+      fold_q <= (fold_q == NF_W'(NF - 1)) ? '0 : fold_q + NF_W'(1);
+  assign fold = fold_q;
+
+  // Products, adder tree and accumulator of each PE.
+  wire sum_valid = valid_q[SUM_STAGE];
+  wire sum_first = first_q[SUM_STAGE];
+  logic done_q;
+  always_ff @(posedge clk) done_q <= sum_valid && last_q[SUM_STAGE] && !rst;
+
+  wire signed [ACC_W-1:0] acc[0:PE-1];
+  generate
+    for (genvar p = 0; p < PE; p = p + 1) begin : g_pe
+      wire [PROD_W-1:0] term[0:SIMD-1];
+      for (genvar s = 0; s < SIMD; s = s + 1) begin : g_simd
+        localparam int LANE = DEPTHWISE ? s * PE + p : s;
+        wire signed [A_W-1:0] act;
+        if (ACT_SIGNED) begin : g_signed
+          assign act = acts[LANE*ACT_W+:ACT_W];
+        end else begin : g_unsigned
+          assign act = {1'b0, acts[LANE*ACT_W+:ACT_W]};
+        end
+        wire [CODE_W-1:0] weight = weights[(p*SIMD+s)*CODE_W+:CODE_W];
+        if (TERMS > 0) begin : g_shift_add
+          hwq_shift_add #(.A_W(A_W), .TERMS(TERMS), .TERM_W(CODE_W / TERMS), .P_W(PROD_W)) u_shift_add (
+              .clk(clk), .a(act), .code(weight), .p(term[s])
+          );
+        end else begin : g_mul
+          wire signed [PROD_W-1:0] product;
+          logic signed [PROD_W-1:0] product_q;
+          hwq_mul #(.A_W(A_W), .B_W(WGT_W)) u_mul (.clk(clk), .a(act), .b(weight), .p(product));
+          always_ff @(posedge clk) product_q <= product;
+          assign term[s] = product_q;
+        end
+      end
+      // Gathered in one process and passed on whole: Icarus is quadratic on a wide bus that is driven in slices.
+      logic [SIMD*PROD_W-1:0] gathered, products;
+      always_comb begin
+        for (int s = 0; s < SIMD; s = s + 1) gathered[s*PROD_W+:PROD_W] = term[s];
+        products = gathered;
+      end
+      wire signed [TREE_W-1:0] sum;
+      hwq_addtree #(.N(SIMD), .IN_W(PROD_W), .OUT_W(TREE_W)) u_tree (.clk(clk), .d(products), .sum(sum));
+      wire signed [ACC_W-1:0] start_p = start[p*ACC_W+:ACC_W];
+      logic signed [ACC_W-1:0] acc_q;
+      always_ff @(posedge clk) if (sum_valid) acc_q <= (sum_first ? start_p : acc_q) + ACC_W'(sum);
+      assign acc[p] = acc_q;
+`ifndef SYNTHESIS
+      logic signed [63:0] exact_q;
+      int channel_q;
+      always @(posedge clk) begin
+        if (sum_valid) exact_q <= (sum_first ? 64'(start_p) : exact_q) + 64'(sum);
+        if (rst) channel_q <= p;
+        else if (done_q) channel_q <= (channel_q + PE < NF * PE) ? channel_q + PE : p;
+        if (done_q && channel_q < CHANNELS && exact_q != 64'(acc_q))
+          $fatal(1, "hwq_macs: %m accumulator %0d does not fit ACC_W=%0d", exact_q, ACC_W);
+      end
+`endif
+    end
+  endgenerate
+
+  // Sums of a fold leave RQ at a time. Their sequence is known two cycles before them.
+  wire issue = valid_q[SUM_STAGE-1] && last_q[SUM_STAGE-1];
+  logic [1:0] beat_q;
+  always_ff @(posedge clk)
+    if (rst) beat_q <= '0;
+    else beat_q <= {beat_q[0], early};
+  assign valid_o = beat_q[1];
+
+  generate
+    if (GROUP == 1) begin : g_all
+      assign early = issue;
+      for (genvar l = 0; l < RQ; l = l + 1) begin : g_lane
+        assign acc_o[l*ACC_W+:ACC_W] = acc[l];
+      end
+    end else begin : g_serial
+      // The number of the fold has just moved on, so it is 0 after the last one.
+      wire [GROUP_W-1:0] issue_n = (fold_q == '0) ? GROUP_W'(LAST_GROUP) : GROUP_W'(GROUP);
+      logic [GROUP_W-1:0] left_q;
+      always_ff @(posedge clk)
+        if (rst) left_q <= '0;
+        else if (issue) left_q <= issue_n;
+        else if (left_q != '0) left_q <= left_q - GROUP_W'(1);
+      assign early = left_q != '0;
+      wire [ACC_W-1:0] shift[0:PE+RQ-1];
+      for (genvar i = 0; i < PE; i = i + 1) begin : g_shift
+        logic [ACC_W-1:0] shift_q;
+        always_ff @(posedge clk) shift_q <= done_q ? acc[i] : shift[i+RQ];
+        assign shift[i] = shift_q;
+      end
+      for (genvar l = 0; l < RQ; l = l + 1) begin : g_lane
+        assign shift[PE+l] = '0;
+        assign acc_o[l*ACC_W+:ACC_W] = shift[l];
+      end
+    end
+  endgenerate
+
+`ifndef SYNTHESIS
+  initial begin
+    if (RQ < 1 || PE % RQ != 0) $fatal(1, "hwq_macs: PE=%0d RQ=%0d, expected RQ to divide PE", PE, RQ);
+    if (NF != (CHANNELS + PE - 1) / PE) $fatal(1, "hwq_macs: NF=%0d CHANNELS=%0d PE=%0d", NF, CHANNELS, PE);
+  end
+`endif
+endmodule
