@@ -16,6 +16,7 @@ from cases_groupconv import grouped, large_conv, large_depthwise
 from cases_matmul import matmul_cases
 from cases_pairs import extremum_cases, mul_cases, topk_cases
 from cases_pointwise import prelu_cases, table_cases
+from cases_recurrent import gru_cases, lstm_cases, rnn_cases
 from nets import add, argmax, avgpool, conv, corners, dense, depthwise, maxpool, pad, program, rescale, tensor
 
 from hwq.arith import Rounding
@@ -276,6 +277,8 @@ CASES: dict[str, dict[str, Program]] = {
     "gather": {name: _case(op, x) for name, x, op in gathers()},
     "groupconv": dict(_groupconv()),
     "matmul": dict(matmul_cases()),
+    "gru": {label: _case(*made) for label, made in gru_cases()},
+    "lstm": {label: _case(*made) for label, made in lstm_cases()},
     "maxpool": dict(_maxpool()),
     "mul": dict(mul_cases()),
     "normalise": dict(cases_normalisation.normalisations()),
@@ -283,6 +286,7 @@ CASES: dict[str, dict[str, Program]] = {
     "prelu": {label: _case(op, x) for label, (op, x) in prelu_cases()},
     "rescale": dict(_rescale()),
     "topk": dict(topk_cases()),
+    "rnn": {label: _case(*made) for label, made in rnn_cases()},
     "table": {label: _case(op, x) for label, (op, x) in table_cases()},
     "softmax": dict(cases_normalisation.softmaxes()),
 }

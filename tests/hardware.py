@@ -14,9 +14,10 @@ from hwq.emit.generate import generate
 from hwq.hw.fold import ceil_div, divisors, lane_choices, lanes_fit, parallel_fits, window_of
 from hwq.hw.folding_file import parse_folding
 from hwq.hw.plan import Plan, make_plan
+from hwq.hw.recurrent_fold import recurrent_fits
 from hwq.ir.op import Op
 from hwq.ir.program import Program
-from hwq.ops import Depthwise, GroupConv, Linear, MatMul
+from hwq.ops import Depthwise, GroupConv, Linear, MatMul, Recurrent
 from hwq.verify.check import Verification, verify
 
 DEEP = os.environ.get("HWQ_DEEP") == "1"
@@ -34,6 +35,8 @@ def own_cache(folder: Path) -> Iterator[None]:
 def entries(program: Program, op: Op) -> list[Entry]:
     """Foldings of `op` as a folding file has them: smallest, largest, partial, parallel; the quick ones first."""
     x, y = program.first_type(op), program.types[op.name]
+    if isinstance(op, Recurrent):
+        return _looped(op)
     if not isinstance(op, Linear | MatMul):
         xs = program.input_types_of(op)
         wanted = (1, x.channels, max(1, 2 * x.channels // 3), ceil_div(x.channels, 2))
@@ -76,6 +79,16 @@ def _grouped(op: GroupConv, inputs: int, outputs: int) -> list[Entry]:
         found += [
             {"pe": pe, "simd": simd, "rq": rq, "window": "serial"} for rq in dict.fromkeys((fitting[0], fitting[-1]))
         ]
+    return found
+
+
+def _looped(op: Recurrent) -> list[Entry]:
+    """Foldings of a recurrent layer: one multiplier, one output, most outputs at once, all products, partial folds."""
+    h = op.units
+    found: list[Entry] = []
+    for simd in dict.fromkeys((1, max(1, 2 * h // 3), h, ceil_div(h, 2))):
+        fitting = [pe for pe in range(1, min(h, op.rows) + 1) if recurrent_fits(op, pe, simd)]
+        found += [{"pe": pe, "simd": simd} for pe in dict.fromkeys((fitting[-1], 1))]
     return found
 
 

@@ -40,8 +40,8 @@ from hwq.ops import (
     Table,
     TopK,
 )
+from hwq.ops.lookup import MAX_ENTRY_BITS
 from hwq.ops.requantised import Requantised
-from hwq.ops.table import MAX_ENTRY_BITS
 
 R = TypeVar("R", bound=Requantised)
 SHIFTED = Requant((1,), 0, Rounding.HALF_UP, 0, 0, 0)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.resources import files
 
-from onnx import FunctionProto, parser
+from onnx import FunctionProto, NodeProto, parser
 
 DOMAIN = "hwq"
 """Operator domain of the functions."""
@@ -29,7 +29,7 @@ def with_callees(names: Iterable[str]) -> list[FunctionProto]:
     def visit(name: str) -> None:
         if name in found:
             return
-        for node in function(name).node:
+        for node in every_node(function(name).node):
             if node.domain == DOMAIN:
                 visit(node.op_type)
         found[name] = function(name)
@@ -37,3 +37,11 @@ def with_callees(names: Iterable[str]) -> list[FunctionProto]:
     for name in sorted(set(names)):
         visit(name)
     return list(found.values())
+
+
+def every_node(nodes: Iterable[NodeProto]) -> Iterator[NodeProto]:
+    """`nodes`, and those of the bodies of loops."""
+    for node in nodes:
+        yield node
+        for attribute in node.attribute:
+            yield from every_node(attribute.g.node)

@@ -23,6 +23,8 @@ KEYS = ("version", "digest", "float", "program")
 """Entries of `metadata_props`, each after `PREFIX`."""
 MAX_ELEMENTS = 1 << 27
 """Largest port, in elements: a text of a few bytes must not fill the memory."""
+INITIALISERS = ("weight", "bias", "entries", "index", "values", "recurrent")
+"""Fields of operations whose arrays are inputs of their functions."""
 
 _STORED = [field.name for field in fields(Program) if field.name != "samples"]
 
@@ -66,10 +68,10 @@ def rebuild(text: str, initializers: Arrays) -> Program:
 
 def _reference(program: Program, path: str, array: NDArray[Any]) -> dict[str, Any]:
     """Where the array at `path` of the program is: an initialiser, a permutation of axes, or the text itself."""
-    where, *number, field = path.split(".")
-    if where == "ops" and len(number) == 1 and field in ("weight", "bias", "entries", "index", "values"):
-        return {"initializer": f"{program.ops[int(number[0])].name}.{field}"}
-    axes = axes_of(array.ravel()) if field == "index" else None
+    where, number, *fields = path.split(".")
+    if where == "ops" and fields[0] != "coding" and fields[-1] in INITIALISERS:
+        return {"initializer": ".".join((program.ops[int(number)].name, *fields))}
+    axes = axes_of(array.ravel()) if fields[-1] == "index" else None
     if axes is not None:
         return {"dims": axes.dims, "perm": axes.perm, "shape": array.shape}
     return {"values": array.ravel().tolist(), "shape": array.shape}

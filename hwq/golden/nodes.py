@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from onnx import TensorProto, helper
 
-from hwq.arith import Interval
+from hwq.arith import Interval, Requant, int_range
 from hwq.ir.op import Op
 from hwq.ir.types import TensorType
 from hwq.ops import (
@@ -23,14 +23,19 @@ from hwq.ops import (
     Extremum,
     Gather,
     GroupConv,
+    Gru,
     Linear,
+    Lookup,
+    Lstm,
     MatMul,
     MaxPool,
     Mul,
     Normalise,
     Pad,
     PRelu,
+    Recurrent,
     Rescale,
+    Rnn,
     Softmax,
     Table,
     TopK,
@@ -107,6 +112,16 @@ def call(op: Op, intervals: tuple[Interval, ...], out: TensorType) -> Call:
         case Softmax():
             scaling = {"step": op.step, "reciprocal_bits": op.reciprocal_bits, "shift": op.reciprocal_bits - op.bits}
             return Call(scaling | {"qmax": out.range[1], "type": element_type(out)}, {"exps": op.exps})
+        case Lstm():
+            cell = {"cell": _form(op.cell), "cell_curve": _curve(op.cell_tanh, op.cell_low)}
+            tables = {"sigmoid": op.sigmoid, "tanh": op.tanh, "cell_tanh": op.cell_tanh}
+            return Call(_gates(op, op.sigmoid, out) | cell | _states(op), _matrix(op, tables))
+        case Gru():
+            reset = {"one": 1 << op.fraction, "fraction": op.fraction, "reset_after": int(op.reset_after)}
+            tables = {"sigmoid": op.sigmoid, "tanh": op.tanh}
+            return Call(_gates(op, op.sigmoid, out) | reset | _states(op), _matrix(op, tables))
+        case Rnn():
+            return Call(_gates(op, op.activation, out), _matrix(op, {"activation": op.activation}))
     raise TypeError(f"{op.name}: no ONNX form of {op.kind}")
 
 
@@ -155,6 +170,31 @@ def _requant(op: Requantised, out: TensorType) -> Attributes:
         "shift": requant.shift, "rounding": int(requant.rounding), "zero_point": requant.zero_point,
         "qmin": requant.qmin, "qmax": requant.qmax, "type": element_type(out),
     }  # fmt: skip
+
+
+def _gates(op: Recurrent, curve: Lookup, out: TensorType) -> Attributes:
+    return {"gate": _form(op.gate), "curve": _curve(curve, op.gate_low), "type": element_type(out)}
+
+
+def _states(op: Lstm | Gru) -> Attributes:
+    return {"scales": tuple(1 << shift for shift in op.shifts), "result": _form(op.requant)}
+
+
+def _form(requant: Requant) -> tuple[int, ...]:
+    """A requantisation in the order of the inputs of `requantised`."""
+    return requant.shift, int(requant.rounding), requant.zero_point, requant.qmin, requant.qmax
+
+
+def _curve(curve: Lookup, low: int) -> tuple[int, ...]:
+    """A table in the order of the inputs of `interpolate`."""
+    return low, 1 << curve.step, curve.step + curve.fraction, *int_range(curve.bits, curve.signed)
+
+
+def _matrix(op: Recurrent, tables: dict[str, Lookup]) -> dict[str, NDArray[Any]]:
+    """The matrix, factor and multiplier of each row, and the tables."""
+    factor, multiplier = (np.resize(np.array(one, np.int64), op.rows) for one in (op.factors, op.gate.multiplier))
+    matrix = {"recurrent": op.recurrent, "bias": op.bias, "factor": factor, "multiplier": multiplier}
+    return matrix | {f"{name}.entries": table.entries for name, table in tables.items()}
 
 
 def _arrays(op: Linear) -> dict[str, NDArray[Any]]:

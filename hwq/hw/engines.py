@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from hwq.arith import Requant, signed_bits
+from hwq.arith import signed_bits
 from hwq.hw import normalisation
 from hwq.hw.fold import Fold, ceil_div, cycles, groups_of, is_global, multiplies, ring_rows, window_of
 from hwq.hw.gather_engine import gather_part
 from hwq.hw.moves import concat, const
-from hwq.hw.netlist import Instance, Netlist, ParamValue, Stream
+from hwq.hw.netlist import Instance, Netlist, Stream
 from hwq.hw.pack import (
     bias_words,
     code_bits,
@@ -23,6 +23,8 @@ from hwq.hw.pack import (
     tables,
     weight_words,
 )
+from hwq.hw.params import Params, multiplier_params, requant_params, wide
+from hwq.hw.recurrent import gru, lstm, rnn
 from hwq.ir.op import Op
 from hwq.ir.program import Program
 from hwq.ir.types import TensorType
@@ -38,7 +40,9 @@ from hwq.ops import (
     Extremum,
     Gather,
     GroupConv,
+    Gru,
     Linear,
+    Lstm,
     MatMul,
     MaxPool,
     Mul,
@@ -47,36 +51,14 @@ from hwq.ops import (
     PowerSums,
     PRelu,
     Rescale,
+    Rnn,
     Softmax,
     Table,
     TopK,
 )
 from hwq.ops.requantised import Requantised
 
-Params = dict[str, ParamValue]
 Pair = Add | Extremum | MatMul | Mul
-
-
-def requant_params(requant: Requant) -> Params:
-    """Parameters of rule R1, but for the multiplier."""
-    return {
-        "SHIFT": requant.shift, "ROUND": int(requant.rounding), "ZERO": requant.zero_point, "QMIN": requant.qmin,
-        "QMAX": requant.qmax,
-    }  # fmt: skip
-
-
-def multiplier_params(requant: Requant) -> Params:
-    """Whether rule R1 multiplies, by odd parts of how many bits (0: by plain integers), and the width of a word."""
-    return {
-        "MUL_EN": int(not requant.is_shift),
-        "MANT_W": 0 if requant.multiplies else requant.mantissa_bits,
-        "M_W": requant.word_bits,
-    }
-
-
-def wide(value: int) -> str:
-    """A 64-bit literal, as parameters beyond 31 bits need."""
-    return f"{'-' if value < 0 else ''}64'sd{abs(value)}"
 
 
 def build(net: Netlist, program: Program, op: Op, fold: Fold, sources: Sequence[Stream]) -> Stream:
@@ -296,6 +278,7 @@ _BUILD: dict[type[Op], Callable[..., Stream]] = {
     Table: _table, Softmax: normalisation.softmax, Normalise: normalisation.normalise, Gather: _gather, Concat: concat,
     Const: const,
     MatMul: _pair,
+    Lstm: lstm, Gru: gru, Rnn: rnn,
 }  # fmt: skip
 
 

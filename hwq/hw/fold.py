@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import gcd
 
+from hwq.hw.recurrent_fold import recurrent_fits, step_cycles
 from hwq.ir.op import Op
 from hwq.ir.program import Program
 from hwq.ir.types import TensorType
@@ -26,6 +27,7 @@ from hwq.ops import (
     MaxPool,
     Mul,
     Normalise,
+    Recurrent,
     Softmax,
     TopK,
 )
@@ -44,7 +46,8 @@ def ceil_div(a: int, b: int) -> int:
 class Fold:
     """`lanes_in` and `lanes_out` channels a beat; `pe` x `simd` multipliers (0 where there are none).
 
-    `parallel` selects the window unit that delivers a whole window at once.
+    `parallel` selects the window unit that delivers a whole window at once.  The array of a recurrent layer reads a
+    vector of its own: `looped`, without a window.
     """
 
     lanes_in: int
@@ -52,6 +55,7 @@ class Fold:
     pe: int = 0
     simd: int = 0
     parallel: bool = False
+    looped: bool = False
 
     @property
     def multipliers(self) -> int:
@@ -70,7 +74,8 @@ class Option:
 
 def multiplies(op: Op) -> bool:
     """Whether the requantiser of `op` has multipliers."""
-    return isinstance(op, Normalise | Softmax) or (isinstance(op, Requantised) and op.requant.multiplies)
+    requant = op.gate if isinstance(op, Recurrent) else op.requant if isinstance(op, Requantised) else None
+    return isinstance(op, Normalise | Softmax) or (requant is not None and requant.multiplies)
 
 
 def window_of(op: Op, x: TensorType) -> Window:
@@ -129,6 +134,8 @@ def cycles(op: Op, fold: Fold, xs: Sequence[TensorType], y: TensorType) -> int:
         work = y.pixels * ceil_div(y.channels, fold.lanes_in) * window.taps
     elif isinstance(op, Softmax):
         work = y.pixels * (op.reciprocal_bits - DIVIDER_START)
+    elif isinstance(op, Recurrent):
+        work = y.pixels * step_cycles(op, fold.pe, fold.simd)
     else:
         work = write
     return max(read, work, write)
@@ -194,6 +201,11 @@ def _folds(op: Op, xs: Sequence[TensorType], y: TensorType) -> Iterator[Fold]:
                 yield Fold(pe, rq, pe, 1)
             if parallel_fits(window, x):
                 yield Fold(pe, pe, pe, window.taps, parallel=True)
+    elif isinstance(op, Recurrent):
+        for simd in partitions(op.units):
+            for pe in range(1, ceil_div(op.units, simd) + 1):
+                if recurrent_fits(op, pe, simd):
+                    yield Fold(1, 1, pe, simd, looped=True)
     else:
         for lanes in lane_choices(op, xs, y):
             yield fold_of_lanes(lanes, y)
@@ -253,7 +265,7 @@ def _requant_lanes(pe: int, steps: int) -> list[int]:
 
 
 def linear_ops(program: Program) -> list[Linear]:
-    """Operations with weights."""
+    """Layers whose weights quantisation may code."""
     return [op for op in program.ops if isinstance(op, Linear)]
 
 
@@ -267,4 +279,4 @@ def macs(program: Program, op: Op) -> int:
     y = program.types[op.name]
     if isinstance(op, MatMul):
         return y.pixels * y.channels * op.channels
-    return y.pixels * op.macs_per_pixel if isinstance(op, Linear) else 0
+    return y.pixels * op.macs_per_pixel if isinstance(op, Linear | Recurrent) else 0

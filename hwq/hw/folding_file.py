@@ -18,10 +18,11 @@ from hwq.hw.fold import (
     parallel_fits,
     window_of,
 )
+from hwq.hw.recurrent_fold import recurrent_fits
 from hwq.ir.op import Op
 from hwq.ir.program import Program
 from hwq.ir.types import TensorType
-from hwq.ops import Depthwise, GroupConv, Linear, MatMul
+from hwq.ops import Depthwise, GroupConv, Linear, MatMul, Recurrent
 
 LIMIT = 1 << 16
 
@@ -29,11 +30,14 @@ LIMIT = 1 << 16
 def folding_text(folds: Mapping[str, Fold]) -> dict[str, dict[str, Any]]:
     """The folding of each operation: ``pe``, ``simd``, ``rq`` and ``window`` for a MAC array, else ``lanes``.
 
-    ``simd`` counts input channels; a parallel window multiplies all taps of them at once.
+    ``simd`` counts input channels; a parallel window multiplies all taps of them at once.  The array of a recurrent
+    layer has ``pe`` and ``simd`` alone.
     """
     out: dict[str, dict[str, Any]] = {}
     for name, fold in folds.items():
-        if fold.multipliers:
+        if fold.looped:
+            out[name] = {"pe": fold.pe, "simd": fold.simd}
+        elif fold.multipliers:
             window = "parallel" if fold.parallel else "serial"
             out[name] = {"pe": fold.pe, "simd": fold.lanes_in, "rq": fold.lanes_out, "window": window}
         else:
@@ -80,6 +84,8 @@ def _fold(program: Program, op: Op, entry: Any) -> Fold:
     x, y = program.first_type(op), program.types[op.name]
     if not isinstance(entry, dict):
         raise ValueError(f"has {entry!r:.80}, expected an object")
+    if isinstance(op, Recurrent):
+        return _looped(op, _count(entry, "pe", op.rows), _count(entry, "simd", op.units))
     if not isinstance(op, Linear | MatMul):
         lanes = _count(entry, "lanes", x.channels)
         allowed = lane_choices(op, program.input_types_of(op), y)
@@ -130,6 +136,13 @@ def _parallel(op: Op, entry: dict[str, Any]) -> bool:
     if str(window) not in known:
         raise ValueError(f"window is {window!r:.40}, expected {' or '.join(known)}")
     return known[str(window)]
+
+
+def _looped(op: Recurrent, pe: int, simd: int) -> Fold:
+    if not recurrent_fits(op, pe, simd):
+        allowed = [n for n in range(1, op.rows + 1) if recurrent_fits(op, n, simd)]
+        raise ValueError(f"pe is {pe}, expected one of {', '.join(map(str, allowed))} with simd = {simd}")
+    return Fold(1, 1, pe, simd, looped=True)
 
 
 def _count(entry: dict[str, Any], key: str, most: int) -> int:

@@ -7,15 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from hwq.hw.fold import Fold
-from hwq.hw.netlist import Instance, Netlist, ParamValue, Stream
+from hwq.hw.netlist import Instance, Netlist, Stream
 from hwq.hw.pack import hex_words
+from hwq.hw.params import Params
 from hwq.ir.program import Program
 from hwq.ops import Normalise, Softmax
 
 ENTRY_BITS = 16
 """Bits of an entry of their tables."""
-
-Params = dict[str, ParamValue]
 
 
 def softmax(net: Netlist, program: Program, op: Softmax, fold: Fold, sources: Sequence[Stream]) -> Stream:

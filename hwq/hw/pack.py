@@ -6,7 +6,7 @@ import numpy as np
 
 from hwq.arith import IntArray, Interval, signed_bits
 from hwq.hw.fold import Fold
-from hwq.ops import Linear, PowerSums, Table
+from hwq.ops import Linear, Lookup, PowerSums, Table
 from hwq.ops.coding import codes
 
 
@@ -78,7 +78,7 @@ def code_bits(op: Linear, values: IntArray | None) -> int:
 
 def table_words(values: IntArray, fold: Fold, bits: int) -> list[str]:
     """One word for each output fold, with the tables of its PEs; or one word with the only table."""
-    rows = _pad(values, 0, fold.pe).reshape(-1, fold.pe * values.shape[-1]) if values.ndim > 1 else values[None]
+    rows = padded(values, 0, fold.pe).reshape(-1, fold.pe * values.shape[-1]) if values.ndim > 1 else values[None]
     return hex_words(rows, bits)
 
 
@@ -88,13 +88,13 @@ def weight_words(op: Linear, fold: Fold, depthwise: bool) -> list[str]:
     stored = op.weight if values is None else codes(op.weight, values, op.weight_bits)
     bits = code_bits(op, values)
     kernel = stored.reshape(op.channels, -1, 1 if depthwise else op.weight.shape[-1])
-    by_pe = _pad(kernel, 0, fold.pe)
+    by_pe = padded(kernel, 0, fold.pe)
     nf, taps = by_pe.shape[0] // fold.pe, kernel.shape[1]
     if depthwise:
         steps = by_pe.reshape(nf, fold.pe, taps)
         lanes = steps if fold.parallel else steps.transpose(0, 2, 1)
         return hex_words(lanes.reshape(nf * (1 if fold.parallel else taps), -1), bits)
-    grouped = _pad(by_pe, 2, fold.lanes_in).reshape(nf, fold.pe, taps, -1, fold.lanes_in)
+    grouped = padded(by_pe, 2, fold.lanes_in).reshape(nf, fold.pe, taps, -1, fold.lanes_in)
     order = (0, 3, 1, 2, 4) if fold.parallel else (0, 2, 3, 1, 4)
     steps = grouped.transpose(order)
     return hex_words(steps.reshape(-1, fold.pe * fold.simd), bits)
@@ -102,34 +102,39 @@ def weight_words(op: Linear, fold: Fold, depthwise: bool) -> list[str]:
 
 def bias_words(op: Linear, fold: Fold) -> list[str]:
     """One word for each output fold."""
-    return hex_words(_pad(op.bias, 0, fold.pe).reshape(-1, fold.pe), op.acc_bits)
+    return hex_words(padded(op.bias, 0, fold.pe).reshape(-1, fold.pe), op.acc_bits)
 
 
 def multiplier_words(multipliers: IntArray, channels: int, fold: Fold, bits: int) -> list[str]:
     """One word for each output beat of a pixel."""
     row = np.broadcast_to(multipliers, (channels,))
-    return hex_words(_pad(row, 0, fold.lanes_out).reshape(-1, fold.lanes_out), bits)
+    return hex_words(padded(row, 0, fold.lanes_out).reshape(-1, fold.lanes_out), bits)
 
 
-def entry_bits(table: Table) -> tuple[int, int]:
-    """Bits of an entry, at least 2, and of the difference between an entry and the next one."""
-    return max(2, signed_bits(_ends(table.entries))), signed_bits(_ends(np.diff(table.entries)))
+def entry_bits(*tables: Table | Lookup) -> tuple[int, int]:
+    """Bits of an entry, at least 2, and of the difference to the next one, of tables in one memory."""
+    bits = max(signed_bits(_ends(table.entries)) for table in tables)
+    return max(2, bits), max(signed_bits(_ends(np.diff(table.entries))) for table in tables)
 
 
-def entry_words(table: Table) -> list[str]:
-    """One word for each entry: the entry, and where there are lines between entries, above it what the next is more."""
-    bits, delta_bits = entry_bits(table)
-    if not table.step:
-        return hex_words(table.entries[:, None], bits)
-    entries = table.entries[:-1] & ((1 << bits) - 1)
-    return hex_words((np.diff(table.entries) << bits | entries)[:, None], bits + delta_bits)
+def entry_words(*tables: Table | Lookup) -> list[str]:
+    """One word for each entry: the entry, and where there are lines between entries, above it what the next is more.
+
+    Tables of one memory, which have one step, stand one behind the other.
+    """
+    bits, delta_bits = entry_bits(*tables)
+    if not tables[0].step:
+        return hex_words(np.concatenate([table.entries for table in tables])[:, None], bits)
+    entries = np.concatenate([table.entries[:-1] for table in tables]) & ((1 << bits) - 1)
+    deltas = np.concatenate([np.diff(table.entries) for table in tables])
+    return hex_words((deltas << bits | entries)[:, None], bits + delta_bits)
 
 
 def _ends(values: IntArray) -> Interval:
     return int(values.min()), int(values.max())
 
 
-def _pad(x: IntArray, axis: int, multiple: int) -> IntArray:
+def padded(x: IntArray, axis: int, multiple: int) -> IntArray:
     """`x` with zeros appended so that the size of `axis` is a multiple of `multiple`."""
     widths = [(0, 0)] * x.ndim
     widths[axis] = (0, -x.shape[axis] % multiple)
@@ -137,4 +142,4 @@ def _pad(x: IntArray, axis: int, multiple: int) -> IntArray:
 
 
 def _grouped(rows: IntArray, lanes: int) -> IntArray:
-    return _pad(rows, 1, lanes).reshape(len(rows), -1, lanes)
+    return padded(rows, 1, lanes).reshape(len(rows), -1, lanes)

@@ -61,7 +61,7 @@ def _attribute(name: str, value: Any) -> str:
     if isinstance(value, Window):
         return str(value)
     if isinstance(value, Requant):
-        return f"q={value}"
+        return f"{'q' if name == 'requant' else name}={value}"
     if dataclasses.is_dataclass(value):
         fields = [_attribute(field.name, getattr(value, field.name)) for field in dataclasses.fields(value)]
         return f"{name}={type(value).__name__.lower()}({', '.join(fields)})"

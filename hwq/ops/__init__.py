@@ -13,20 +13,25 @@ from hwq.ops.depthwise import Depthwise
 from hwq.ops.extremum import Extremum
 from hwq.ops.gather import Gather
 from hwq.ops.groupconv import GroupConv
+from hwq.ops.gru import Gru
 from hwq.ops.linear import Linear
+from hwq.ops.lookup import Lookup
+from hwq.ops.lstm import Lstm
 from hwq.ops.matmul import MatMul
 from hwq.ops.maxpool import MaxPool
 from hwq.ops.mul import Mul
 from hwq.ops.normalise import Normalise
 from hwq.ops.pad import Pad
 from hwq.ops.prelu import PRelu
+from hwq.ops.recurrent import Recurrent
 from hwq.ops.rescale import Rescale
+from hwq.ops.rnn import Rnn
 from hwq.ops.softmax import Softmax
 from hwq.ops.table import Table
 from hwq.ops.topk import TopK
 
 __all__ = [
     "Add", "ArgMax", "AvgPool", "Codebook", "Coding", "Concat", "Const", "Conv", "Convolution", "Dense", "Depthwise",
-    "Extremum", "Gather", "GroupConv", "Linear", "MatMul", "MaxPool", "Mul", "Normalise", "PRelu", "Pad", "PowerSums",
-    "Rescale", "Softmax", "Table", "TopK",
+    "Extremum", "Gather", "GroupConv", "Gru", "Linear", "Lookup", "Lstm", "MatMul", "MaxPool", "Mul", "Normalise",
+    "PRelu", "Pad", "PowerSums", "Recurrent", "Rescale", "Rnn", "Softmax", "Table", "TopK",
 ]  # fmt: skip

@@ -48,12 +48,7 @@ class Requantised(Op):
 
     def bound(self, *intervals: Interval) -> Interval:
         """Requantisation is monotonic in the accumulator, so its ends bound the output."""
-        low, high = self.accumulator(*intervals)
-        # Python integers: nothing has proved yet that these fit 64 bits.
-        ends = np.array([[low * m, high * m] for m in set(self.requant.multiplier)], object)
-        rounded = shift_round(ends, self.requant.shift, self.requant.rounding) + self.requant.zero_point
-        clamped = np.clip(rounded, self.requant.qmin, self.requant.qmax)
-        return int(clamped.min()), int(clamped.max())
+        return requant_bound(self.requant, self.accumulator(*intervals))
 
     def magnitude(self, *intervals: Interval) -> int:
         """The largest value that requantisation handles."""
@@ -64,13 +59,28 @@ class Requantised(Op):
         if rows < 1 or columns < 1:
             raise ValueError(f"output would be {rows} by {columns}")
         out = TensorType((rows, columns, channels), self.bits, self.signed)
-        low, high = out.range
-        if not low <= self.requant.qmin <= self.requant.qmax <= high:
-            raise ValueError(f"clamp [{self.requant.qmin},{self.requant.qmax}] is outside of {out}")
-        if not -(1 << self.bits) <= self.requant.zero_point < 1 << self.bits:
-            raise ValueError(f"zero point {self.requant.zero_point} is out of reach of {out}")
-        if len(self.requant.multiplier) not in (1, channels):
-            raise ValueError(f"{len(self.requant.multiplier)} multipliers for {channels} channels")
-        if not all(0 <= m < 1 << 16 for m in self.requant.multiplier):
-            raise ValueError("a multiplier is outside of 0 to 65535")
+        check_requant(self.requant, out)
         return out
+
+
+def check_requant(requant: Requant, out: TensorType) -> None:
+    """Refuse a clamp, a zero point or multipliers that do not fit the type of the result."""
+    low, high = out.range
+    if not low <= requant.qmin <= requant.qmax <= high:
+        raise ValueError(f"clamp [{requant.qmin},{requant.qmax}] is outside of {out}")
+    if not -(1 << out.bits) <= requant.zero_point < 1 << out.bits:
+        raise ValueError(f"zero point {requant.zero_point} is out of reach of {out}")
+    if len(requant.multiplier) not in (1, out.channels):
+        raise ValueError(f"{len(requant.multiplier)} multipliers for {out.channels} channels")
+    if not all(0 <= m < 1 << 16 for m in requant.multiplier):
+        raise ValueError("a multiplier is outside of 0 to 65535")
+
+
+def requant_bound(requant: Requant, interval: Interval) -> Interval:
+    """Lowest and highest result for accumulators within `interval`, over all multipliers."""
+    low, high = interval
+    # Python integers: nothing has proved yet that these fit 64 bits.
+    ends = np.array([[low * m, high * m] for m in set(requant.multiplier)], object)
+    rounded = shift_round(ends, requant.shift, requant.rounding) + requant.zero_point
+    clamped = np.clip(rounded, requant.qmin, requant.qmax)
+    return int(clamped.min()), int(clamped.max())

@@ -26,6 +26,7 @@ from nets import (
     tensor,
     topk,
 )
+from recurrent_nets import gru, lstm, rnn
 
 from hwq.ir.program import Program
 from hwq.ir.window import Window
@@ -68,6 +69,9 @@ def _programs() -> dict[str, Program]:
     found["global"] = program([avgpool(square, Window((12, 12)))], {"a": square})
     for axis, label in enumerate(("rows", "columns", "channels")):
         found[f"concat-{label}"] = program([concat(axis, "a", "b", "a")], {"a": square, "b": square})
+    for kind, rows in ((lstm, 4), (gru, 3), (rnn, 1)):
+        steps = tensor(1, 20, 16 * rows, bits=16)
+        found[kind.__name__] = program([kind(steps)], {"a": steps})
     found["pad"] = program([pad((1, 1, 1, 1))], {"a": square})
     found["mul"] = program([mul(square, square, sources=("a", "a"))], {"a": square})
     found["extremum"] = program([extremum()], {"a": square, "b": square})

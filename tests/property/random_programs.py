@@ -34,6 +34,7 @@ from nets import (
     table,
     topk,
 )
+from recurrent_nets import gru, lstm, rnn
 
 from hwq.arith import IntArray
 from hwq.hw.fold import divisors, macs, options
@@ -44,7 +45,7 @@ from hwq.ir.program import Program
 from hwq.ir.types import TensorType
 from hwq.ir.window import Window
 from hwq.ops import Codebook, Coding, Concat, Const, MatMul, PowerSums
-from hwq.ops.table import MAX_FRACTION, MAX_INDEX_BITS, MAX_STEP
+from hwq.ops.lookup import MAX_FRACTION, MAX_INDEX_BITS, MAX_STEP
 from hwq.ops.topk import MAX_K
 
 Draw = Any
@@ -172,6 +173,12 @@ def operations(draw: Draw, kind: str, name: str, source: str, x: TensorType) -> 
             return table(x, step, **at, fraction=fraction, bits=bits, signed=signed)
         case "gather":
             return gather(draw(orders(x)), draw(inside), **at)
+        case "lstm":
+            return lstm(x, **at, **draw(rows(x.channels)), signed=draw(st.booleans()))
+        case "gru":
+            return gru(x, **at, **draw(rows(x.channels)), signed=draw(st.booleans()), reset_after=draw(st.booleans()))
+        case "rnn":
+            return rnn(x, **at, **draw(rows(x.channels)))
         case "argmax":
             return argmax(x, **at)
         case "topk":
@@ -236,6 +243,28 @@ def products(draw: Draw, name: str, source: str, types: dict[str, TensorType]) -
 
 
 JOINS = ["add", "extremum", "matmul", "mul"]
+
+
+@st.composite
+def rows(draw: Draw, count: int) -> dict[str, Any]:
+    """What the rows of a recurrent layer may be."""
+    values = st.lists(st.integers(1, 65_535), min_size=count, max_size=count)
+    factors, multiplier = (draw(values)[: draw(st.sampled_from((1, count)))] for _ in range(2))
+    return {
+        "wbits": draw(st.sampled_from((8, 4, 2, 16))), "bits": draw(BITS), "rounding": draw(st.integers(0, 3)),
+        "factors": factors, "multiplier": multiplier, "gate_bits": draw(st.sampled_from((6, 10, 14))),
+    }  # fmt: skip
+
+
+ROWS = {"lstm": 4, "gru": 3, "rnn": 1}
+"""Rows of a recurrent layer for each unit."""
+
+
+def fits(kind: str, x: TensorType) -> bool:
+    """Whether an operation of `kind` can read `x`."""
+    return kind not in ROWS or (x.shape[0] == 1 and x.channels % ROWS[kind] == 0)
+
+
 SINGLE = sorted(REGISTRY.keys() - {*JOINS, "concat", "const"})
 WITHIN = [kind for kind in SINGLE if kind not in ("argmax", "dense", "topk")]
 
@@ -251,7 +280,7 @@ def programs(draw: Draw, most: int = 5, size: int = 7, kinds: Collection[str] = 
     for number in range(count):
         name, now = f"t{number}", types[current]
         possible = [*JOINS, "concat", *(SINGLE if number == count - 1 else WITHIN)]
-        kind = draw(st.sampled_from([kind for kind in possible if kind in kinds]))
+        kind = draw(st.sampled_from([kind for kind in possible if kind in kinds and fits(kind, now)]))
         if kind in JOINS:
             constant = kind != "extremum" and "const" in kinds and draw(st.booleans())
             if constant:

@@ -79,7 +79,7 @@ def test_worked_tables() -> None:
             fraction=int(fraction), low=0, bits=8, signed=True,
         )  # fmt: skip
         assert table.result(TensorType((1, 1, 1), int(b), False)).bits == 8
-        got = table.lookup(np.array([int(u) for u in places.split(",")]))
+        got = table.evaluate(np.array([int(u) for u in places.split(",")]))
         assert got.tolist() == [int(y) for y in expected.split(",")]
 
 

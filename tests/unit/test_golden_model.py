@@ -16,7 +16,7 @@ from onnx import TensorProto
 
 from hwq import golden
 from hwq.arith import Requant, Rounding
-from hwq.golden.functions import DOMAIN, function, with_callees
+from hwq.golden.functions import DOMAIN, every_node, function, with_callees
 from hwq.golden.nodes import call, element_type, narrowest
 from hwq.ir import serial
 from hwq.ir.op import REGISTRY
@@ -113,7 +113,7 @@ def test_functions_are_standard_operators_on_integers(name: str) -> None:
     """No function leaves operator set 17, rests on floats, or on an operator of which runtimes are unsure."""
     body = function(name)
     assert body.name == name and body.domain == DOMAIN and body.doc_string
-    for node in body.node:
+    for node in every_node(body.node):
         assert node.domain in ("", DOMAIN)
         if node.domain == DOMAIN:
             assert node.op_type in FUNCTIONS

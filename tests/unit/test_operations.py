@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
-from math import ceil, floor
 
 import numpy as np
 import pytest
@@ -32,6 +31,7 @@ from nets import (
     tensor,
     topk,
 )
+from recurrent_loops import looked_up, steps
 from test_arith import ROUND
 
 from hwq.arith import Interval, Requant, Rounding
@@ -61,6 +61,7 @@ from hwq.ops import (
     Pad,
     PowerSums,
     PRelu,
+    Recurrent,
     Rescale,
     Softmax,
     Table,
@@ -89,15 +90,6 @@ def taps(x: Image, window: Window, pad_value: int, row: int, column: int) -> Ite
             c = column * window.stride[1] - window.pads[1] + kw * window.dilation[1]
             inside = 0 <= r < len(x) and 0 <= c < len(x[0])
             yield kh, kw, x[r][c] if inside else [pad_value] * len(x[0][0])
-
-
-def looked_up(op: Table, x: int) -> int:
-    """Rule F1 in fractions: a point on the line between two entries, rounded half up, then clamped."""
-    place = Fraction(x - op.low, 1 << op.step)
-    low, high = (int(op.entries[floor(place)]), int(op.entries[ceil(place)]))
-    exact = low + (high - low) * (place - floor(place))
-    ends = TensorType((1, 1, 1), op.bits, op.signed).range
-    return max(ends[0], min(ends[1], floor(exact / (1 << op.fraction) + Fraction(1, 2))))
 
 
 def shares(op: Softmax, x: Pixel) -> Pixel:
@@ -187,10 +179,12 @@ def pixel(op: Op, xs: list[Image], row: int, column: int) -> Pixel:
             values = x[row][column]
             return sorted(range(len(values)), key=lambda channel: (-values[channel], channel))[: op.k]
         case Table():
-            return [looked_up(op, v) for v in x[row][column]]
+            return [looked_up(op, v, op.low) for v in x[row][column]]
         case Gather():
             flat = [v for line in x for p in line for v in p]
             return [op.pad_value if n < 0 else flat[n] for n in op.index[row, column].tolist()]
+        case Recurrent():
+            return steps(op, x[row])[column]
         case ArgMax():
             return [x[row][column].index(max(x[row][column]))]
         case Softmax():

@@ -97,7 +97,7 @@ def test_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_only_listed_classes_are_made() -> None:
     """Whatever class a text names, nothing but operations and plain values of this list is ever instantiated."""
-    assert VALUES.keys() == {"Requant", "Window", "TensorType", "Format", "Port", "Codebook", "PowerSums"}
+    assert VALUES.keys() == {"Requant", "Window", "TensorType", "Format", "Port", "Codebook", "PowerSums", "Lookup"}
     for name in ("Path", "Popen", "Program", "dict", "hwq.ir.types.Format", "__class__", ""):
         for tag in ("value", "op"):
             with pytest.raises(KeyError):
