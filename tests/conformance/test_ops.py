@@ -26,7 +26,7 @@ VERILATED = {"conv-half_even-channel", "conv-dilated", "conv-codebook", "conv-ma
              "depthwise-codebook-channel", "dense-image-channel", "dense-powers2", "avgpool-half_away",
              "add-factors-floor", "mul-zero_points-floor", "extremum-min-signed", "topk-pixels",
              "prelu-channel-floor", "table-step3", "normalise-pixels", "softmax-unsigned-step", "gather-mirrored",
-             "gather-crop"}  # fmt: skip
+             "gather-crop", "concat-columns", "const-rows"}  # fmt: skip
 """Cases that a quick run also compiles with Verilator; all of them, under one folding, with HWQ_DEEP."""
 
 
