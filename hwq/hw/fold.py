@@ -225,7 +225,7 @@ def lane_choices(op: Op, xs: Sequence[TensorType], y: TensorType) -> list[int]:
 def lanes_fit(op: Op, lanes: int, xs: Sequence[TensorType], y: TensorType) -> bool:
     """Whether an operation without a MAC array may have `lanes` channels a beat: any number, unless it has a choice."""
     allowed, channels = lane_choices(op, xs, y), (xs[0] if xs else y).channels
-    if isinstance(op, Gather) and op.group(channels):
+    if (isinstance(op, Gather) and op.group(channels)) or (isinstance(op, Concat) and op.axis == 2):
         return lanes in allowed
     return lanes in allowed or (lanes <= allowed[-1] and allowed == partitions(channels))
 

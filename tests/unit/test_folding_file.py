@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nets import conv, depthwise, maxpool, program, tensor
+from nets import concat, conv, depthwise, maxpool, program, tensor
 
 from hwq.errors import BadInput
 from hwq.hw.folding_file import folding_text, parse_folding, read_folding
@@ -87,3 +87,14 @@ def test_unreadable_files(content: bytes, tmp_path: Path) -> None:
         read_folding(tmp_path / "f.json", _net())
     with pytest.raises(BadInput, match="not a readable JSON file"):
         read_folding(tmp_path / "missing.json", _net())
+
+
+def test_lanes_of_joined_channels_divide_all_of_them() -> None:
+    """A beat is of one input; rows may be cut anywhere."""
+    x = tensor(2, 2, 4)
+    joined, below = (program([concat(axis, "a", "b")], {"a": x, "b": x}) for axis in (2, 0))
+    for lanes in (1, 2, 4):
+        assert parse_folding({"y": {"lanes": lanes}}, joined, "x")["y"].lanes_in == lanes
+    with pytest.raises(BadInput, match="lanes is 3, expected one of 1, 2, 4"):
+        parse_folding({"y": {"lanes": 3}}, joined, "x")
+    assert parse_folding({"y": {"lanes": 3}}, below, "x")["y"].lanes_in == 3
