@@ -123,7 +123,7 @@ def _normalise(to: Nodes, layer: Normalise) -> None:
 def _recurrent(to: Nodes, layer: Recurrent) -> None:
     """The operator of ONNX, whose input weights put the gates into its own order."""
     gates, units = layer.cell.gates, layer.weight.shape[1]
-    order = np.arange(gates * units).reshape(units, gates).T.ravel()
+    order = np.argsort(layer.cell.rows(units))
     weight = to.constant(f"{layer.name}:input", np.eye(gates * units)[order][None])
     state = to.constant(f"{layer.name}:state", layer.weight[order][None])
     bias = np.zeros(2 * gates * units)

@@ -238,14 +238,28 @@ class Cell(Enum):
         """Rows of weights for each unit."""
         return {Cell.LSTM: 4, Cell.RNN: 1}.get(self, 3)
 
+    def rows(self, units: int) -> NDArray[np.int64]:
+        """The row of ONNX for each row of hwq: all gates of a unit together, the candidates of a GRU behind them.
+
+        Examples
+        --------
+        >>> Cell.LSTM.rows(2).tolist()
+        [0, 2, 4, 6, 1, 3, 5, 7]
+        >>> Cell.GRU.rows(2).tolist()
+        [0, 2, 1, 3, 4, 5]
+        """
+        gates = np.arange(self.gates * units).reshape(self.gates, units)
+        together = 2 if self in (Cell.GRU, Cell.GRU_AFTER) else self.gates
+        return np.concatenate([gates[:together].T.ravel(), gates[together:].ravel()])
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recurrent(Layer):
     """A recurrent cell along the width, its state zero at the start; output (H, 1, T).
 
-    The input (gates * H, 1, T) is what the cell adds to the product of its state, bias included, gates in the order of
-    ONNX (LSTM i, o, f, c; GRU z, r, h) for each unit: channel j * gates + g.  `weight` (gates * H, H) has its rows in
-    that order too; `bias` (H,) is added to the product of the state in the h gate of GRU_AFTER, within the reset.
+    The input (gates * H, 1, T) is what the cell adds to the product of its state, bias included, with its channels in
+    the order of `Cell.rows`.  `weight` (gates * H, H) has its rows in that order too; `bias` (H,) is added to the
+    product of the state in the h gate of GRU_AFTER, within the reset.
     """
 
     cell: Cell

@@ -24,7 +24,7 @@ def merge_batch_norms(graph: FloatGraph) -> FloatGraph:
 def fold_into_producer(graph: FloatGraph) -> FloatGraph:
     """Fold a BatchNorm into the Conv or Dense before it when that has no clip and no other reader.
 
-    A MatMul takes a factor that all channels share.
+    A MatMul takes a factor above zero that all channels share.
     """
     for layer in graph.layers:
         before = maker(graph, layer)
@@ -53,7 +53,7 @@ def fold_into_producer(graph: FloatGraph) -> FloatGraph:
 
 
 def _is_factor(layer: BatchNorm) -> bool:
-    return not layer.shift.any() and bool((layer.scale == layer.scale[0]).all())
+    return not layer.shift.any() and bool((layer.scale == layer.scale[0]).all()) and layer.scale[0] > 0
 
 
 def fold_into_consumers(graph: FloatGraph) -> FloatGraph:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from hwq.arith import Interval, Requant, quantise
-from hwq.frontend.graph import Clip, FloatGraph
+from hwq.frontend.graph import Clip, FloatGraph, Layer
 from hwq.ir.op import Op
 from hwq.ir.types import Format, TensorType
 from hwq.ops.requantised import Requantised
@@ -51,3 +51,9 @@ class Context:
 def with_accumulator(op: R, *intervals: Interval) -> R:
     """`op` with the narrowest accumulator for inputs within `intervals`."""
     return replace(op, acc_bits=op.accumulator_bits(*intervals))
+
+
+def common(ctx: Context, layer: Layer) -> dict[str, Any]:
+    """Fields of an operation that requantises, its accumulator still to be fitted."""
+    type_ = ctx.types[layer.name]
+    return {"name": layer.name, "inputs": layer.inputs, "acc_bits": 2, "bits": type_.bits, "signed": type_.signed}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from hwq.arith import Interval, int_range
 from hwq.frontend import graph as fg
 from hwq.ir.types import Format, TensorType
+from hwq.quant.cells import INPUT_BITS, cell_input
 from hwq.quant.config import QuantConfig, ScaleKind, ZeroPoints
 from hwq.quant.observers import Observation
 from hwq.quant.ranges import activation_format, pow2_ceil
@@ -39,7 +40,7 @@ SOFTMAX_EXTRA = 8
 """Bits of a probability beyond those of activations: with many channels most of them are small."""
 NORMALISED_EXTRA = 8
 """Bits of normalised values beyond those of activations, where only a factor for each channel follows."""
-READ_EXTRA: dict[type[fg.Layer], int] = {fg.Function: 2, fg.PRelu: 4, fg.Softmax: 4, fg.Normalise: 8, fg.Recurrent: 8}
+READ_EXTRA: dict[type[fg.Layer], int] = {fg.Function: 2, fg.PRelu: 4, fg.Softmax: 4, fg.Normalise: 8}
 """Bits of a tensor beyond those of activations, for layers that would else round twice; the least of all readers'."""
 
 
@@ -75,12 +76,15 @@ def shared_format(
     graph: fg.FloatGraph, names: Sequence[str], seen: dict[str, Observation], config: QuantConfig, pow2: bool
 ) -> TensorFormat:
     """The format that suits the tensors `names`, which have one: that of the one that reaches farthest."""
+    cells = [reader for name in names for reader in graph.consumers(name) if isinstance(reader, fg.Recurrent)]
+    if cells:
+        largest = max(max(-seen[name].low, seen[name].high) for name in names)
+        forms = [cell_input(cell, largest, config) for cell in cells]
+        return TensorFormat(max(forms, key=lambda form: form.scale), INPUT_BITS, True)
     makers = {layer.name: layer for layer in graph.layers}
-    made = (
-        [name for name in names if not isinstance(makers.get(name), KEEPS + JOINS)] if len(names) > 1 else list(names)
-    )
+    made = [name for name in names if not isinstance(makers.get(name), KEEPS + JOINS)]
     joined = [name for name in names if isinstance(makers.get(name), JOINS)]
-    found = [tensor_format(graph, name, seen, config, pow2) for name in (joined or made)]
+    found = [tensor_format(graph, name, seen, config, pow2) for name in joined or made]
     if len(found) == 1:
         return found[0]
     signed = any(form.signed for form in found)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -11,15 +10,15 @@ from hwq.arith import Interval
 from hwq.frontend import graph as fg
 from hwq.ir.op import Op
 from hwq.ir.program import Port, Program
-from hwq.ir.types import TensorType
 from hwq.ir.window import Window
 from hwq.ops import Add, ArgMax, AvgPool, MaxPool, Pad, Rescale
 from hwq.quant.config import QuantConfig
-from hwq.quant.context import Context, with_accumulator
+from hwq.quant.context import Context, common, with_accumulator
 from hwq.quant.factors import as_multipliers
 from hwq.quant.fitting import Weights
 from hwq.quant.formats import Formats
 from hwq.quant.linear import lower_linear
+from hwq.quant.lower_values import LOWER_VALUES
 
 
 def lower(graph: fg.FloatGraph, formats: Formats, config: QuantConfig, weights: Weights) -> Program:
@@ -58,23 +57,14 @@ def _window(layer: fg.MaxPool | fg.AvgPool) -> Window:
     return Window(layer.kernel, layer.stride, dilation, layer.pads)
 
 
-def _common(ctx: Context, layer: fg.Layer) -> dict[str, Any]:
-    type_: TensorType = ctx.types[layer.name]
-    return {
-        "name": layer.name,
-        "inputs": layer.inputs,
-        "acc_bits": 2,
-        "bits": type_.bits,
-        "signed": type_.signed,
-    }
-
-
 def _add(ctx: Context, layer: fg.Add, ins: tuple[Interval, ...]) -> Op:
     a, b = (ctx.formats[name] for name in layer.inputs)
-    factors, shift = as_multipliers([a.scale / ctx.formats[layer.name].scale, b.scale / ctx.formats[layer.name].scale])
+    y = ctx.formats[layer.name]
+    sizes, shift = as_multipliers([a.scale / y.scale, b.scale / y.scale])
+    factors = [size * sign for size, sign in zip(sizes, layer.signs, strict=True)]
     bias = -(a.zero_point * factors[0] + b.zero_point * factors[1])
     requant = ctx.clamped(layer.name, (1,), shift, layer.clip)
-    op = Add(factors=(factors[0], factors[1]), bias=bias, requant=requant, **_common(ctx, layer))
+    op = Add(factors=(factors[0], factors[1]), bias=bias, requant=requant, **common(ctx, layer))
     return with_accumulator(op, *ins)
 
 
@@ -87,7 +77,7 @@ def _avgpool(ctx: Context, layer: fg.AvgPool, ins: tuple[Interval, ...]) -> Op:
         pad_value=x.zero_point,
         bias=-window.taps * x.zero_point,
         requant=requant,
-        **_common(ctx, layer),
+        **common(ctx, layer),
     )
     return with_accumulator(op, *ins)
 
@@ -95,7 +85,7 @@ def _avgpool(ctx: Context, layer: fg.AvgPool, ins: tuple[Interval, ...]) -> Op:
 def _activation(ctx: Context, layer: fg.Activation, ins: tuple[Interval, ...]) -> Op:
     x, y = ctx.formats[layer.inputs[0]], ctx.formats[layer.name]
     requant = ctx.requant(layer.name, [x.scale / y.scale], layer.clip)
-    op = Rescale(bias=-x.zero_point, requant=requant, **_common(ctx, layer))
+    op = Rescale(bias=-x.zero_point, requant=requant, **common(ctx, layer))
     return with_accumulator(op, *ins)
 
 
@@ -120,5 +110,5 @@ def _linear(ctx: Context, layer: fg.Conv | fg.Dense, ins: tuple[Interval, ...]) 
 
 _LOWER: dict[type[fg.Layer], Callable[..., Op]] = {
     fg.Conv: _linear, fg.Dense: _linear, fg.Add: _add, fg.AvgPool: _avgpool, fg.MaxPool: _maxpool,
-    fg.Pad: _pad, fg.Activation: _activation, fg.ArgMax: _argmax,
+    fg.Pad: _pad, fg.Activation: _activation, fg.ArgMax: _argmax, **LOWER_VALUES,
 }  # fmt: skip

@@ -1,8 +1,8 @@
 """Integers of recurrent layers from real weights: rows in the order of the operations, scales, tables, shifts.
 
-Matrices and biases have their rows in the order of the operations: those of ONNX are brought there by
-``matrix[row_order(kind, units)]``.  So are the weights of the `conv` in front, which makes the products with a layer's
-input, x, with biases, at a scale that `x_scale` gives.  The scale of the layer's output is a power of two.
+Matrices and biases have their rows in the order of the operations, `Cell.rows` of the float graph.  So are the weights
+of the `conv` in front, which makes the products with a layer's input and their biases: its output x has a scale that
+`x_scale` gives.  The scale of the layer's output is a power of two.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwq.arith import IntArray, Requant, Rounding, int_range
+from hwq.arith import Requant, Rounding, int_range
 from hwq.ir.types import TensorType
 from hwq.ops import Gru, Lookup, Lstm, Recurrent, Rnn
 from hwq.ops.lookup import MAX_INDEX_BITS, MAX_STEP
@@ -28,7 +28,6 @@ Fields = dict[str, Any]
 ENTRY_FRACTION = 4
 """Bits of a table's entries behind those of its values."""
 MAX_FACTOR = (1 << 16) - 1
-GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,29 +51,6 @@ class Precision:
 
 
 DEFAULT = Precision()
-
-
-def row_order(kind: str, units: int, by_unit: bool = False) -> IntArray:
-    """The given row for each row of an operation, which has all gates of a unit together, candidates of a GRU behind.
-
-    Parameters
-    ----------
-    by_unit
-        The given rows go unit by unit, the gates of each in ONNX's order (LSTM iofc, GRU zrh); else gate by gate, as
-        in ONNX.
-
-    Examples
-    --------
-    >>> row_order("lstm", 2).tolist()
-    [0, 2, 4, 6, 1, 3, 5, 7]
-    >>> row_order("gru", 2).tolist(), row_order("gru", 2, by_unit=True).tolist()
-    ([0, 2, 1, 3, 4, 5], [0, 1, 3, 4, 2, 5])
-    """
-    every = np.arange(GATES[kind] * units)
-    rows = every.reshape(units, -1).T if by_unit else every.reshape(-1, units)
-    if kind == "gru":
-        return np.concatenate([rows[:2].T.ravel(), rows[2]])
-    return rows.T.ravel()
 
 
 def x_scale(recurrent: Reals, largest: float, h_scale: float, precision: Precision = DEFAULT) -> float:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from hwq.arith import signed_bits
+from hwq.frontend.graph import Cell
 from hwq.ir.types import TensorType
 from hwq.ops import Gru, Lstm, Recurrent, Rnn
 from hwq.quant.recurrent_tables import (
@@ -23,7 +24,6 @@ from hwq.quant.recurrent_tables import (
     gru_fields,
     lstm_fields,
     rnn_fields,
-    row_order,
     sigmoid,
     x_scale,
 )
@@ -67,7 +67,7 @@ def layer(
     h_scale = 2.0 ** (1 - bits)
     scale = x_scale(recurrent, float(np.abs(x).max()), h_scale, precision)
     type_ = TensorType((1, x.shape[1], x.shape[2]), 16, True)
-    order = row_order(kind, recurrent.shape[1])
+    order = Cell(kind).rows(recurrent.shape[1])
     recurrent = recurrent[order]
     given = {"bits": bits, "bias": bias[order], "precision": precision}
     op: Recurrent
@@ -143,9 +143,7 @@ def test_trained_layers(name: str, kind: str, unit: float, least: float) -> None
 )
 def test_rows_are_those_of_onnx(kind: str, gates: str, order: str) -> None:
     names = [f"{gate}{unit}" for gate in gates for unit in range(2)]
-    assert [names[row] for row in row_order(kind, 2)] == order.split()
-    names = [f"{gate}{unit}" for unit in range(2) for gate in gates]
-    assert [names[row] for row in row_order(kind, 2, by_unit=True)] == order.split()
+    assert [names[row] for row in Cell(kind).rows(2)] == order.split()
 
 
 def test_rows_of_unlike_size_have_scales_of_their_own() -> None:

@@ -93,10 +93,10 @@ def _direction(
     steps: int,
     suffix: str,
 ) -> Value:
-    """Input product and cell of one direction; rows go unit by unit."""
+    """Input product and cell of one direction."""
     weight, loop, bias = weights
     gates, units = cell.gates, loop.shape[1]
-    order = np.arange(gates * units).reshape(gates, units).T.ravel()
+    order = cell.rows(units)
     inside = bias[:, 1].copy()
     after = np.zeros(units)
     if cell is Cell.GRU_AFTER:
