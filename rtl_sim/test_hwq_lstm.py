@@ -49,14 +49,14 @@ def _case(*matrix: Any, point: int = 14, cell: int = 16, steps: tuple[int, int] 
     return made | curve_params("CURVE", curves, steps[0], 16, 1) | curve_params("TANH", [over_cell], steps[1], 16, 1)
 
 
-_P6: Case = {"P_W": 6, "GATE_SHIFT": 4, "GATE_QMIN": -32, "GATE_QMAX": 31}
+_P6: Case = {"P_W": 6, "GATE_SHIFT": 6, "GATE_QMIN": -32, "GATE_QMAX": 31}
 
 CASES: list[Case] = [
     _case(3, 3, 2, 2, "s8", 8, "s16", MUL_EN=1, M_W=12, GATE_SHIFT=20),
     _case(2, 5, 1, 3, "s16", 8, "s8", steps=(0, 6), ROUND=2, CELL_ROUND=3),
     _case(1, 4, 4, 1, "u4", 4, "u12", cell=9, steps=(8, 0), point=7),
     _case(4, 1, 1, 1, "s8", 16, "s16", FACTOR_W=12, CELL_QMIN=-3000, CELL_QMAX=2000, ROUND=0),
-    _case(4, 3, 1, 2, "s3", 3, "s2", cell=6, steps=(0, 0), point=3, MUL_EN=1, MANT_W=1, M_W=2, **_P6),
+    _case(4, 6, 3, 2, "s3", 3, "s2", cell=6, steps=(0, 0), point=3, MUL_EN=1, MANT_W=1, M_W=2, **_P6),
 ]
 
 
