@@ -172,8 +172,12 @@ class Branches:
         for op in self._program.ops:
             steady = {name: starts[name] + self._evenly(name) for name in op.inputs}
             late = [int((times - self._evenly(op.name)).max()) for times in self._times(op, steady)]
-            starts[op.name] = max(late, default=0) + int(self._shares.get(op.name, 0.0) * self._pitch(op.name))
+            starts[op.name] = max(late, default=0) + self._work(op)
         return starts
+
+    def _work(self, op: Op) -> int:
+        """Ticks from the last pixel that a pixel of `op` needs to that pixel, in the steady state."""
+        return int(self._shares.get(op.name, 0.0) * self._pitch(op.name))
 
     def _early(self, join: Op, which: int, latest: bool = False) -> int:
         """Pixels of an input that are there at once in the steady state; `latest` lets it begin as late as it may."""
@@ -181,7 +185,8 @@ class Branches:
         output, waits = self._taken(join, which)
         if not waits.any():
             return 0
-        left = self._starts[join.name] + self._evenly(join.name)[output[waits]] - self._evenly(name)[waits]
+        begin = self._starts[join.name] - self._work(join)
+        left = begin + self._evenly(join.name)[output[waits]] - self._evenly(name)[waits]
         first = int(left.min()) if latest else self._starts[name]
         return (int(left.max()) - first) // self._pitch(name) + 1
 

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 from nets import corners, program
-from random_programs import JOINS, WITHIN, check_foldings, joins, operations, samples
+from random_operations import JOINS, WITHIN, fits, joins, operations
+from random_programs import check_foldings, samples
 
 from hwq.arith import IntArray, Interval, int_range, signed_bits
 from hwq.ir import serial
@@ -91,6 +92,8 @@ def sparse_programs(draw: Draw, first: st.SearchStrategy[TensorType]) -> Program
     current = "a"
     for number, kind in enumerate([*inner, *ends]):
         name, now = f"t{number}", types[current]
+        if not fits(kind, now):
+            continue
         op: Op = draw(joins(kind, name, current, types) if kind in JOINS else operations(kind, name, current, now))
         ins = [intervals[source] for source in op.inputs]
         op = thinned(op, ins, rng, calm)

@@ -21,8 +21,8 @@ from hwq.ops import Table
 from hwq.quant.factors import as_multipliers
 
 ROOT = Path(__file__).resolve().parents[2]
-SEMANTICS, HARDWARE, MODELS = (
-    (ROOT / "docs" / f"{name}.md").read_text("utf-8") for name in ("semantics", "hardware", "models")
+SEMANTICS, HARDWARE, MODELS, GOLDEN = (
+    (ROOT / "docs" / f"{name}.md").read_text("utf-8") for name in ("semantics", "hardware", "models", "golden")
 )
 README = (ROOT / "README.md").read_text("utf-8")
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*/*.md")])
@@ -58,6 +58,15 @@ def test_every_rule_is_defined_once_and_cited() -> None:
 def test_every_operation_has_a_section() -> None:
     assert hwq.ops
     assert sorted(re.findall(r"^### `(\w+)`$", SEMANTICS, re.MULTILINE)) == sorted(REGISTRY)
+
+
+def test_every_golden_function_is_named() -> None:
+    found = re.search(r"Functions of operations:(.*)What they call:(.*?)^- ", GOLDEN, re.MULTILINE | re.DOTALL)
+    assert found
+    operations, others = found.groups()
+    assert re.findall(r"`(\w+)`", operations) == sorted(REGISTRY)
+    functions = {path.stem for path in ROOT.glob("templates/onnx/*.txt")}
+    assert set(re.findall(r"`(\w+)`", others)) == functions - REGISTRY.keys()
 
 
 def test_worked_roundings() -> None:

@@ -104,20 +104,30 @@ def test_both_sides_of_the_bound(tmp_path: Path) -> None:
 
 
 def test_depths_by_hand() -> None:
-    """Beats of a head, and a row (also a head) or the latency of the other branch, in front of the first input."""
+    """Pixels that wait for a head of the other input, and a row (also a head) or what the other's layers hold."""
     head = ROWS * CHANNELS
     depths = {name: Branches(p).depths(p.ops[-1], 1) for name, p in PROGRAMS.items()}
     assert depths["scores"] == (head + max(head, LATENCY), 0)
     assert depths["self"] == depths["input"] == (head + head, 0)
     assert depths["inputs"] == (0, 0)
-    assert depths["deep-b"][0] == HEADS * head + 3 * LATENCY  # the layer of 3 x 3 wants the next head too
+    # 3 x 3: pixel (0, 1) needs pixel (1, 2), the eighth, so the layer is 7 pixels late, and 12 at the end of the head.
+    assert depths["deep-b"] == ((12 + 1) * CHANNELS + 3 * LATENCY, 0)
+    # Its pixel (0, 5) needs pixel (1, 5): all of the second head is there before the last row of the first product.
+    assert depths["deep-a"] == (0, head + 3 * LATENCY)
 
 
 def test_depths_of_attention() -> None:
-    """Everything waits for the whole of the first row of pixels, which is the frame."""
+    """A frame is one head: of the scores none leaves before all keys have come, and so have all values then."""
     p = PROGRAMS["attention"]
-    frame = SQUARE.pixels * SQUARE.channels
+    frame, row = SQUARE.pixels * SQUARE.channels, SQUARE.shape[1] * SQUARE.channels
     scores, values, out = (Branches(p).depths(op, 1) for op in p.ops if len(op.inputs) > 1)
-    assert scores == (2 * frame, 0)
-    assert values == (frame + max(frame, LATENCY), 0)
+    assert scores == (frame + max(row, LATENCY), 0)
+    assert values == (SQUARE.channels + max(row, LATENCY), 0)
     assert out == (frame + 6 * LATENCY, 0)
+
+
+def test_work_does_not_make_an_input_wait() -> None:
+    """A product takes its rows when it begins with them: how long it works on them changes no depth at its inputs."""
+    p = PROGRAMS["self"]
+    folds = _plan(p, 1).folds
+    assert Branches(p, folds).depths(p.ops[-1], 1) == Branches(p).depths(p.ops[-1], 1)
