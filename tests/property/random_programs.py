@@ -32,6 +32,8 @@ from nets import (
     program,
     rescale,
     table,
+    threshold,
+    thresholds_over,
     topk,
 )
 from recurrent_nets import gru, lstm, rnn
@@ -171,6 +173,11 @@ def operations(draw: Draw, kind: str, name: str, source: str, x: TensorType) -> 
             step = draw(st.integers(max(0, x.bits - MAX_INDEX_BITS), min(x.bits, MAX_STEP)))
             fraction, bits, signed = draw(st.integers(0, MAX_FRACTION)), draw(BITS), draw(st.booleans())
             return table(x, step, **at, fraction=fraction, bits=bits, signed=signed)
+        case "threshold":
+            count, low = draw(st.integers(1, 9)), draw(st.integers(-9, 9))
+            bits = max(1, (low + count).bit_length(), (-low).bit_length()) + 1
+            rows = thresholds_over(x, draw(st.sampled_from((1, x.channels))), count)
+            return threshold(x, rows.tolist(), low, **at, bits=bits, signed=True)
         case "gather":
             return gather(draw(orders(x)), draw(inside), **at)
         case "lstm":
