@@ -17,6 +17,7 @@ from cases_matmul import matmul_cases
 from cases_pairs import extremum_cases, mul_cases, topk_cases
 from cases_pointwise import prelu_cases, table_cases
 from cases_recurrent import gru_cases, lstm_cases, rnn_cases
+from cases_threshold import threshold_cases
 from nets import add, argmax, avgpool, conv, corners, dense, depthwise, maxpool, pad, program, rescale, tensor
 
 from hwq.arith import Rounding
@@ -289,6 +290,7 @@ CASES: dict[str, dict[str, Program]] = {
     "rnn": {label: _case(*made) for label, made in rnn_cases()},
     "table": {label: _case(op, x) for label, (op, x) in table_cases()},
     "softmax": dict(cases_normalisation.softmaxes()),
+    "threshold": {label: _case(op, x) for label, (op, x) in threshold_cases()},
 }
 """Programs by kind of operation and name of the case."""
 

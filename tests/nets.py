@@ -38,6 +38,7 @@ from hwq.ops import (
     Rescale,
     Softmax,
     Table,
+    Threshold,
     TopK,
 )
 from hwq.ops.lookup import MAX_ENTRY_BITS
@@ -347,6 +348,28 @@ def prelu(
     shifted = {"scale": "shift", **output}
     fields = {"bias": bias, "positive": positive, "negative": negative}
     return _made(PRelu, (x,), shifted, name=name, inputs=(source,), **fields)
+
+
+def threshold(
+    x: TensorType,
+    thresholds: Sequence[Sequence[int]],
+    low: int = 0,
+    *,
+    name: str = "y",
+    source: str = "a",
+    bits: int = 2,
+    signed: bool = False,
+) -> Threshold:
+    rows = np.array(thresholds, np.int64)
+    return Threshold(name=name, inputs=(source,), thresholds=rows, low=low, bits=bits, signed=signed)
+
+
+def thresholds_over(x: TensorType, rows: int, count: int) -> IntArray:
+    """Random rows of thresholds that reach one beyond the ends of the type; some are equal."""
+    low, high = x.range
+    drawn = np.random.default_rng([rows, count]).integers(low - 1, high + 2, (rows, count))
+    drawn[::2, 0], drawn[::3, -1] = low - 1, high + 1
+    return np.sort(drawn, axis=1)
 
 
 def table(

@@ -38,6 +38,7 @@ from hwq.ops import (
     Rnn,
     Softmax,
     Table,
+    Threshold,
     TopK,
 )
 from hwq.ops.normalise import MAX_PAIRS
@@ -104,6 +105,8 @@ def call(op: Op, intervals: tuple[Interval, ...], out: TensorType) -> Call:
             return Call(slopes | _requant(op, out), {"negative": np.array(op.negative, np.int64)})
         case Table():
             return Call(_table(op, out), {"entries": op.entries})
+        case Threshold():
+            return Call({"low": op.low, "type": element_type(out)}, {"thresholds": op.thresholds})
         case Normalise():
             low, high = out.range
             limits = {"qmin": low, "qmax": high, "type": element_type(out)}

@@ -25,6 +25,7 @@ from hwq.hw.pack import (
 )
 from hwq.hw.params import Params, multiplier_params, requant_params, wide
 from hwq.hw.recurrent import gru, lstm, rnn
+from hwq.hw.thresholds import threshold
 from hwq.ir.op import Op
 from hwq.ir.program import Program
 from hwq.ir.types import TensorType
@@ -54,6 +55,7 @@ from hwq.ops import (
     Rnn,
     Softmax,
     Table,
+    Threshold,
     TopK,
 )
 from hwq.ops.requantised import Requantised
@@ -275,8 +277,8 @@ def _gather(net: Netlist, program: Program, op: Gather, fold: Fold, sources: Seq
 _BUILD: dict[type[Op], Callable[..., Stream]] = {
     Conv: _linear, Dense: _linear, Depthwise: _linear, GroupConv: _linear, AvgPool: _pool, MaxPool: _pool, Pad: _pool,
     Rescale: _elementwise, ArgMax: _elementwise, TopK: _topk, Add: _pair, Mul: _pair, Extremum: _pair, PRelu: _prelu,
-    Table: _table, Softmax: normalisation.softmax, Normalise: normalisation.normalise, Gather: _gather, Concat: concat,
-    Const: const,
+    Table: _table, Threshold: threshold, Softmax: normalisation.softmax, Normalise: normalisation.normalise,
+    Gather: _gather, Concat: concat, Const: const,
     MatMul: _pair,
     Lstm: lstm, Gru: gru, Rnn: rnn,
 }  # fmt: skip

@@ -28,10 +28,11 @@ from hwq.ops.rescale import Rescale
 from hwq.ops.rnn import Rnn
 from hwq.ops.softmax import Softmax
 from hwq.ops.table import Table
+from hwq.ops.threshold import Threshold
 from hwq.ops.topk import TopK
 
 __all__ = [
     "Add", "ArgMax", "AvgPool", "Codebook", "Coding", "Concat", "Const", "Conv", "Convolution", "Dense", "Depthwise",
     "Extremum", "Gather", "GroupConv", "Gru", "Linear", "Lookup", "Lstm", "MatMul", "MaxPool", "Mul", "Normalise",
-    "PRelu", "Pad", "PowerSums", "Recurrent", "Rescale", "Rnn", "Softmax", "Table", "TopK",
+    "PRelu", "Pad", "PowerSums", "Recurrent", "Rescale", "Rnn", "Softmax", "Table", "Threshold", "TopK",
 ]  # fmt: skip

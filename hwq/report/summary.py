@@ -98,7 +98,9 @@ def _row(plan: Plan, index: int) -> LayerRow:
     program = plan.program
     op = program.ops[index]
     fold, form, work = plan.folds[op.name], program.formats[op.name], macs(program, op)
-    files = {f"rom/{op.name}_{kind}.mem" for kind in ("weight", "table", "bias", "mul", "row", "curve", "tanh")}
+    files = {
+        f"rom/{op.name}_{kind}.mem" for kind in ("weight", "table", "bias", "mul", "row", "curve", "tanh", "threshold")
+    }
     rom_bits = sum(rom.bits for rom in plan.net.roms if rom.file in files)
     return LayerRow(
         name=op.name,

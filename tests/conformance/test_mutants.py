@@ -104,6 +104,8 @@ PROGRAMS: dict[str, tuple[Program, dict[str, Entry]]] = {
     "minimum": (CASES["extremum"]["min-signed"], {"y": {"lanes": 2}}),
     "topk": (CASES["topk"]["all"], {"y": {"lanes": 1}}),
     "topk-ties": (CASES["topk"]["ties"], {"y": {"lanes": 1}}),
+    "thresholds": (CASES["threshold"]["narrow"], {"y": {"lanes": 3}}),
+    "threshold": (CASES["threshold"]["three"], {"y": {"lanes": 2}}),
 }
 
 
@@ -233,6 +235,11 @@ MUTANTS = [
     Mutant("gather", "pad_q ? PAD : word_q;", "pad_q ? '0 : word_q;", "gather-padded"),
     Mutant("crop", "assign s_axis_tready = known && (!keep || ready);", "assign s_axis_tready = known;", "crop"),
     Mutant("crop", ".data_i(step && beat)", ".data_i(step || beat)", "crop"),
+    Mutant("threshold", "x >= $signed(row", "x > $signed(row", "thresholds"),
+    Mutant("threshold", "(beat_q == BEAT_W'(BEATS - 1)) ? '0 : ", "", "thresholds"),
+    Mutant("threshold", "x2_q <= x1_q;", "x2_q <= s_axis_tdata;", "thresholds"),
+    Mutant("threshold", "ACT_SIGNED ? T_W'($signed(lane)) : T_W'(lane);", "T_W'(lane);", "threshold"),
+    Mutant("threshold", "OUT_W'(LOW) - OUT_W'(minus);", "-OUT_W'(minus);", "threshold"),
     Mutant("pattern", "if (last_t) s_q <= last_s ? '0", "if (last_t) s_q <= 1'b0 ? '0", "crop"),
 ]
 

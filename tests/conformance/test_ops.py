@@ -25,7 +25,8 @@ FOLDINGS = 2
 VERILATED = {"conv-half_even-channel", "conv-dilated", "conv-codebook", "conv-mantissa4", "depthwise-asymmetric",
              "depthwise-codebook-channel", "dense-image-channel", "dense-powers2", "avgpool-half_away",
              "add-factors-floor", "mul-zero_points-floor", "extremum-min-signed", "topk-pixels",
-             "prelu-channel-floor", "table-step3", "normalise-pixels", "softmax-unsigned-step", "gather-mirrored",
+             "prelu-channel-floor", "table-step3", "threshold-channel-signed", "normalise-pixels",
+             "softmax-unsigned-step", "gather-mirrored",
              "gather-crop", "matmul-primes", "lstm-factors-channel", "gru-five_units-reset_after",
              "rnn-pow2-half_even", "concat-columns", "const-rows"}  # fmt: skip
 """Cases that a quick run also compiles with Verilator; all of them, under one folding, with HWQ_DEEP."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from cases import CASES
 from cases_normalisation import REFUSED_PIXELWISE
+from cases_threshold import REFUSED_THRESHOLDS
 from nets import (
     add,
     avgpool,
@@ -65,6 +67,7 @@ from hwq.ops import (
     Rescale,
     Softmax,
     Table,
+    Threshold,
     TopK,
 )
 from hwq.ops.coding import allowed, codes
@@ -180,6 +183,9 @@ def pixel(op: Op, xs: list[Image], row: int, column: int) -> Pixel:
             return sorted(range(len(values)), key=lambda channel: (-values[channel], channel))[: op.k]
         case Table():
             return [looked_up(op, v, op.low) for v in x[row][column]]
+        case Threshold():
+            rows = itertools.cycle(op.thresholds.tolist())
+            return [op.low + sum(v >= t for t in row) for v, row in zip(x[row][column], rows, strict=False)]
         case Gather():
             flat = [v for line in x for p in line for v in p]
             return [op.pad_value if n < 0 else flat[n] for n in op.index[row, column].tolist()]
@@ -365,6 +371,7 @@ REFUSED: dict[str, tuple[Op, str]] = {
     "wide entry": (replace(table(X), entries=np.full(256, 1 << 23)), "an entry exceeds 24 bits"),
     "lowest": (replace(table(X), low=0), "low is 0, expected -128, the lowest value of s8"),
     **REFUSED_PIXELWISE,
+    **REFUSED_THRESHOLDS,
     "index of two axes": (gather(np.zeros((2, 2))), r"index has shape \(2, 2\), expected height, width and channels"),
     "empty index": (gather(np.zeros((0, 2, 2))), r"index has shape \(0, 2, 2\)"),
     "index too high": (gather(np.array([[[0, 48]]])), r"index reaches from 0 to 48, expected -1 to 47 for s8\[4,4,3\]"),
@@ -540,15 +547,15 @@ def test_bounds_of_prelu_are_attained(name: str) -> None:
         assert (int(y.min()), int(y.max())) == op.bound((first, last))
 
 
-@pytest.mark.parametrize("name", CASES["table"])
-def test_bound_of_a_table_is_attained(name: str) -> None:
-    """Over any interval the bound is the lowest and the highest value there."""
-    p = CASES["table"][name]
-    op, (low, high) = p.ops[0], p.types["a"].range
+@pytest.mark.parametrize("label", [f"{kind}-{name}" for kind in ("table", "threshold") for name in CASES[kind]])
+def test_bounds_of_steps_are_attained(label: str) -> None:
+    """Over any interval the bound is the lowest and the highest value there, in any channel."""
+    p = PROGRAMS[label]
+    op, (low, high), channels = p.ops[0], p.types["a"].range, p.types["a"].channels
     rng = np.random.default_rng(1)
     for _ in range(20):
         first, last = sorted(rng.integers(low, high + 1, 2).tolist())
-        y = op.evaluate(np.arange(first, last + 1))
+        y = op.evaluate(np.repeat(np.arange(first, last + 1)[:, None], channels, axis=1))
         assert (int(y.min()), int(y.max())) == op.bound((first, last))
 
 
