@@ -9,7 +9,7 @@ JOBS ?= 2
 # 1 for the deep setting of sim, bench and fuzz.
 DEEP ?= 0
 
-.PHONY: help setup demo test lint sim golden bench fuzz clean
+.PHONY: help setup demo test lint sim docs golden bench fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ lint: setup ## check style, types, import order and RTL
 sim: setup ## simulate all modules and networks on both simulators; DEEP=1: every case; results in build/sim.xml
 	@mkdir -p build
 	HWQ_DEEP=$(DEEP) $(PYTEST) -n $(JOBS) --dist worksteal -m "icarus or verilator" --junitxml build/sim.xml
+
+docs: setup ## write docs/operations.md again, from the code and the tables of other pages
+	$(BIN)/python scripts/operations.py
 
 golden: setup ## write the golden files again; look at the difference before you commit it
 	HWQ_GOLDEN=write $(PYTEST) tests/golden

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
-from hwq.arith import IntArray, Interval
+from hwq.arith import IntArray, Interval, Rounding
 from hwq.ir.types import TensorType
 from hwq.ir.window import Window
 
@@ -33,6 +33,8 @@ class Op(ABC):
     kind: ClassVar[str]
     takes_turns: ClassVar[bool] = False
     """Whether hardware reads one input after the other, so that each waits for the rest."""
+    rounding: ClassVar[Rounding | None] = None
+    """The mode of rule R2 that the operation always uses; those of a `Requant` are its own."""
 
     name: str
     inputs: tuple[str, ...]

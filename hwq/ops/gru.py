@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from hwq.arith import IntArray, Interval, Requant, Rounding, shift_round
+from hwq.arith import IntArray, Interval, Requant, shift_round
 from hwq.ir.op import register
 from hwq.ops.lookup import Lookup
 from hwq.ops.recurrent import Recurrent, State, product
@@ -48,7 +48,7 @@ class Gru(Recurrent):
 
     def reset(self, r: IntArray, values: IntArray) -> IntArray:
         """r * values, rounded to whole units of the values."""
-        return shift_round(r * values, self.fraction, Rounding.HALF_UP)
+        return shift_round(r * values, self.fraction, self.rounding)
 
     def check(self) -> None:
         """Tables, shifts, and the requantisation."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -26,6 +27,8 @@ class Lookup:
     one more behind the last.  The output has `bits` bits.
     """
 
+    rounding: ClassVar[Rounding] = Rounding.HALF_UP
+
     entries: IntArray
     step: int
     fraction: int
@@ -40,7 +43,7 @@ class Lookup:
         # Where the offset is 0 the following entry does not count, and behind the last one there is none.
         deltas = np.diff(self.entries, append=0)
         sums = (self.entries[index] << self.step) + deltas[index] * offset
-        rounded = shift_round(sums, self.step + self.fraction, Rounding.HALF_UP)
+        rounded = shift_round(sums, self.step + self.fraction, self.rounding)
         return np.clip(rounded, *int_range(self.bits, self.signed))
 
     def check(self, in_bits: int) -> None:

@@ -29,6 +29,7 @@ class Normalise(Op):
     """d = C * x - (sum of x), V = (sum of d^2) + eps; y = d / sqrt(V), the root from a table (rule N2)."""
 
     kind: ClassVar[str] = "normalise"
+    rounding: ClassVar[Rounding] = Rounding.HALF_UP
 
     eps: int
     table: IntArray
@@ -74,7 +75,7 @@ class Normalise(Op):
         excess = 2 * pairs - (self.index_bits + 2)
         index = (variance << np.maximum(-excess, 0)) >> np.maximum(excess, 0)
         product = (d << (MAX_PAIRS - pairs)) * self.table[index - (1 << self.index_bits)]
-        scaled = shift_round(product, MAX_PAIRS + self.fraction, Rounding.HALF_UP)
+        scaled = shift_round(product, MAX_PAIRS + self.fraction, self.rounding)
         return np.clip(scaled, *int_range(self.bits, self.signed))
 
     def bound(self, *intervals: Interval) -> Interval:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from hwq.arith import IntArray, Interval, Requant, int_range, signed_bits
+from hwq.arith import IntArray, Interval, Requant, Rounding, int_range, signed_bits
 from hwq.ir.op import Op
 from hwq.ir.program import MAX_ACCUMULATOR_BITS, MAX_TENSOR_BITS
 from hwq.ir.types import TensorType
@@ -29,6 +29,7 @@ class Recurrent(Op):
     before the first step it is zero.
     """
 
+    rounding: ClassVar[Rounding] = Lookup.rounding
     gates: ClassVar[int]
     states: ClassVar[int]
 

@@ -22,6 +22,7 @@ class Softmax(Op):
     """e = exps[max - x], one entry in 2^step stored; y = e / (sum of e), as a fraction of `bits` bits (rule N1)."""
 
     kind: ClassVar[str] = "softmax"
+    rounding: ClassVar[Rounding] = Rounding.HALF_UP
 
     exps: IntArray
     step: int
@@ -55,7 +56,7 @@ class Softmax(Op):
         """Rule N1, with the reciprocal of each pixel rounded down."""
         e = self.exponentials(xs[0].max(axis=-1, keepdims=True) - xs[0])
         reciprocal = (1 << self.reciprocal_bits) // e.sum(axis=-1, keepdims=True)
-        share = shift_round(e * reciprocal, self.reciprocal_bits - self.bits, Rounding.HALF_UP)
+        share = shift_round(e * reciprocal, self.reciprocal_bits - self.bits, self.rounding)
         return np.minimum(share, (1 << self.bits) - 1)
 
     def exponentials(self, below: IntArray) -> IntArray:
@@ -64,7 +65,7 @@ class Softmax(Op):
         index, fraction = below >> self.step, below & ((1 << self.step) - 1)
         left, right = self.exps[np.minimum(index, last)], self.exps[np.minimum(index + 1, last)]
         weighted = left * ((1 << self.step) - fraction) + right * fraction
-        return shift_round(weighted, self.step, Rounding.HALF_UP)
+        return shift_round(weighted, self.step, self.rounding)
 
     def bound(self, *intervals: Interval) -> Interval:
         """All fractions."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from hwq.arith import IntArray, Interval
+from hwq.arith import IntArray, Interval, Rounding
 from hwq.ir.op import Op, register
 from hwq.ir.types import TensorType
 from hwq.ops.lookup import Lookup
@@ -21,6 +21,7 @@ class Table(Op):
     """
 
     kind: ClassVar[str] = "table"
+    rounding: ClassVar[Rounding] = Lookup.rounding
 
     entries: IntArray
     step: int
