@@ -27,6 +27,8 @@ from nets import (
     rescale,
     softmax,
     table,
+    threshold,
+    thresholds_over,
     topk,
 )
 from recurrent_nets import gru, lstm, rnn
@@ -194,6 +196,11 @@ def operations(draw: Draw, kind: str, name: str, source: str, x: TensorType) -> 
             return gru(x, **at, **draw(rows(x.channels)), signed=draw(st.booleans()), reset_after=draw(st.booleans()))
         case "rnn":
             return rnn(x, **at, **draw(rows(x.channels)))
+        case "threshold":
+            count, low = draw(st.integers(1, 9)), draw(st.integers(-9, 9))
+            bits = max(1, (low + count).bit_length(), (-low).bit_length()) + 1
+            rows = thresholds_over(x, draw(st.sampled_from((1, x.channels))), count)
+            return threshold(x, rows.tolist(), low, **at, bits=bits, signed=True)
         case "argmax":
             return argmax(x, **at)
         case "topk":

@@ -11,33 +11,8 @@ import numpy as np
 from hardware import checked
 from hypothesis import note
 from hypothesis import strategies as st
-from nets import (
-    corners,
-    program,
-    add,
-    argmax,
-    avgpool,
-    concat,
-    const,
-    conv,
-    dense,
-    depthwise,
-    extremum,
-    gather,
-    groupconv,
-    matmul,
-    maxpool,
-    mul,
-    pad,
-    prelu,
-    rescale,
-    table,
-    threshold,
-    thresholds_over,
-    topk,
-)
+from nets import corners, program
 from random_operations import BITS, JOINS, ROWS, SINGLE, WITHIN, concats, constants, fits, joins, operations
-from recurrent_nets import gru, lstm, rnn
 
 from hwq.hw.fold import macs, options
 from hwq.hw.plan import Plan, make_plan
@@ -56,11 +31,6 @@ def shapes(draw: Draw, size: int) -> tuple[int, int, int]:
     if draw(st.sampled_from((False, False, True))):
         return 1, columns, draw(st.sampled_from((3, 4, 6, 8, 12)))
     return draw(st.integers(1, size)), columns, draw(st.integers(1, 6))
-        case "threshold":
-            count, low = draw(st.integers(1, 9)), draw(st.integers(-9, 9))
-            bits = max(1, (low + count).bit_length(), (-low).bit_length()) + 1
-            rows = thresholds_over(x, draw(st.sampled_from((1, x.channels))), count)
-            return threshold(x, rows.tolist(), low, **at, bits=bits, signed=True)
 
 
 @st.composite
