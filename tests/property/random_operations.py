@@ -199,8 +199,8 @@ def operations(draw: Draw, kind: str, name: str, source: str, x: TensorType) -> 
         case "threshold":
             count, low = draw(st.integers(1, 9)), draw(st.integers(-9, 9))
             bits = max(1, (low + count).bit_length(), (-low).bit_length()) + 1
-            rows = thresholds_over(x, draw(st.sampled_from((1, x.channels))), count)
-            return threshold(x, rows.tolist(), low, **at, bits=bits, signed=True)
+            steps = thresholds_over(x, draw(st.sampled_from((1, x.channels))), count)
+            return threshold(x, steps.tolist(), low, **at, bits=bits, signed=True)
         case "argmax":
             return argmax(x, **at)
         case "topk":
