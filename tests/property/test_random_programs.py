@@ -60,7 +60,7 @@ def test_every_operation_is_drawn() -> None:
     """The strategy above makes each operation of the registry."""
     seen: set[str] = set()
 
-    @settings(max_examples=300, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=600, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(p=programs(most=7))
     def look(p: Program) -> None:
         seen.update(op.kind for op in p.ops)
