@@ -1,6 +1,6 @@
 """Every RTL module's cocotb tests, each set of parameters on each simulator, as pytest tests.
 
-Icarus runs all cases. Verilator compiles C++ for each of them, so by default it runs the first cases of each
+Icarus runs all cases. Verilator compiles C++ for each of them, so by default it runs the first case of each
 module, and all of them when HWQ_DEEP is 1.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import runner
 
-QUICK_CASES = 2
+QUICK_CASES = 1
 DEEP = os.environ.get("HWQ_DEEP") == "1"
 
 

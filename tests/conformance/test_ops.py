@@ -20,7 +20,7 @@ from hwq.ir.program import Program
 from hwq.ops import Codebook, Linear, PowerSums
 from hwq.ops.requantised import Requantised
 
-FOLDINGS = 2
+FOLDINGS = 1
 """Foldings of each case in a quick run, each case beginning at another one; all of them with HWQ_DEEP."""
 VERILATED = {"conv-half_even-channel", "conv-dilated", "conv-codebook", "conv-mantissa4", "depthwise-asymmetric",
              "depthwise-codebook-channel", "dense-image-channel", "dense-powers2", "avgpool-half_away",

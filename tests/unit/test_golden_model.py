@@ -11,8 +11,9 @@ import onnx
 import pytest
 from cases import BORDERS, CASES
 from golden_models import check_equal, every_way
-from nets import dense, program, tensor
+from nets import add, dense, program, tensor
 from onnx import TensorProto
+from recurrent_nets import gru
 
 from hwq import golden
 from hwq.arith import Requant, Rounding
@@ -39,6 +40,16 @@ def test_every_case_is_equal_in_every_tensor(kind: str) -> None:
 
 def test_several_operations_with_borders() -> None:
     check_equal(BORDERS, BORDERS.samples)
+
+
+def test_a_number_of_a_loop_beside_it() -> None:
+    """A shift of as many bits as a recurrent layer's fraction: onnxruntime computes both once."""
+    layer = gru(tensor(1, 3, 12), name="h")
+    y = tensor(1, 3, 4)
+    total = add(y, y, sources=("h", "h"))
+    total = replace(total, requant=replace(total.requant, shift=layer.fraction))
+    p = program([layer, total], {"a": tensor(1, 3, 12)})
+    check_equal(p, {"a": np.random.default_rng(1).integers(-128, 128, (4, 1, 3, 12))})
 
 
 @pytest.mark.parametrize("rounding", Rounding)
