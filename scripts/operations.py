@@ -218,7 +218,7 @@ def page() -> str:
         what = _first_line(sys.modules[cls.__module__]).split(": ", 1)[1]
         what = what[0].upper() + what[1:]
         first += row(
-            f"`{kind}`", what, ", ".join(rules(text)), ", ".join(becomes[kind]), span(found.bits_in),
+            f"`{kind}`", what, ", ".join(rules(text)), ", ".join(becomes[kind]) or "none", span(found.bits_in),
             span(found.bits_out), _first_line(cls.result), rounding(cls),
         )  # fmt: skip
         least, most = found.lanes

@@ -12,6 +12,8 @@ import pytest
 from hwq.ir.op import REGISTRY
 
 ROOT = Path(__file__).resolve().parents[2]
+FOR_PROGRAMS = {"threshold"}
+"""Operations that only programs from elsewhere have."""
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +26,7 @@ def test_page_is_up_to_date(script: dict[str, Any]) -> None:
 
 
 def test_every_operation_comes_from_an_onnx_operator(script: dict[str, Any]) -> None:
-    assert [kind for kind, operators in script["operators"]().items() if not operators] == []
+    assert {kind for kind, operators in script["operators"]().items() if not operators} <= FOR_PROGRAMS
 
 
 @pytest.mark.parametrize("kind", sorted(REGISTRY))
