@@ -30,7 +30,7 @@ def _truncated(folder: Path) -> Path:
 def _unsupported(folder: Path) -> Path:
     names = ("x", "conv", "relu", "pool", "flat", "logits")
     extra = [
-        helper.make_node("Sin", ["logits"], ["s"], name="wave[red]"),
+        helper.make_node("Sinh", ["logits"], ["s"], name="wave[red]"),
         helper.make_node("Cosh", ["s"], ["t"], name="/dec/other"),
     ]
     made = tiny(names, extra=extra)
@@ -59,7 +59,7 @@ MODELS: dict[str, tuple[Broken, list[str]]] = {
     "folder": (lambda folder: folder, ["Is a directory"]),
     "text": (_text, ["net.onnx", "not an ONNX model"]),
     "truncated": (_truncated, ["net.onnx", "cut short"]),
-    "unsupported": (_unsupported, ["wave[red]", "Sin", "/dec/other", "Cosh"]),
+    "unsupported": (_unsupported, ["wave[red]", "Sinh", "/dec/other", "Cosh"]),
     "opset 8": (lambda folder: save_model(folder, tiny(opset=8)), ["operator set [8]", "9 to"]),
     "opset 999": (lambda folder: save_model(folder, tiny(opset=999)), ["operator set [999]"]),
     "dynamic": (lambda folder: save_model(folder, tiny(size="width")), ["x", "width"]),
@@ -225,7 +225,7 @@ def test_options_of_quantize(words: list[object], tiny_files: tuple[Path, Path],
 
 def test_names_cannot_steer_the_terminal(tmp_path: Path) -> None:
     made = tiny()
-    made.graph.node.append(onnx.helper.make_node("Sin", ["y"], ["z"], name="a\x1b[31m[bold]b"))
+    made.graph.node.append(onnx.helper.make_node("Sinh", ["y"], ["z"], name="a\x1b[31m[bold]b"))
     made.graph.output[0].name = "z"
     assert made.graph.output[0].type.tensor_type.shape.dim[1].dim_value == CLASSES
     message = refused(2, "inspect", save_model(tmp_path, made))
