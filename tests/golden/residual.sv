@@ -113,7 +113,7 @@ module residual (
   );
 
   hwq_fifo_bram #(
-      .W(8), .DEPTH(103)
+      .W(8), .DEPTH(109)
   ) u_sum__x__to1__fifo (
       .clk(clk), .rst(rst),
       .s_axis_tvalid(sum__x__to1__lanes_tvalid), .s_axis_tready(sum__x__to1__lanes_tready), .s_axis_tdata(sum__x__to1__lanes_tdata),
