@@ -28,6 +28,9 @@ CASES: list[dict[str, int]] = [
     _case(6, 1, 3, 6, 2, ACT_W=1, ACT_SIGNED=0, WGT_W=2),
     _case(2, 7, 2, 5, 1, ACT_W=17, WGT_W=17),
     _case(3, 2, 3, 8, 1, TERMS=2, CODE_W=8),
+    _case(3, 7, 3, 8, 1, ACT_W=1, ACT_SIGNED=0, WGT_W=1, BINARY=1),
+    _case(2, 1, 3, 5, 1, ACT_W=1, ACT_SIGNED=0, WGT_W=1, BINARY=1),
+    _case(4, 2, 2, 4, 4, ACT_W=1, ACT_SIGNED=0, WGT_W=1, BINARY=1, DEPTHWISE=1),
 ]
 
 
@@ -41,6 +44,11 @@ def weight(code: int, case: dict[str, int]) -> int:
     """What a code stands for."""
     terms = case.get("TERMS", 0)
     return sum(powers(code, terms, case["CODE_W"] // terms)) if terms else code
+
+
+def product(x: int, code: int, case: dict[str, int]) -> int:
+    """What a lane adds to its sum; of bits minus their XOR."""
+    return -(x ^ (code & 1)) if case.get("BINARY") else x * weight(code, case)
 
 
 def beat(source: random.Random, case: dict[str, int]) -> tuple[list[int], list[int]]:
@@ -79,14 +87,15 @@ async def sums(dut: Any, pattern: str) -> None:
                 beats.append((int(sf == 0), int(sf == sf_n - 1), acts, codes))
                 for p in range(pe):
                     seen = acts[p::pe] if case.get("DEPTHWISE") else acts
-                    total[p] += sum(x * weight(w, case) for x, w in zip(seen, codes[p * simd :], strict=False))
+                    total[p] += sum(product(x, w, case) for x, w in zip(seen, codes[p * simd :], strict=False))
             done += total
         expected += done[: case["CHANNELS"]] + [None] * (-case["CHANNELS"] % rq)
 
     dut.valid.value = 0
     start_clock(dut)
     await reset(dut)
-    latency = 4 + (simd - 1).bit_length() + (1 if pe > rq else 0)
+    levels = (simd - 1).bit_length()
+    latency = (max(4, 2 + levels) if case.get("BINARY") else 4 + levels) + (1 if pe > rq else 0)
     lasts: list[int] = []
     came: list[int] = []
     early: list[int] = []

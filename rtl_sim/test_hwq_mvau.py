@@ -85,6 +85,11 @@ CASES: list[dict[str, int | str]] = [
     _case(2, 2, 4, 3, 1, TERMS=1, CODE_W=4),
     _case(3, 4, 2, 7, 3, "s16", 16, out=_S16, DEPTHWISE=1, TERMS=2, CODE_W=10),
     _case(4, 6, 1, 10, 4, "u4", 3, HOLD=1, TERMS=2, CODE_W=6),
+    # bits: the last beat of each pixel whole or partial, a window of two taps in a beat, a held beat, depthwise
+    _case(4, 3, 4, 10, 1, "u1", 1, m_w=0, out=_U4, BINARY=1, GROUPS=2, IN=3, LIVE=1),
+    _case(3, 8, 2, 3, 3, "u1", 1, m_w=0, out=_U4, BINARY=1, GROUPS=2, IN=4, LIVE=3),
+    _case(4, 6, 1, 10, 4, "u1", 1, BINARY=1, HOLD=1),
+    _case(3, 1, 9, 7, 1, "u1", 1, m_w=0, out=_U4, BINARY=1, DEPTHWISE=1),
 ]
 
 
@@ -95,13 +100,15 @@ def rom_data(case: dict[str, Any]) -> tuple[Codes, list[list[int]], list[int], l
     tables = [extremes_and_others(source, case["WGT_W"], 1, case.get("ENTRIES", 0)) for _ in channels]
     if not case.get("CHANNEL_TABLES"):
         tables = tables[:1] * len(channels)
-    codes = [[[code(source, case) for _ in range(case["SIMD"])] for _ in range(case["SF"])] for _ in channels]
+    places = [[live(sf, s, case) for s in range(case["SIMD"])] for sf in range(case["SF"])]
+    codes = [[[code(source, case) if lives else 0 for lives in row] for row in places] for _ in channels]
     x_low, x_high = act_range(case["ACT_W"], case["ACT_SIGNED"])
     least, most = act_range(case["ACC_W"], 1)
     biases = []
     for rows, table in zip(codes, tables, strict=True):
         # The bias may use what the exact bound of the products leaves of ACC_W, up to its last value.
-        weights = [weight(word, table, case) for row in rows for word in row]
+        lanes = [(word, sf, s) for sf, row in enumerate(rows) for s, word in enumerate(row)]
+        weights = [weight(word, table, case) for word, sf, s in lanes if live(sf, s, case)]
         ends = [(w * x_low, w * x_high) for w in weights]
         lowest, highest = least - sum(map(min, ends)), most - sum(map(max, ends))
         biases.append(source.choice([lowest, highest, source.randint(lowest, highest)]))
@@ -110,10 +117,18 @@ def rom_data(case: dict[str, Any]) -> tuple[Codes, list[list[int]], list[int], l
     return codes, tables, biases, muls
 
 
+def live(sf: int, s: int, case: dict[str, Any]) -> bool:
+    """Whether product s of beat sf carries a channel; of others nothing may count where products are of bits."""
+    last = sf % case.get("GROUPS", 1) == case.get("GROUPS", 1) - 1
+    return not last or s % case.get("IN", case["SIMD"]) < case.get("LIVE", case["SIMD"])
+
+
 def code(source: random.Random, case: dict[str, Any]) -> int:
     """The stored form of a weight: an extreme one or any other."""
     if case.get("ENTRIES"):
         return source.randrange(case["ENTRIES"])
+    if case.get("BINARY"):
+        return source.getrandbits(1)
     if not case.get("TERMS"):
         return extremes_and_others(source, case["WGT_W"], 1, 1)[0]
     low, high = act_range(case["WGT_W"], 1)
@@ -128,6 +143,8 @@ def weight(word: int, table: list[int], case: dict[str, Any]) -> int:
     """What a stored weight stands for."""
     if case.get("ENTRIES"):
         return table[word]
+    if case.get("BINARY"):
+        return 2 * word - 1
     return sum(powers(word, case["TERMS"], case["CODE_W"] // case["TERMS"])) if case.get("TERMS") else word
 
 
@@ -142,6 +159,8 @@ def prepare(case: dict[str, Any], folder: Path) -> None:
     codes, tables, biases, muls = rom_data(case)
     pe, lanes, sf_n = case["PE"], case["RQ"], case["SF"]
     pad = case["NF"] * pe - case["CHANNELS"]
+    if case.get("BINARY"):
+        biases = [bias + sum(map(sum, rows)) for bias, rows in zip(biases, codes, strict=True)]
     codes += [[[0] * case["SIMD"]] * sf_n] * pad
     tables += [[0] * case.get("ENTRIES", 0)] * pad
     biases += [0] * pad
@@ -184,7 +203,7 @@ def frame(case: dict[str, Any], source: random.Random) -> tuple[list[int], list[
             for sf, beat in enumerate(rows):
                 seen = beat[p::pe] if depthwise else beat
                 weights = [weight(word, tables[channel], case) for word in codes[channel][sf]]
-                acc += sum(w * x for w, x in zip(weights, seen, strict=True))
+                acc += sum(w * x for s, (w, x) in enumerate(zip(weights, seen, strict=True)) if live(sf, s, case))
             values.append(requantised(acc, factor(muls[channel], case), case))
         results += [pack(values[b : b + case["RQ"]], case["OUT_W"]) for b in range(0, channels, case["RQ"])]
     return words, results

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import cases_normalisation
 import numpy as np
+from cases_binary import binary_convs, binary_denses, binary_depthwises
 from cases_concat import concats
 from cases_const import consts
 from cases_gather import gathers
@@ -102,6 +103,7 @@ def _conv() -> Iterator[tuple[str, Program]]:
     yield "mantissa4-wide", _case(conv(wide, 6, K1, wbits=16, scale="mantissa4", rounding=3, bits=16), wide)
     yield "bipolar", _case(conv(u8, 5, SAME, wbits=2, coding=BIPOLAR, scale="pow2"), u8)
     yield "bipolar-2-bit", _case(conv(two, 5, SAME, wbits=2, coding=BIPOLAR, bits=2), two)
+    yield from ((label, _case(op, x)) for label, op, x in binary_convs(BIPOLAR))
     yield "codebook", _case(conv(s8, 5, SAME, coding=NO_ZERO, pad=-3), s8)
     yield "codebook-zero", _case(conv(s8, 4, S2, coding=WITH_ZERO, scale="mantissa2"), s8)
     yield "codebook-channel", _case(conv(prime, 11, SAME, coding=_tables(11)), prime)
@@ -135,6 +137,7 @@ def _depthwise() -> Iterator[tuple[str, Program]]:
     yield "16-bit", _case(depthwise(sixteen, SAME, wbits=16, bits=16), sixteen)
     yield "mantissa3", _case(depthwise(s8, SAME, scale="mantissa3", rounding=2), s8)
     yield "bipolar", _case(depthwise(two, SAME, wbits=2, coding=BIPOLAR), two)
+    yield from ((label, _case(op, x)) for label, op, x in binary_depthwises(BIPOLAR))
     yield "codebook", _case(depthwise(s8, SAME, coding=NO_ZERO, pad=5), s8)
     yield "codebook-channel", _case(depthwise(u8, ODD, coding=_tables(5), scale="pow2"), u8)
     yield "powers1", _case(depthwise(s8, S2, wbits=4, coding=PowerSums(1)), s8)
@@ -161,6 +164,7 @@ def _dense() -> Iterator[tuple[str, Program]]:
     yield "mantissa4", _case(dense(vector, 7, scale="mantissa4", rounding=0), vector)
     yield "bipolar", _case(dense(image, 5, wbits=2, coding=BIPOLAR), image)
     yield "codebook", _case(dense(vector, 7, coding=WITH_ZERO), vector)
+    yield from ((label, _case(op, x)) for label, op, x in binary_denses(BIPOLAR))
     yield "codebook-channel", _case(dense(image, 7, coding=_tables(7, 4), scale="channel"), image)
     yield "powers1", _case(dense(image, 5, coding=PowerSums(1)), image)
     yield "powers2", _case(dense(vector, 7, wbits=6, coding=PowerSums(2), scale="mantissa3"), vector)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from hwq.errors import BadInput
 from hwq.frontend import read
 from hwq.frontend.cut import WHOLE, Cut, samples_at
 from hwq.frontend.data import Data, Samples, load_samples
 from hwq.frontend.graph import FloatGraph
+from hwq.frontend.qonnx import is_quantised, read_quantised
 from hwq.ir.program import Program
 from hwq.passes import simplify
 from hwq.quant import Progress, QuantConfig, silent
@@ -28,7 +30,7 @@ def quantize(
     progress: Progress = silent,
     part: Cut = WHOLE,
 ) -> Program:
-    """The integer program of an ONNX model.
+    """The integer program of an ONNX model; one that is quantised already keeps its integers and takes no options.
 
     Parameters
     ----------
@@ -49,6 +51,10 @@ def quantize(
     BadInput
         With every reason for which the model or the data cannot be used.
     """
+    if is_quantised(model):
+        _refuse_options(model, config or QuantConfig(), part)
+        progress("Reading the quantised model", None)
+        return read_quantised(model, calib)
     return quantize_graph(*_read(model, calib, progress, part), config, progress)
 
 
@@ -95,6 +101,18 @@ def explore(
         As `quantize`, or when no average can be kept.
     """
     return explore_graph(*_read(model, calib, progress), config or QuantConfig(), averages, measure, progress)
+
+
+def _refuse_options(model: str | Path, config: QuantConfig, part: Cut) -> None:
+    """Refuse what has no effect on a model that is quantised already."""
+    usual = QuantConfig().describe()
+    given = [f"--{name.replace('_', '-')}" for name, value in config.describe().items() if value != usual.get(name)]
+    given += [str(part)] if part != WHOLE else []
+    if given:
+        raise BadInput(
+            f"{model}: is quantised already, by Quant nodes of its own, so {', '.join(given)} would have no effect. "
+            "Leave these options out."
+        )
 
 
 def _read(model: str | Path, calib: Data, progress: Progress, part: Cut = WHOLE) -> tuple[FloatGraph, Samples]:

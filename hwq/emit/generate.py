@@ -67,6 +67,7 @@ def manifest(plan: Plan) -> dict[str, Any]:
         "cycles_formula": plan.interval,
         "multipliers": plan.multipliers,
         "shift_add_lanes": plan.shift_add_lanes,
+        "xnor_lanes": plan.xnor_lanes,
         "requant_multipliers": plan.requant_multipliers,
         "utilisation": plan.utilisation,
         "macs": mac_count(plan.program),

@@ -44,7 +44,7 @@ def load(path: str | Path) -> Source:
         When it is no valid ONNX model of a supported operator set, or its external data cannot be used.
     """
     path = Path(path)
-    model = _parse(path)
+    model = parse(path)
     opset = _opset(model, path)
     load_external(model, path.parent)
     _check(model, path)
@@ -55,7 +55,14 @@ def load(path: str | Path) -> Source:
     return Source(path.stem, model.graph, opset, batch, initializers, _infer(model))
 
 
-def _parse(path: Path) -> onnx.ModelProto:
+def parse(path: Path) -> onnx.ModelProto:
+    """The model in a file, not checked yet.
+
+    Raises
+    ------
+    BadInput
+        When it cannot be read.
+    """
     try:
         size = path.stat().st_size
         if size > MAX_BYTES:

@@ -18,6 +18,7 @@ from hwq.hw.pack import (
     constant_beat,
     entry_bits,
     entry_words,
+    is_binary,
     multiplier_words,
     table_words,
     tables,
@@ -90,20 +91,27 @@ def _linear(net: Netlist, program: Program, op: Linear, fold: Fold, sources: Seq
         "PE": fold.pe, "SIMD": fold.simd, "ACT_W": x.bits, "ACT_SIGNED": int(x.signed),
         "WGT_W": op.weight_bits, "ACC_W": op.acc_bits, "SF": steps, "NF": folds, "CHANNELS": op.channels,
         "DEPTHWISE": int(depthwise), "HOLD": int(fold.parallel and not depthwise and folds > 1),
-        **_weight_params(net, op, fold, depthwise),
-        "BIAS_FILE": net.rom(f"{op.name}_bias", fold.pe * op.acc_bits, bias_words(op, fold)),
+        **_weight_params(net, op, fold, x),
+        "BIAS_FILE": net.rom(f"{op.name}_bias", fold.pe * op.acc_bits, bias_words(op, fold, is_binary(op, x))),
         **_multiplier_rom(net, op, fold), "RQ": fold.lanes_out, "OUT_W": op.bits, **requant_params(op.requant),
     }  # fmt: skip
     net.parts.append(Instance("hwq_mvau", f"u_{op.name}", params, {"s_axis": taps, "m_axis": out}))
     return out
 
 
-def _weight_params(net: Netlist, op: Linear, fold: Fold, depthwise: bool) -> Params:
+def _weight_params(net: Netlist, op: Linear, fold: Fold, x: TensorType) -> Params:
     """The weight ROM, and how its words become weights (rules L5, L6)."""
-    values = tables(op, fold, depthwise)
+    binary, depthwise = is_binary(op, x), isinstance(op, Depthwise)
+    values = tables(op, fold, depthwise, binary)
     bits = code_bits(op, values)
     params: Params = {}
-    if isinstance(op.coding, PowerSums):
+    if binary:
+        params = {"WGT_W": 1, "BINARY": 1}
+        if not depthwise:
+            beats = ceil_div(x.channels, fold.lanes_in)
+            live = x.channels - (beats - 1) * fold.lanes_in
+            params |= {"GROUPS": beats, "IN": fold.lanes_in, "LIVE": live}
+    elif isinstance(op.coding, PowerSums):
         params = {"CODE_W": bits, "TERMS": op.coding.terms}
     elif values is not None:
         by_channel, entries = values.ndim - 1, values.shape[-1]
@@ -112,7 +120,7 @@ def _weight_params(net: Netlist, op: Linear, fold: Fold, depthwise: bool) -> Par
             "CODE_W": bits, "ENTRIES": entries, "CHANNEL_TABLES": by_channel,
             "TABLE_FILE": net.rom(f"{op.name}_table", width, table_words(values, fold, op.weight_bits)),
         }  # fmt: skip
-    file = net.rom(f"{op.name}_weight", fold.multipliers * bits, weight_words(op, fold, depthwise))
+    file = net.rom(f"{op.name}_weight", fold.multipliers * bits, weight_words(op, fold, depthwise, binary))
     return {**params, "WGT_FILE": file}
 
 

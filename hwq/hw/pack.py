@@ -6,8 +6,12 @@ import numpy as np
 
 from hwq.arith import IntArray, Interval, signed_bits
 from hwq.hw.fold import Fold
-from hwq.ops import Linear, Lookup, PowerSums, Table
+from hwq.ir.types import TensorType
+from hwq.ops import Codebook, Linear, Lookup, PowerSums, Table
 from hwq.ops.coding import codes
+
+BIPOLAR = np.array([-1, 1])
+"""The weight of each code of one bit that multiplies bits."""
 
 
 def hex_words(values: IntArray, bits: int) -> list[str]:
@@ -53,14 +57,35 @@ def stream_words(tensor: IntArray, lanes: int, bits: int) -> list[str]:
     return hex_words(_grouped(rows, lanes).reshape(-1, lanes), bits)
 
 
-def tables(op: Linear, fold: Fold, depthwise: bool) -> IntArray | None:
+def is_binary(op: Linear, x: TensorType) -> bool:
+    """Whether products of `op` are XORs of bits: weights from the table (-1, 1), inputs of one unsigned bit.
+
+    The start of its sums, `starts`, has to fit the accumulator, as it does where inputs can be 0 and 1.
+    """
+    bipolar = isinstance(op.coding, Codebook) and np.array_equal(np.unique(op.coding.entries), BIPOLAR)
+    if not bipolar or x.bits > 1 or x.signed:
+        return False
+    return signed_bits(_ends(starts(op, True))) <= op.acc_bits
+
+
+def starts(op: Linear, binary: bool) -> IntArray:
+    """What the sums of the outputs begin with: the bias; of bits also the number of weights that are 1.
+
+    A XOR counts as -1: it is 1 for the weight 1 and the input 0, or the weight -1 and the input 1.
+    """
+    return op.bias + (op.weight > 0).reshape(op.channels, -1).sum(1) if binary else op.bias
+
+
+def tables(op: Linear, fold: Fold, depthwise: bool, binary: bool = False) -> IntArray | None:
     """The weight of each code as the hardware has it: (codes,), or (M, codes); None for plain weights.
 
     Code 0 is the weight 0 wherever there is one.  A codebook without gets one where lanes are idle, as those have code
-    0 and read whatever a stream carries beyond its channels.
+    0 and read whatever a stream carries beyond its channels.  Bits need none: there idle lanes read 0.
     """
     if op.coding is None:
         return None
+    if binary:
+        return BIPOLAR
     values = op.coding.values(op.weight_bits)
     if isinstance(op.coding, PowerSums):
         return values
@@ -82,9 +107,9 @@ def table_words(values: IntArray, fold: Fold, bits: int) -> list[str]:
     return hex_words(rows, bits)
 
 
-def weight_words(op: Linear, fold: Fold, depthwise: bool) -> list[str]:
+def weight_words(op: Linear, fold: Fold, depthwise: bool, binary: bool = False) -> list[str]:
     """One word for each fold step nf * SF + sf; lane p * SIMD + s (see hwq_mvau.sv)."""
-    values = tables(op, fold, depthwise)
+    values = tables(op, fold, depthwise, binary)
     stored = op.weight if values is None else codes(op.weight, values, op.weight_bits)
     bits = code_bits(op, values)
     kernel = stored.reshape(op.channels, -1, 1 if depthwise else op.weight.shape[-1])
@@ -100,9 +125,9 @@ def weight_words(op: Linear, fold: Fold, depthwise: bool) -> list[str]:
     return hex_words(steps.reshape(-1, fold.pe * fold.simd), bits)
 
 
-def bias_words(op: Linear, fold: Fold) -> list[str]:
+def bias_words(op: Linear, fold: Fold, binary: bool = False) -> list[str]:
     """One word for each output fold."""
-    return hex_words(padded(op.bias, 0, fold.pe).reshape(-1, fold.pe), op.acc_bits)
+    return hex_words(padded(starts(op, binary), 0, fold.pe).reshape(-1, fold.pe), op.acc_bits)
 
 
 def multiplier_words(multipliers: IntArray, channels: int, fold: Fold, bits: int) -> list[str]:

@@ -11,6 +11,7 @@ from hwq.hw.engines import build, requant_multipliers
 from hwq.hw.fifo import Branches, beats
 from hwq.hw.fold import Fold, ceil_div, cycles, linear_ops, mac_count
 from hwq.hw.netlist import Fork, Instance, Netlist, Stream
+from hwq.hw.pack import is_binary
 from hwq.ir.op import Op
 from hwq.ir.program import Port, Program
 from hwq.ops import PowerSums
@@ -63,7 +64,7 @@ class Plan:
 
     @property
     def multipliers(self) -> int:
-        """Multipliers of all MAC arrays, `shift_add_lanes` included."""
+        """Multipliers of all MAC arrays, `shift_add_lanes` and `xnor_lanes` included."""
         return sum(fold.multipliers for fold in self.folds.values())
 
     @property
@@ -72,6 +73,12 @@ class Plan:
         return sum(
             self.folds[op.name].multipliers for op in linear_ops(self.program) if isinstance(op.coding, PowerSums)
         )
+
+    @property
+    def xnor_lanes(self) -> int:
+        """Those of `multipliers` that are gates, because weights and inputs are bits."""
+        layers = linear_ops(self.program)
+        return sum(self.folds[op.name].multipliers for op in layers if is_binary(op, self.program.first_type(op)))
 
     @property
     def requant_multipliers(self) -> int:

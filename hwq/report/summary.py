@@ -55,6 +55,7 @@ class Summary:
     fifo_bits: int
     multipliers: int
     shift_add_lanes: int
+    xnor_lanes: int
     requant_multipliers: int
     cycles_formula: int
     limited_by: tuple[str, ...]
@@ -80,6 +81,7 @@ def summarise(plan: Plan, verified: Sequence[Verification] = ()) -> Summary:
         fifo_bits=plan.fifo_bits,
         multipliers=plan.multipliers,
         shift_add_lanes=plan.shift_add_lanes,
+        xnor_lanes=plan.xnor_lanes,
         requant_multipliers=plan.requant_multipliers,
         cycles_formula=plan.interval,
         limited_by=_limits(plan),

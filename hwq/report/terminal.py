@@ -109,6 +109,8 @@ def totals(summary: Summary) -> RenderableType:
     arrays = f"{summary.multipliers:,} in MAC arrays"
     if summary.shift_add_lanes:
         arrays += f" ({summary.shift_add_lanes:,} of them shifts and adders)"
+    if summary.xnor_lanes:
+        arrays += f" ({summary.xnor_lanes:,} of them XNOR gates)"
     rows = {
         "multiply-accumulates": f"{summary.macs:,} a frame",
         "multipliers": f"{arrays}, {summary.requant_multipliers:,} in requantisers and products",

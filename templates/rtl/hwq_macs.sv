@@ -4,12 +4,15 @@
 // partial. Done sums leave RQ at a time.
 //   beats in    valid, with first and last of a fold. Lane s of acts feeds product s of each PE; DEPTHWISE: lane
 //               s*PE + p feeds product s of PE p. Weight of PE p, product s at [(p*SIMD + s)*CODE_W +: CODE_W]; with
-//               TERMS a sum of powers of two (see hwq_shift_add)
+//               TERMS a sum of powers of two (see hwq_shift_add). BINARY: activations of one bit, unsigned, and weights
+//               of one bit, 0 for -1 and 1 for 1: a product is a XOR, whose 1 counts as -1, so that
+//               acc = start + sum of w * act - (number of weights that are 1)
 //   start       PE p at [p*ACC_W +: ACC_W]: of the fold whose number was `fold` two cycles before
 //   beats out   ceil(CHANNELS / RQ) every NF folds, in order; lanes past CHANNELS are don't care. early is high two
 //               cycles before valid_o
 //   folding     RQ divides PE; PE / RQ cycles or more from one last beat to the next
-//   latency     4 + clog2(SIMD) from a last beat to valid_o, one more with PE > RQ; no stall
+//   latency     4 + clog2(SIMD) from a last beat to valid_o (BINARY: 2 + clog2(SIMD), at least 4), one more with
+//               PE > RQ; no stall
 module hwq_macs #(
     parameter int PE = 2,
     parameter int SIMD = 2,
@@ -18,6 +21,7 @@ module hwq_macs #(
     parameter int WGT_W = 8,
     parameter int CODE_W = WGT_W,
     parameter int TERMS = 0,
+    parameter bit BINARY = 0,
     parameter int ACC_W = 24,
     parameter int NF = 2,
     parameter int CHANNELS = 4,
@@ -43,9 +47,10 @@ module hwq_macs #(
   localparam int GROUP_W = $clog2(GROUP + 1);
   localparam int LAST_GROUP = (CHANNELS + RQ - 1) / RQ - (NF - 1) * GROUP;
   localparam int A_W = ACT_SIGNED ? ACT_W : ACT_W + 1;
-  localparam int PROD_W = A_W + WGT_W;
+  localparam int PROD_W = BINARY ? 1 : A_W + WGT_W;
   localparam int TREE_W = PROD_W + $clog2(SIMD);
-  localparam int SUM_STAGE = 3 + $clog2(SIMD);
+  localparam int XOR_STAGE = (SIMD > 2) ? 1 : 3 - $clog2(SIMD);  // the start of a fold takes three cycles to come
+  localparam int SUM_STAGE = (BINARY ? XOR_STAGE : 3) + $clog2(SIMD);
 
   // Flags of a beat k cycles after it came, in bit k.
   logic [SUM_STAGE:1] valid_q;
@@ -78,23 +83,30 @@ module hwq_macs #(
       wire [PROD_W-1:0] term[0:SIMD-1];
       for (genvar s = 0; s < SIMD; s = s + 1) begin : g_simd
         localparam int LANE = DEPTHWISE ? s * PE + p : s;
-        wire signed [A_W-1:0] act;
-        if (ACT_SIGNED) begin : g_signed
-          assign act = acts[LANE*ACT_W+:ACT_W];
-        end else begin : g_unsigned
-          assign act = {1'b0, acts[LANE*ACT_W+:ACT_W]};
-        end
+        wire [ACT_W-1:0] lane = acts[LANE*ACT_W+:ACT_W];
         wire [CODE_W-1:0] weight = weights[(p*SIMD+s)*CODE_W+:CODE_W];
-        if (TERMS > 0) begin : g_shift_add
-          hwq_shift_add #(.A_W(A_W), .TERMS(TERMS), .TERM_W(CODE_W / TERMS), .P_W(PROD_W)) u_shift_add (
-              .clk(clk), .a(act), .code(weight), .p(term[s])
+        if (BINARY) begin : g_xor
+          hwq_delay #(.W(1), .N(XOR_STAGE)) u_term (
+              .clk(clk), .rst(rst), .en(1'b1), .d(lane[0] ^ weight[0]), .q(term[s])
           );
-        end else begin : g_mul
-          wire signed [PROD_W-1:0] product;
-          logic signed [PROD_W-1:0] product_q;
-          hwq_mul #(.A_W(A_W), .B_W(WGT_W)) u_mul (.clk(clk), .a(act), .b(weight), .p(product));
-          always_ff @(posedge clk) product_q <= product;
-          assign term[s] = product_q;
+        end else begin : g_product
+          wire signed [A_W-1:0] act;
+          if (ACT_SIGNED) begin : g_signed
+            assign act = lane;
+          end else begin : g_unsigned
+            assign act = {1'b0, lane};
+          end
+          if (TERMS > 0) begin : g_shift_add
+            hwq_shift_add #(.A_W(A_W), .TERMS(TERMS), .TERM_W(CODE_W / TERMS), .P_W(PROD_W)) u_shift_add (
+                .clk(clk), .a(act), .code(weight), .p(term[s])
+            );
+          end else begin : g_mul
+            wire signed [PROD_W-1:0] product;
+            logic signed [PROD_W-1:0] product_q;
+            hwq_mul #(.A_W(A_W), .B_W(WGT_W)) u_mul (.clk(clk), .a(act), .b(weight), .p(product));
+            always_ff @(posedge clk) product_q <= product;
+            assign term[s] = product_q;
+          end
         end
       end
       // Gathered in one process and passed on whole: Icarus is quadratic on a wide bus that is driven in slices.
@@ -163,6 +175,8 @@ module hwq_macs #(
   initial begin
     if (RQ < 1 || PE % RQ != 0) $fatal(1, "hwq_macs: PE=%0d RQ=%0d, expected RQ to divide PE", PE, RQ);
     if (NF != (CHANNELS + PE - 1) / PE) $fatal(1, "hwq_macs: NF=%0d CHANNELS=%0d PE=%0d", NF, CHANNELS, PE);
+    if (BINARY && (ACT_W != 1 || ACT_SIGNED || CODE_W != 1))
+      $fatal(1, "hwq_macs: BINARY with ACT_W=%0d ACT_SIGNED=%0d CODE_W=%0d", ACT_W, ACT_SIGNED, CODE_W);
   end
 `endif
 endmodule

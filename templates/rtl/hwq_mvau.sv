@@ -7,10 +7,11 @@
 //   beats out   ceil(CHANNELS / RQ) a pixel, RQ lanes each, in channel order; lanes past CHANNELS are don't care
 //   WGT_FILE    word nf*SF + sf: code of PE p, product s at [(p*SIMD + s)*CODE_W +: CODE_W]. It is the weight itself;
 //               with ENTRIES its place in the tables of TABLE_FILE (see hwq_weights); with TERMS a sum of powers of
-//               two, for which shifts and adders multiply (see hwq_shift_add)
-//   BIAS_FILE   word nf: [p*ACC_W +: ACC_W]
+//               two, for which shifts and adders multiply (see hwq_shift_add); BINARY: one bit (see hwq_macs)
+//   BIAS_FILE   word nf: [p*ACC_W +: ACC_W]; BINARY: bias + number of weights that are 1
+//   BINARY      a pixel comes in GROUPS beats of IN channels, the last of which has LIVE; lanes past them read as 0
 //   MUL_FILE    word b, the output beat of the pixel: [l*M_W +: M_W] (see hwq_requant); not read with MUL_EN = 0
-//   folding     RQ divides PE, PE / RQ <= SF; unused products have the weight 0, unused PEs any
+//   folding     RQ divides PE, PE / RQ <= SF; unused products have the weight 0 (BINARY: code 0), unused PEs any
 //   latency     LATENCY from the last beat of a fold to the output FIFO
 //   throughput  one input beat a cycle (HOLD: a fold a cycle) while the output is taken; free running, on credit
 module hwq_mvau #(
@@ -23,6 +24,10 @@ module hwq_mvau #(
     parameter int ENTRIES = 0,
     parameter bit CHANNEL_TABLES = 0,
     parameter int TERMS = 0,
+    parameter bit BINARY = 0,
+    parameter int GROUPS = 1,
+    parameter int IN = SIMD,
+    parameter int LIVE = IN,
     parameter int ACC_W = 24,
     parameter int SF = 4,
     parameter int NF = 2,
@@ -46,7 +51,8 @@ module hwq_mvau #(
     parameter int QMAX = 127,
     localparam int GROUP = PE / RQ,
     localparam int OPERAND_STAGE = (ENTRIES > 0) ? 3 : 2,
-    localparam int LATENCY = OPERAND_STAGE + 3 + $clog2(SIMD) + ((GROUP > 1) ? 2 : 1) + (MUL_EN ? 5 : 3),
+    localparam int LANE_STAGE = !BINARY ? 3 : (SIMD > 2) ? 1 : 3 - $clog2(SIMD),
+    localparam int LATENCY = OPERAND_STAGE + LANE_STAGE + $clog2(SIMD) + ((GROUP > 1) ? 2 : 1) + (MUL_EN ? 5 : 3),
     parameter int FIFO_DEPTH = LATENCY + GROUP + 1,
     localparam int IN_LANES = (DEPTHWISE ? PE : 1) * SIMD
 ) (
@@ -105,12 +111,27 @@ module hwq_mvau #(
     last_q <= {last_q[OPERAND_STAGE-1:1], last_sf_q};
   end
 
-  // Operands: activations wait for the weights.
+  // Operands: activations wait for the weights. A XOR with what is don't care would count.
+  wire [IN_LANES*ACT_W-1:0] beat;
+  generate
+    if (BINARY && LIVE < IN) begin : g_mask
+      localparam int PART_W = (GROUPS > 1) ? $clog2(GROUPS) : 1;
+      localparam [SIMD-1:0] KEPT = {(SIMD / IN) {{(IN - LIVE) {1'b0}}, {LIVE{1'b1}}}};
+      logic [PART_W-1:0] part_q;
+      wire last_part = part_q == PART_W'(GROUPS - 1);
+      always_ff @(posedge clk)
+        if (rst) part_q <= '0;
+        else if (fire) part_q <= last_part ? '0 : part_q + PART_W'(1);
+      assign beat = last_part ? s_axis_tdata & KEPT : s_axis_tdata;
+    end else begin : g_whole
+      assign beat = s_axis_tdata;
+    end
+  endgenerate
   logic [IN_LANES*ACT_W-1:0] act1_q, act2_q;
   wire [IN_LANES*ACT_W-1:0] acts;
   wire [PE*SIMD*LANE_W-1:0] weights;
   always_ff @(posedge clk) begin
-    act1_q <= s_axis_tdata;
+    act1_q <= beat;
     act2_q <= act1_q;
   end
   generate
@@ -139,7 +160,7 @@ module hwq_mvau #(
   wire [RQ*ACC_W-1:0] acc;
   hwq_macs #(
       .PE(PE), .SIMD(SIMD), .ACT_W(ACT_W), .ACT_SIGNED(ACT_SIGNED), .WGT_W(WGT_W), .CODE_W(LANE_W), .TERMS(TERMS),
-      .ACC_W(ACC_W), .NF(NF), .CHANNELS(CHANNELS), .DEPTHWISE(DEPTHWISE), .RQ(RQ)
+      .BINARY(BINARY), .ACC_W(ACC_W), .NF(NF), .CHANNELS(CHANNELS), .DEPTHWISE(DEPTHWISE), .RQ(RQ)
   ) u_macs (
       .clk(clk), .rst(rst),
       .valid(valid_q[OPERAND_STAGE]), .first(first_q[OPERAND_STAGE]), .last(last_q[OPERAND_STAGE]),
@@ -184,6 +205,8 @@ module hwq_mvau #(
     if (RQ < 1 || PE % RQ != 0 || GROUP > SF)
       $fatal(1, "hwq_mvau: PE=%0d RQ=%0d SF=%0d, expected RQ to divide PE and PE / RQ <= SF", PE, RQ, SF);
     if (NF != (CHANNELS + PE - 1) / PE) $fatal(1, "hwq_mvau: NF=%0d CHANNELS=%0d PE=%0d", NF, CHANNELS, PE);
+    if (BINARY && (SIMD % IN != 0 || SF % GROUPS != 0 || LIVE < 1 || LIVE > IN || (DEPTHWISE && LIVE != IN)))
+      $fatal(1, "hwq_mvau: BINARY with SIMD=%0d IN=%0d LIVE=%0d SF=%0d GROUPS=%0d", SIMD, IN, LIVE, SF, GROUPS);
     if (HOLD && SF != 1) $fatal(1, "hwq_mvau: HOLD with SF=%0d, expected 1", SF);
   end
 `endif

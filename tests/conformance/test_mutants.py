@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cases import BORDERS, CASES, SAMPLES
+from cases import BIPOLAR, BORDERS, CASES, SAMPLES
+from cases_binary import binary_behind_signs
 from hardware import DEEP, Entry, checked, plan_with
 from nets import concat, const, conv, corners, program, rescale, tensor
 
@@ -104,6 +105,7 @@ PROGRAMS: dict[str, tuple[Program, dict[str, Entry]]] = {
     "minimum": (CASES["extremum"]["min-signed"], {"y": {"lanes": 2}}),
     "topk": (CASES["topk"]["all"], {"y": {"lanes": 1}}),
     "topk-ties": (CASES["topk"]["ties"], {"y": {"lanes": 1}}),
+    "bits": (binary_behind_signs(BIPOLAR, SAMPLES), {"s": {"lanes": 2}} | _mac(2, 2, 1)),
     "thresholds": (CASES["threshold"]["narrow"], {"y": {"lanes": 3}}),
     "threshold": (CASES["threshold"]["three"], {"y": {"lanes": 2}}),
 }
@@ -126,7 +128,7 @@ MUTANTS = [
     Mutant("dwc", " || (last_wide && part_q == PART_W'(PARTS_LAST - 1))", "", "up"),
     Mutant("macs", "localparam int LANE = DEPTHWISE ? s * PE + p : s;", "localparam int LANE = s;", "depthwise"),
     Mutant("mvau", "go && (!HOLD || last_nf);", "go;", "hold"),
-    Mutant("macs", "assign act = {1'b0, acts", "assign act = {acts[LANE*ACT_W+ACT_W-1], acts", "unsigned"),
+    Mutant("macs", "assign act = {1'b0, lane};", "assign act = {lane[ACT_W-1], lane};", "unsigned"),
     Mutant("macs", "(fold_q == NF_W'(NF - 1)) ? '0 :", "(fold_q == '0) ? '0 :", "same"),
     Mutant("macs", "(CHANNELS + RQ - 1) / RQ - (NF - 1) * GROUP;", "GROUP;", "same"),
     Mutant("mvau", "OUT_BEATS - (NF - 1) * GROUP;", "GROUP;", "same"),
@@ -235,6 +237,10 @@ MUTANTS = [
     Mutant("gather", "pad_q ? PAD : word_q;", "pad_q ? '0 : word_q;", "gather-padded"),
     Mutant("crop", "assign s_axis_tready = known && (!keep || ready);", "assign s_axis_tready = known;", "crop"),
     Mutant("crop", ".data_i(step && beat)", ".data_i(step || beat)", "crop"),
+    Mutant("mvau", "s_axis_tdata & KEPT", "s_axis_tdata", "bits"),
+    Mutant("mvau", "part_q <= last_part ? '0 :", "part_q <= 1'b0 ? '0 :", "bits"),
+    Mutant("macs", "lane[0] ^ weight[0]", "!(lane[0] ^ weight[0])", "bits"),
+    Mutant("macs", "(SIMD > 2) ? 1 : 3 - $clog2(SIMD);", "1;", "bits"),
     Mutant("threshold", "x >= $signed(row", "x > $signed(row", "thresholds"),
     Mutant("threshold", "(beat_q == BEAT_W'(BEATS - 1)) ? '0 : ", "", "thresholds"),
     Mutant("threshold", "x2_q <= x1_q;", "x2_q <= s_axis_tdata;", "thresholds"),

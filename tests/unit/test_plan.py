@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from hwq.emit.generate import generate
 from hwq.emit.vectors import stimulus, vector_files
 from hwq.hw.fold import ceil_div, options
 from hwq.hw.netlist import Fork, Instance
+from hwq.hw.pack import is_binary
 from hwq.hw.plan import Plan, make_plan
 from hwq.hw.solve import for_multipliers
 from hwq.ir.program import Program
@@ -142,6 +144,17 @@ def test_figures_of_coded_layers() -> None:
         assert plan.rom_bits == bits + 4 * op.acc_bits + 4 * op.requant.word_bits  # type: ignore[attr-defined]
         assert bits == op.rom_bits  # type: ignore[attr-defined]
         assert (plan.multipliers, plan.shift_add_lanes, plan.requant_multipliers) == (6, adders, 0)
+
+
+def test_lanes_of_bits_are_counted_apart() -> None:
+    """Gates, with one bit for each weight even where the last beat is partial; not where sums have no room to begin."""
+    x, entry = tensor(4, 4, 5, bits=1, signed=False), {"pe": 2, "simd": 3, "rq": 1, "window": "serial"}
+    op = conv(x, 4, Window((1, 1)), wbits=2, coding=Codebook(np.array([1, -1])), scale="shift")
+    plan = plan_with(program([op], {"a": x}), {"y": entry})
+    assert (plan.multipliers, plan.xnor_lanes, plan.shift_add_lanes) == (6, 6, 0)
+    assert plan.rom_bits == 4 * 6 + 4 * op.acc_bits, "4 words of 6 bits: a fold of 2 takes 2 beats, with an idle lane"
+    assert is_binary(op, x) and not is_binary(replace(op, acc_bits=2), x)
+    assert not any(is_binary(op, tensor(4, 4, 5, bits=bits, signed=sign)) for bits, sign in ((2, False), (1, True)))
 
 
 def test_build_can_be_read_back(tmp_path: Path) -> None:
