@@ -39,7 +39,8 @@ def testbench(plan: Plan, frames: int) -> str:
     """The SystemVerilog text of the self-checking testbench; `frames` is its default number of frames."""
     inputs = [_edge(plan, edge) for edge in plan.inputs]
     outputs = [_edge(plan, edge) for edge in plan.outputs]
-    edges = inputs + outputs
+    inner = traced(plan)
+    moving = [edge["prefix"] for edge in inputs + outputs] + [f"dut.{stream.name}" for stream in inner]
     return render(
         "build/tb.sv.j2",
         header=header(plan),
@@ -48,9 +49,9 @@ def testbench(plan: Plan, frames: int) -> str:
         patience=plan.interval * 4 + 100_000,
         inputs=inputs,
         outputs=outputs,
-        probes=[_probe(plan, stream) for stream in traced(plan)],
+        probes=[_probe(plan, stream) for stream in inner],
         finished=" && ".join(f"{edge['prefix']}_frames == frames" for edge in outputs),
-        moved=" || ".join(f"({edge['prefix']}_tvalid && {edge['prefix']}_tready)" for edge in edges),
+        moved=[f"({name}_tvalid && {name}_tready)" for name in moving],
     )
 
 
