@@ -101,7 +101,8 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "Abs": np.abs, "Add": np.add, "Cos": np.cos, "Div": np.divide, "Elu": _elu, "Erf": erf, "Exp": np.exp,
     "HardSigmoid": _hard_sigmoid, "HardSwish": lambda x: x * _hard_sigmoid(x, 1 / 6), "Log": np.log, "Max": np.maximum,
     "Min": np.minimum, "Mul": np.multiply, "Neg": np.negative, "Pow": np.power, "Reciprocal": np.reciprocal,
-    "Selu": _selu, "Sigmoid": expit, "Sin": np.sin, "Softplus": lambda x: np.maximum(x, 0) + log1p(np.exp(-np.abs(x))),
+    "Selu": _selu, "Sigmoid": expit, "Sign": np.sign, "Sin": np.sin,
+    "Softplus": lambda x: np.maximum(x, 0) + log1p(np.exp(-np.abs(x))),
     "Softsign": lambda x: x / (1 + np.abs(x)), "Sqrt": np.sqrt, "Sub": np.subtract, "Tanh": np.tanh,
 }  # fmt: skip
 """ONNX operators over single values, by numpy; attributes as ONNX calls them."""

@@ -50,6 +50,11 @@ class Network:
         fields = {"signed": 1, "narrow": 1, "rounding_mode": "ROUND", **attributes}
         return self.node("Quant", self.last, *map(self.constant, (F(scale), F(zero), F(bits))), domain=DOMAIN, **fields)
 
+    def counts(self, rows: Any, scale: float = 1.0, bias: float = 0.0, **attributes: Any) -> Network:
+        fields = {"out_scale": scale, "out_bias": bias, "data_layout": "NC", **attributes}
+        thresholds = self.constant(F(rows))
+        return self.node("MultiThreshold", self.last, thresholds, domain=DOMAIN, **fields)
+
     def matmul(self, outputs: int, bits: int, scale: Any = 1.0) -> Network:
         data, drawn = self.last, self.rng.normal(0, 1, (outputs, self.width)) * (1 << max(bits - 1, 0)) * scale
         self.last, self.width = self.constant(F(drawn)), outputs
@@ -111,6 +116,11 @@ def _result(op: str, inputs: list[Any], attributes: dict[str, Any]) -> np.ndarra
         case "BatchNormalization":
             factor = inputs[1] / np.sqrt(inputs[4] + F(attributes.get("epsilon", 1e-5)))
             return a * factor + (inputs[2] - inputs[3] * factor)
+        case "Sign":
+            return np.sign(a)
+        case "MultiThreshold":
+            counts = (a[..., None] >= b).sum(-1).astype(F)
+            return counts * F(attributes["out_scale"]) + F(attributes["out_bias"])
         case "BipolarQuant":
             return np.where(a >= 0, F(1), F(-1)) * b
     assert op == "Quant", op

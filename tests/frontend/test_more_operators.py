@@ -39,7 +39,7 @@ def then_conv(nodes: Nodes, filters: str = "w") -> Nodes:
 UNARY = [
     ("Sigmoid", {}), ("Tanh", {}), ("HardSigmoid", {}), ("HardSigmoid", {"alpha": 0.3, "beta": 0.4}), ("HardSwish", {}),
     ("Elu", {}), ("Elu", {"alpha": 0.7}), ("Selu", {}), ("Selu", {"alpha": 1.5, "gamma": 1.1}), ("Softplus", {}),
-    ("Softsign", {}), ("Erf", {}), ("Exp", {}), ("Abs", {}), ("Neg", {}), ("Sin", {}), ("Cos", {}),
+    ("Softsign", {}), ("Erf", {}), ("Exp", {}), ("Abs", {}), ("Neg", {}), ("Sign", {}), ("Sin", {}), ("Cos", {}),
     ("LeakyRelu", {}), ("LeakyRelu", {"alpha": 0.3}),
 ]  # fmt: skip
 

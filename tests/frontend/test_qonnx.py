@@ -14,6 +14,8 @@ from hwq import api
 from hwq.errors import BadInput
 from hwq.frontend.cut import Cut
 from hwq.frontend.qonnx import is_quantised, read_quantised
+from hwq.frontend.qonnx.multithreshold import MultiThreshold
+from hwq.frontend.qonnx.quantiser import Affine
 from hwq.ir.program import Program, quantise_inputs
 from hwq.ops import Codebook, Dense, Threshold
 from hwq.quant import QuantConfig
@@ -41,6 +43,7 @@ def _scales() -> Network:
     return net.quant(3, 0.25, signed=0, narrow=0, rounding_mode="FLOOR").matmul(5, 3, 0.125)
 
 
+ROWS = np.array([[-6.0, -1.0, 0.0], [0.5, 0.5, 4.0], [-9.0, 2.0, 100.0], [-3.0, -2.0, 1.5]])
 NETS = {
     "ternary": _ternary(),
     "ternary-affine": _ternary().apply("Sub", 0.3).apply("Mul", 1.7).apply("Add", [-2.5]),
@@ -52,6 +55,11 @@ NETS = {
     "ceil": _start(3).matmul(7, 2).norm().quant(3, rounding_mode="CEIL").matmul(3, 2).apply("Mul", 0.5),
     "down": _start(3).matmul(7, 2).norm().quant(3, rounding_mode="DOWN").quant(2).matmul(3, 2),
     "quantised_output": _start(3).matmul(7, 2).norm().quant(3, 0.5),
+    "counts": _start(3).matmul(4, 2).counts(ROWS).matmul(5, 2).counts([[-2, 0, 0, 3]], 0.5, -1.0).matmul(3, 2),
+    "counts_bipolar": _start(3).matmul(4, 0).counts(ROWS[:, :1], 2.0, -1.0).matmul(5, 0),
+    "counts_above": _start(3).matmul(4, 2).counts(ROWS, 1.0, 20.0).matmul(3, 2),
+    "counts_output": _start(3).matmul(4, 2).counts(ROWS, 0.5, -0.5),
+    "signs": _start(3).unary("Sign").matmul(6, 2).norm().unary("Sign").matmul(4, 0),
     "odd_sums": Network(5).quant(0).matmul(3, 0),
 }
 HOST = {"ternary-affine": ("Sub", "Mul", "Add")}
@@ -93,6 +101,22 @@ def test_bipolar_weights_take_a_bit(tmp_path: Path) -> None:
         "sums of 7 signs are odd, so twice theirs is counted"
     )
     assert {program.types[op.name].bits for op in program.ops if isinstance(op, Threshold)} == {1}
+
+
+def test_counts_of_one_threshold_are_bits(tmp_path: Path) -> None:
+    program, _ = _imported(NETS["counts_bipolar"], tmp_path, IMAGES)
+    assert [program.types[op.name].bits for op in program.ops if isinstance(op, Threshold)][-1] == 1
+
+
+@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
+def test_channels_of_counts(layout: str) -> None:
+    rows = np.sort(np.random.default_rng(2).normal(0, 1, (3, 4)).astype(np.float32))
+    x = np.random.default_rng(3).normal(0, 1, (7, 3, 3, 3)).astype(np.float32)
+    counted = MultiThreshold(rows, layout == "NHWC", 0, Affine(1, 0, 1.0)).integers(x)
+    axis = 3 if layout == "NHWC" else 1
+    for channel in range(3):
+        got, values = (np.take(array, channel, axis) for array in (counted, x))
+        assert np.array_equal(got, np.searchsorted(rows[channel], values, "right"))
 
 
 def test_an_exact_affine_end_becomes_the_format(tmp_path: Path) -> None:
@@ -149,6 +173,11 @@ REFUSED = {
     "shape": (
         _start(2).apply("Mul", np.ones((2, 1))).quant(2).matmul(3, 2), r"has shape \(2, 1\), expected one that keeps",
     ),
+    "rows": (_start(2).matmul(3, 2).counts(ROWS).matmul(3, 2), "has 4 rows of thresholds, expected 1 or 3"),
+    "no rows": (_start(2).counts([1.0]).matmul(3, 2), r"shape \(1,\), expected a row for each channel of 1 to 255"),
+    "scale of counts": (_start(2).counts([[1]], 0.3).matmul(3, 2), "out_scale is 0.3, expected a power of two"),
+    "offset of counts": (_start(2).counts([[1]], 1.0, 0.2).matmul(3, 2), "out_bias is 0.2, expected a multiple of 0.5"),
+    "layout": (_start(2).counts([[1]], data_layout="CN").matmul(3, 2), "data_layout is CN, expected NCHW, NHWC or NC"),
     "bipolar output": (_start(2).matmul(3, 2).quant(0), "output 'bipolarquant7_y': no layer and no quantiser of"),
 }  # fmt: skip
 

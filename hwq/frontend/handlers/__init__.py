@@ -80,6 +80,7 @@ HANDLERS: dict[str, Handler] = {
     "Resize": resize.resize,
     "Selu": function.unary,
     "Sigmoid": function.unary,
+    "Sign": function.unary,
     "Sin": function.unary,
     "Slice": select.slice_,
     "Softmax": ends.softmax,

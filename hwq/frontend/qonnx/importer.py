@@ -17,9 +17,11 @@ from hwq.frontend.load import Source
 from hwq.frontend.node import Node, Refusal, type_name
 from hwq.frontend.qonnx.grid import grid_of, reals
 from hwq.frontend.qonnx.layers import Layers
-from hwq.frontend.qonnx.quantiser import OPERATORS, Quantiser
+from hwq.frontend.qonnx.multithreshold import OPERATOR as MULTI_THRESHOLD
+from hwq.frontend.qonnx.multithreshold import MultiThreshold
+from hwq.frontend.qonnx.quantiser import OPERATORS, Affine, Quantiser
 from hwq.frontend.qonnx.steps import falling, threshold_rows
-from hwq.frontend.qonnx.values import ELEMENTWISE, MAX_VALUES, Affine, Data, Weights, applied, everywhere, reshaped
+from hwq.frontend.qonnx.values import ELEMENTWISE, MAX_VALUES, Data, Weights, applied, everywhere, reshaped
 from hwq.ir.names import sanitize
 from hwq.ir.program import Port, Program, quantise_inputs
 from hwq.ir.types import Format
@@ -28,7 +30,7 @@ from hwq.version import __version__
 
 MOVING = ("Dropout", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze")
 """Operators that leave the elements of a tensor in their order."""
-SUPPORTED = (*OPERATORS, "MatMul", "Transpose of weights", *ELEMENTWISE, *MOVING)
+SUPPORTED = (*OPERATORS, "Sign", "MatMul", "Transpose of weights", *ELEMENTWISE, *MOVING)
 MAX_SAMPLES = 32
 """Samples that travel in the program, as stimulus for its hardware."""
 
@@ -100,7 +102,7 @@ class Importer:
         known = {*self.constants, *self.weights, *self.data}
         if not node.is_standard and node.op in OPERATORS:
             if node.inputs[0] in known:
-                self._quantise(node)
+                (self._count if node.op == MULTI_THRESHOLD else self._quantise)(node)
         elif not node.is_standard:
             raise Refusal(f"operator {node.op} of domain {node.proto.domain}, expected {', '.join(SUPPORTED)}")
         elif can_fold(node, self.constants):
@@ -118,6 +120,9 @@ class Importer:
             perm = node.integers("perm")
             turned = weights.integers.transpose(perm), weights.scale.transpose(perm)
             self.weights[result] = Weights(*turned, weights.bipolar)
+        elif node.op == "Sign" and first in self.data:
+            data, y = self.data[first], np.sign(self.data[first].real).astype(np.int64)
+            self.data[result] = self._stepped(node, data, y, 2, True, Affine(1, 0, 1.0))
         elif node.op == "Shape" and read:
             self.constants[result] = np.array(self.data[first].shape, np.int64)
         elif node.op in MOVING and first in self.data:
@@ -166,30 +171,35 @@ class Importer:
         data = self.data[first]
         if quantiser.scale.size != 1:
             raise Refusal(f"{quantiser.scale.size} scales for data, expected one")
-        y: IntArray = quantiser.integers(data.real).reshape(len(data.real), -1)
+        y: IntArray = quantiser.integers(data.real)
         if quantiser.bipolar:
             y = (y + 1) >> 1
-        self.data[node.outputs[0]] = self._stepped(node, quantiser, data, y)
+        signed = quantiser.signed and not quantiser.bipolar
+        self.data[node.outputs[0]] = self._stepped(node, data, y, quantiser.bits, signed, quantiser.form)
 
-    def _stepped(self, node: Node, quantiser: Quantiser, data: Data, y: IntArray) -> Data:
-        """Thresholds over the integers of `data` that give `y` (V, elements)."""
-        bits, signed = quantiser.bits, quantiser.signed and not quantiser.bipolar
+    def _count(self, node: Node) -> None:
+        """A MultiThreshold of data."""
+        thresholds, data = MultiThreshold.of(node, self.constants), self.data.get(node.inputs[0])
+        if data is None:
+            raise Refusal("counts thresholds of what is no data, expected data. Export it again")
+        y = thresholds.integers(data.real)
+        self.data[node.outputs[0]] = self._stepped(node, data, y, thresholds.bits, thresholds.signed, thresholds.form)
+
+    def _stepped(self, node: Node, data: Data, y: IntArray, bits: int, signed: bool, form: Affine) -> Data:
+        """Thresholds over the integers of `data` that give `y` (V, ...), whose real values have the formula `form`."""
+        y = y.reshape(len(y), -1)
         down, high = falling(y), data.low + len(y) - 1
         rows, low = threshold_rows(
             np.where(down, y[::-1], y), np.where(down, -high, data.low), int_range(bits, signed)[1]
         )
         source = self.layers.read(node, data, down)
-        scale = float(quantiser.scale.ravel()[0])
-        form = Format(2 * scale) if quantiser.bipolar else Format(scale, quantiser.zero_point)
         tensor = self.layers.add(
             node,
             lambda name: Threshold(name=name, inputs=(source,), thresholds=rows, low=low, bits=bits, signed=signed),
-            form,
+            form.format,
         )
-        affine = Affine(2, -1, scale) if quantiser.bipolar else Affine(1, -quantiser.zero_point, scale)
         integers = np.arange(low, low + rows.shape[1] + 1)
-        values = (affine.factor * integers + affine.offset).astype(np.float32) * np.float32(scale)
-        return Data(tensor, low, everywhere(values, data.shape), affine)
+        return Data(tensor, low, everywhere(form.of(integers), data.shape), form)
 
     def _output(self, name: str) -> Port | None:
         data = self.data.get(name)

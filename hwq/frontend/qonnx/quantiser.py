@@ -1,4 +1,4 @@
-"""Quant and BipolarQuant: the integers of real values, in the float32 arithmetic of the qonnx executor."""
+"""Quant, BipolarQuant, Sign: the integers of real values, in the float32 arithmetic of the qonnx executor."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from hwq.arith import IntArray, Interval
 from hwq.frontend.node import Node, Refusal
+from hwq.ir.types import Format
 
 Float32 = NDArray[np.float32]
-OPERATORS = ("Quant", "IntQuant", "BipolarQuant")
+OPERATORS = ("Quant", "IntQuant", "BipolarQuant", "MultiThreshold")
+"""Operators by which a model that is quantised already is told."""
 MAX_BITS = 16
 """Widest integers of a Quant node."""
 
@@ -34,6 +36,25 @@ ROUNDINGS: dict[str, Callable[[Float32], Float32]] = {
     "HALF_UP": _half_away, "HALF_DOWN": _half_to_zero,
 }  # fmt: skip
 """What each `rounding_mode` of QONNX does with a fraction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Affine:
+    """The real value of an integer q: (factor * q + offset) * unit, exact in float32 as the unit is a power of two."""
+
+    factor: int
+    offset: int
+    unit: float
+
+    def of(self, integers: IntArray) -> Float32:
+        """The real values of integers."""
+        whole = (self.factor * integers + self.offset).astype(np.float32)
+        return np.asarray(whole * np.float32(self.unit))
+
+    @property
+    def format(self) -> Format:
+        """What a program says about the integers; the offset of even multiples is left out."""
+        return Format(self.factor * self.unit, -self.offset if self.factor == 1 else 0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,6 +103,12 @@ class Quantiser:
         top = (1 << (bits - signed)) - 1
         limits = (-top - (not narrow), top) if signed else (0, top - narrow)
         return cls(scale, zero, bits, signed, limits, rounding, False)
+
+    @property
+    def form(self) -> Affine:
+        """The real values of its integers, for -1 and 1 those of 0 and 1."""
+        scale = float(self.scale.ravel()[0])
+        return Affine(2, -1, scale) if self.bipolar else Affine(1, -self.zero_point, scale)
 
     def integers(self, x: Float32) -> IntArray:
         """The integers of real values of any shape: -1 and 1, or those that clamping and then rounding gives."""

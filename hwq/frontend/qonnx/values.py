@@ -12,7 +12,7 @@ from onnx import helper, numpy_helper
 
 from hwq.arith import IntArray
 from hwq.frontend.node import Node, Refusal
-from hwq.frontend.qonnx.quantiser import Float32
+from hwq.frontend.qonnx.quantiser import Affine, Float32
 
 ELEMENTWISE = ("Add", "BatchNormalization", "Clip", "Div", "LeakyRelu", "Mul", "Neg", "Relu", "Sub")
 """Operators that may stand between an accumulator and the next quantiser."""
@@ -28,15 +28,6 @@ class Weights:
     integers: IntArray
     scale: Float32
     bipolar: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Affine:
-    """The real value of an integer q: (factor * q + offset) * unit, exact in float32 as the unit is a power of two."""
-
-    factor: int
-    offset: int
-    unit: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
