@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +57,7 @@ class Node:
     @property
     def name(self) -> str:
         """The node's name, or its first output's name when it has none."""
-        return str(self.proto.name) or next(iter(self.proto.output), "unnamed")
+        return str(self.proto.name) or next((name for name in self.proto.output if name), "unnamed")
 
     @property
     def label(self) -> str:
@@ -72,8 +73,11 @@ class Node:
         return int(self.attributes.get(name, default))
 
     def real(self, name: str, default: float) -> float:
-        """A float attribute."""
-        return float(self.attributes.get(name, default))
+        """A float attribute, which must be a number."""
+        value = float(self.attributes.get(name, default))
+        if math.isnan(value):
+            raise Refusal(f"{name} is not a number, expected one. Check the trained model")
+        return value
 
     def text(self, name: str, default: str) -> str:
         """A string attribute."""

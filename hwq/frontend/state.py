@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hwq.frontend.graph import Const, FloatArray, Gather, Layer, Shape
 from hwq.frontend.node import Node, Refusal
-from hwq.frontend.value import MAX_ELEMENTS, Index, Layout, Value, canonical_layout, count_up, natural_shape
+from hwq.frontend.value import Index, Layout, Value, canonical_layout, check_size, count_up, natural_shape
 from hwq.ir.names import sanitize
 
 Build = Callable[[str], Layer]
@@ -144,8 +144,7 @@ class State:
         What keeps its place in (C, H, W), as a slice does, keeps the order too.
         """
         output = output or node.outputs[0]
-        if index.size > MAX_ELEMENTS:
-            raise Refusal(f"makes {index.size} elements a sample, expected at most {MAX_ELEMENTS}. Use a smaller input")
+        check_size(index.shape)
         if index.size == 0:
             raise Refusal(f"makes a tensor of shape {index.shape}, expected at least one element. Remove it")
         if index.size == value.index.size and np.array_equal(

@@ -23,18 +23,17 @@ MAX_ELEMENTS = 2**24
 """The largest tensor of one sample that is accepted."""
 
 
-def count_up(shape: Sequence[int]) -> Index:
-    """Positions 0, 1, 2, ... in the given shape.
-
-    Raises
-    ------
-    Refusal
-        When there are more than `MAX_ELEMENTS`.
-    """
+def check_size(shape: Sequence[int]) -> None:
+    """Refuse a tensor of more than `MAX_ELEMENTS`, before any of it is made."""
     size = math.prod(shape)
     if size > MAX_ELEMENTS:
         raise Refusal(f"tensor of {size} elements a sample, expected at most {MAX_ELEMENTS}. Use a smaller input")
-    return np.arange(size, dtype=np.int64).reshape(shape)
+
+
+def count_up(shape: Sequence[int]) -> Index:
+    """Positions 0, 1, 2, ... in the given shape, which `check_size` accepts."""
+    check_size(shape)
+    return np.arange(math.prod(shape), dtype=np.int64).reshape(shape)
 
 
 def natural_shape(shape: Sequence[int]) -> Shape:
@@ -124,3 +123,10 @@ class Value:
     def positions(self) -> Index:
         """Canonical positions of the elements, in the ONNX shape."""
         return self.layout.place(self.index)
+
+
+def by_channel(value: Value, axis: int) -> Index:
+    """The numbers of a value as (C, H, W) with `axis` as channels and the last of the others as width."""
+    moved = np.moveaxis(value.index, axis, 0)
+    width = moved.shape[-1] if moved.ndim > 1 else 1
+    return moved.reshape(moved.shape[0], -1, width)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hwq.arith import Interval, int_range
 from hwq.frontend import graph as fg
 from hwq.ir.types import Format, TensorType
 from hwq.quant.cells import INPUT_BITS, cell_input
 from hwq.quant.config import QuantConfig, ScaleKind, ZeroPoints
+from hwq.quant.normalise_table import smallest_scale
 from hwq.quant.observers import Observation
 from hwq.quant.ranges import activation_format, pow2_ceil
-from hwq.quant.sharing import JOINS, KEEPS, groups_of
+from hwq.quant.sharing import JOINS, KEEPS, groups_of, keeps_format
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,22 +85,41 @@ def shared_format(
     makers = {layer.name: layer for layer in graph.layers}
     made = [name for name in names if not isinstance(makers.get(name), KEEPS + JOINS)]
     joined = [name for name in names if isinstance(makers.get(name), JOINS)]
-    found = [tensor_format(graph, name, seen, config, pow2) for name in joined or made]
-    if len(found) == 1:
-        return found[0]
-    signed = any(form.signed for form in found)
-    bits = max(form.bits for form in found)
-    levels = int_range(bits, signed)
-    scales = [one.form.scale * one.levels[1] / levels[1] for one in found]
-    zero = max((one.form.zero_point for one in found), default=0) if not signed else 0
-    scale = pow2_ceil(max(scales)) if pow2 else max(scales)
-    return TensorFormat(Format(scale, zero), bits, signed)
+    if any(isinstance(makers[name], fg.Extremum) for name in joined):  # what it drops may count elsewhere
+        joined += [name for name in names if name not in joined and _is_read(graph, name)]
+    normal = [graph.shapes[name][0] for name in names if isinstance(makers.get(name), fg.Normalise)]
+    found = [tensor_format(graph, name, seen, config, pow2, symmetric=bool(normal)) for name in joined or made]
+    chosen = found[0] if len(found) == 1 else _covering(found, pow2)
+    least = max(map(smallest_scale, normal), default=0.0)
+    return chosen if chosen.form.scale >= least else replace(chosen, form=replace(chosen.form, scale=least))
+
+
+def _is_read(graph: fg.FloatGraph, name: str) -> bool:
+    """Whether an output, or a layer that does not keep its format, reads the tensor."""
+    return graph.is_output(name) or any(not keeps_format(reader) for reader in graph.consumers(name))
+
+
+def _covering(found: Sequence[TensorFormat], pow2: bool) -> TensorFormat:
+    """A format that reaches as far as each of several."""
+    signed = any(one.signed for one in found)
+    bits = max(one.bits for one in found)
+    top = int_range(bits, signed)[1]
+    high = max(one.form.scale * (one.levels[1] - (0 if signed else one.form.zero_point)) for one in found)
+    low = 0.0 if signed else max(one.form.scale * one.form.zero_point for one in found)
+    scale = pow2_ceil((low + high) / top) if pow2 else (low + high) / top
+    return TensorFormat(Format(scale, round(low / scale)), bits, signed)
 
 
 def tensor_format(
-    graph: fg.FloatGraph, name: str, seen: dict[str, Observation], config: QuantConfig, pow2: bool
+    graph: fg.FloatGraph,
+    name: str,
+    seen: dict[str, Observation],
+    config: QuantConfig,
+    pow2: bool,
+    *,
+    symmetric: bool = False,
 ) -> TensorFormat:
-    """The format that suits one tensor, with a power-of-two scale or with any."""
+    """The format that suits one tensor, with a power-of-two scale or with any; a `symmetric` one has no zero point."""
     chosen = config.of(name)
     is_input = any(port.tensor == name for port in graph.inputs)
     zero_point = config.zero_points is ZeroPoints.ALL
@@ -111,7 +131,7 @@ def tensor_format(
         if last and config.output_bits
         else min(MOST_BITS, chosen.act_bits + _extra(graph, name, config))
     )
-    form, signed = activation_format(_farthest(graph, name, seen), chosen, bits, pow2, zero_point)
+    form, signed = activation_format(_farthest(graph, name, seen), chosen, bits, pow2, zero_point and not symmetric)
     return TensorFormat(form, bits, signed)
 
 

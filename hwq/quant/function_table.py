@@ -27,9 +27,10 @@ def function_table(
     fraction = FRACTION if step else 0
     low, high = x_type.range
     integers = np.arange(low, high + 1 + (step > 0), 1 << step, dtype=np.float64)
-    values = _defined(expr((integers - x.zero_point) * x.scale)) / y.scale + y.zero_point
-    bottom, top = (end << fraction for end in y_type.range)
-    entries: IntArray = np.clip(np.floor(values * 2.0**fraction + 0.5), bottom, top).astype(np.int64)
+    with np.errstate(over="ignore"):
+        values = _defined(expr((integers - x.zero_point) * x.scale)) / y.scale + y.zero_point
+    values = np.clip(values, *y_type.range)
+    entries: IntArray = np.floor(values * 2.0**fraction + 0.5).astype(np.int64)
     return entries, step, fraction
 
 

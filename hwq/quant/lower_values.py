@@ -10,6 +10,7 @@ from hwq.arith import IntArray, Interval
 from hwq.frontend import graph as fg
 from hwq.ir.op import Op
 from hwq.ops import Concat, Const, Extremum, Gather, MatMul, Mul, Normalise, PRelu, Softmax, Table, TopK
+from hwq.ops.normalise import MAX_VARIANCE_BITS, largest_variance
 from hwq.quant.context import Context, common, with_accumulator
 from hwq.quant.factors import as_multipliers
 from hwq.quant.function_table import function_table
@@ -107,6 +108,7 @@ def _normalise(ctx: Context, layer: fg.Normalise, ins: Intervals) -> Op:
     eps, table, fraction = normalise_constants(
         channels, ctx.formats[source].scale, layer.epsilon, ctx.formats[layer.name].scale
     )
+    eps = max(1, min(eps, (1 << MAX_VARIANCE_BITS) - largest_variance(ctx.types[source], 1)))  # more leaves no input
     return Normalise(
         name=layer.name, inputs=layer.inputs, eps=eps, table=table, index_bits=int(len(table) // 3).bit_length() - 1,
         fraction=fraction, bits=type_.bits, signed=type_.signed,

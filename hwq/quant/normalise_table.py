@@ -13,6 +13,17 @@ LARGEST = 65_535
 """Largest entry of the table."""
 
 
+def smallest_scale(channels: int) -> float:
+    """A power of two: with it, or a larger one, as `scale_y` the entries of a table fit into 16 bits.
+
+    Examples
+    --------
+    >>> smallest_scale(1), smallest_scale(64)
+    (4.656612873077393e-10, 3.725290298461914e-09)
+    """
+    return float(2.0 ** (math.ceil(math.log2(channels) / 2.0) + 1 + FRACTION[0] - LARGEST.bit_length()))
+
+
 def normalise_constants(
     channels: int, scale_x: float, epsilon_real: float, scale_y: float, index_bits: int = 9
 ) -> tuple[int, IntArray, int]:

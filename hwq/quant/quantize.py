@@ -12,6 +12,7 @@ from hwq.arith import IntArray
 from hwq.errors import BadInput
 from hwq.frontend import graph as fg
 from hwq.frontend.reference import FloatReference
+from hwq.ir.names import sanitize
 from hwq.ir.program import Program
 from hwq.quant.calibration import Calibration
 from hwq.quant.config import Head, QuantConfig, RangeMethod
@@ -134,7 +135,7 @@ def _with_head(graph: fg.FloatGraph, head: Head) -> fg.FloatGraph:
             raise BadInput(
                 f"--head argmax: output {port.onnx_name} has shape {shape}, expected a vector. Use --head logits."
             )
-        name = f"{port.tensor}_argmax"
+        name = sanitize(f"{port.tensor}_argmax", shapes)
         layers.append(fg.ArgMax(name=name, inputs=(port.tensor,), source=f"argmax of {port.onnx_name}"))
         shapes[name] = (1, 1, 1)
         outputs.append(fg.GraphOutput(port.onnx_name, name, (1,), np.zeros(1, np.int64)))

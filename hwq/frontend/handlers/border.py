@@ -7,6 +7,7 @@ import numpy as np
 from hwq.frontend.graph import Layer, Pad
 from hwq.frontend.node import Node, Refusal
 from hwq.frontend.state import State
+from hwq.frontend.value import check_size
 
 MODES = ("constant", "reflect", "edge", "wrap")
 
@@ -35,6 +36,7 @@ def pad(node: Node, state: State) -> None:
     beyond = mode == "reflect" and any(max(side) >= n for side, n in zip(sides, index.shape, strict=True))
     if index.size == 0 or beyond:
         raise Refusal(f"pads are {(*before, *after)}, expected less than the size {value.shape} of the input")
+    check_size([size + sum(side) for size, side in zip(index.shape, sides, strict=True)])
     if mode == "constant":
         spread = np.pad(index, sides, constant_values=-1)
     else:
@@ -47,9 +49,10 @@ def _amounts(node: Node, state: State, rank: int) -> tuple[list[int], list[int]]
     amounts = state.settings(node, "pads", 1) or ()
     axes = list(range(rank))
     if node.has_input(3):
-        axes = [int(axis) % rank for axis in np.ravel(state.weights(node, 3, "axes"))]
-    if len(amounts) != 2 * len(axes):
-        raise Refusal(f"pads are {amounts}, expected two numbers for each of the {len(axes)} axes")
+        axes = [int(axis) for axis in np.ravel(state.weights(node, 3, "axes"))]
+        axes = [axis + rank if axis < 0 else axis for axis in axes]
+    if len(amounts) != 2 * len(axes) or not set(axes) <= set(range(rank)):
+        raise Refusal(f"pads are {amounts}, expected two numbers for each of the axes {axes} of {rank}")
     before, after = [0] * rank, [0] * rank
     for position, axis in enumerate(axes):
         before[axis], after[axis] = amounts[position], amounts[position + len(axes)]

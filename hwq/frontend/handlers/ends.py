@@ -9,7 +9,7 @@ import numpy as np
 from hwq.frontend.graph import ArgMax, Layer, Softmax, TopK
 from hwq.frontend.node import Node, Refusal
 from hwq.frontend.state import State
-from hwq.frontend.value import Index, Value, canonical_layout, count_up
+from hwq.frontend.value import Value, by_channel, canonical_layout, count_up
 
 MOST_BEST = 16
 """Largest K of a TopK."""
@@ -47,13 +47,6 @@ def _inner_softmax(node: Node, state: State, value: Value, axis: int) -> None:
     rest = value.shape[:axis] + value.shape[axis + 1 :]
     index = np.moveaxis(count_up((value.shape[axis], *rest)), 0, axis)
     state.add_layer(node, canonical_layout(shape), index, build)
-
-
-def by_channel(value: Value, axis: int) -> Index:
-    """The numbers of a value as (C, H, W) with `axis` as channels and the last of the others as width."""
-    moved = np.moveaxis(value.index, axis, 0)
-    width = moved.shape[-1] if moved.ndim > 1 else 1
-    return moved.reshape(moved.shape[0], -1, width)
 
 
 def argmax(node: Node, state: State) -> None:
@@ -94,7 +87,8 @@ def topk(node: Node, state: State) -> None:
     axis += rank if axis < 0 else 0
     if not 1 <= axis < rank or not node.integer("largest", 1) or not node.integer("sorted", 1):
         raise Refusal(f"axis is {axis}, expected one of 1 to {rank - 1}, the largest elements, sorted")
-    count = int(np.ravel(np.asarray(state.constant(node, 1, "K"), np.int64))[0])
+    given = np.ravel(np.asarray(state.constant(node, 1, "K"), np.int64))
+    count = int(given[0]) if given.size == 1 else 0
     if not 1 <= count <= min(MOST_BEST, value.shape[axis - 1]):
         raise Refusal(f"K is {count}, expected 1 to {min(MOST_BEST, value.shape[axis - 1])}")
     source, shape = _searched(node, state, value, axis - 1)

@@ -10,7 +10,7 @@ from hwq.frontend.expression import OPERATORS, Expr, X, number
 from hwq.frontend.graph import FloatArray, Function, Layer, PRelu
 from hwq.frontend.node import Node, Refusal
 from hwq.frontend.state import State
-from hwq.frontend.value import Value
+from hwq.frontend.value import Value, by_channel, canonical_layout, count_up, natural_shape
 
 
 def unary(node: Node, state: State) -> None:
@@ -72,13 +72,19 @@ def leaky_relu(node: Node, state: State) -> None:
 
 
 def _add_slopes(node: Node, state: State, value: Value, each: FloatArray) -> None:
-    def build(name: str) -> Layer:
-        channels = value.layout.settled[0]
-        flat = np.empty(each.size)
-        flat[value.positions().ravel()] = each.ravel()
-        rows = flat.reshape(channels, -1)
-        if (rows != rows[:, :1]).any():
-            raise Refusal("its slope differs from pixel to pixel, expected one number a channel")
-        return PRelu(name=name, inputs=(value.tensor,), source=node.label, slopes=rows[:, 0].copy())
+    """Slopes of the value's ONNX shape; the axis along which they differ becomes the channels."""
+    axes = [axis for axis in range(each.ndim) if np.ptp(each, axis=axis).any()]
+    if len(axes) > 1:
+        raise Refusal("its slope differs from pixel to pixel, expected one number a channel")
+    source, layout, index, slopes = value.tensor, value.layout, value.index, each.ravel()[:1]
+    if axes:
+        (axis,), order = axes, by_channel(value, axes[0])
+        source, layout = state.arranged(node, value, order), canonical_layout(natural_shape(order.shape))
+        index = np.moveaxis(count_up((len(order), *value.shape[:axis], *value.shape[axis + 1 :])), 0, axis)
+        slopes = np.moveaxis(each, axis, 0).reshape(len(order), -1)[:, 0]
 
-    state.add_layer(node, value.layout, value.index, build)
+    def build(name: str) -> Layer:
+        channels = np.broadcast_to(slopes, layout.settled[:1]).copy()
+        return PRelu(name=name, inputs=(source,), source=node.label, slopes=channels)
+
+    state.add_layer(node, layout, index, build)

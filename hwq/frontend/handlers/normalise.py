@@ -20,7 +20,7 @@ def layer_normalization(node: Node, state: State) -> None:
     size = value.shape[-1]
     scale = _parameter(node, state, 1, "scale", size, np.ones(size))
     shift = _parameter(node, state, 2, "bias", size, np.zeros(size))
-    order = np.moveaxis(value.index, -1, 0).reshape(size, -1 if len(value.shape) == 3 else 1, _width(value))
+    order = np.moveaxis(value.index, -1, 0).reshape(size, -1, _width(value))
     made = _normalised(node, state, value, order.reshape(size, order.shape[1], order.shape[2]))
     channels = (size, *order.shape[1:])
     index = np.moveaxis(count_up((size, *value.shape[:-1])), 0, -1)
@@ -60,6 +60,8 @@ def _parameter(node: Node, state: State, position: int, what: str, size: int, de
 
 def _normalised(node: Node, state: State, value: Value, order: Index) -> Value:
     source, epsilon = state.arranged(node, value, order), node.real("epsilon", 1e-5)
+    if epsilon < 0.0:
+        raise Refusal(f"epsilon is {epsilon:g}, expected no number below zero. Check the trained model")
 
     def build(name: str) -> Layer:
         return Normalise(name=name, inputs=(source,), source=node.label, epsilon=epsilon)

@@ -104,6 +104,8 @@ def _with_ceiling(window: Spatial, shape: Shape) -> Pads:
 def global_pool(node: Node, state: State) -> None:
     """Import GlobalAveragePool and GlobalMaxPool."""
     value = state.data(node)
+    if len(value.shape) < 2:
+        raise Refusal(f"input without batch is {value.shape}, expected channels and pixels")
     _reduce(node, state, value, tuple(range(1, len(value.shape))), keep=True, largest=node.op == "GlobalMaxPool")
 
 

@@ -55,7 +55,7 @@ def _weights(
     direction = node.text("direction", "forward")
     if direction not in named:
         raise Refusal(f"direction is {direction!r}, expected one of {', '.join(named)}")
-    count, units = len(named[direction]), loop.shape[-1]
+    count, units = len(named[direction]), loop.shape[-1] if loop.ndim else 0
     rows = cell.gates * units
     if weight.shape != (count, rows, features) or loop.shape != (count, rows, units):
         raise Refusal(f"W {weight.shape} and R {loop.shape} do not fit {features} features and {direction}")

@@ -10,7 +10,7 @@ from hwq.frontend.graph import Conv, FloatArray, Layer
 from hwq.frontend.handlers.transposed import Axis, spread
 from hwq.frontend.node import Node, Refusal
 from hwq.frontend.state import State
-from hwq.frontend.value import Index, Value
+from hwq.frontend.value import Index, Value, check_size
 
 _MODES = ("half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners", "tf_half_pixel_for_nn")
 _ROUNDINGS = ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil")
@@ -21,17 +21,14 @@ def resize(node: Node, state: State) -> None:
     value = state.data(node)
     mode = node.text("mode", "nearest")
     where, rounding = _coordinates(node, state)
-    scales = _scales(node, state, value)
-    if scales[0] != 1.0:
-        raise Refusal(f"scales are {scales}, expected 1 for the batch")
+    scales, sizes = _factors(node, state, value)
     if mode == "nearest":
         index = value.index
-        for axis, scale in enumerate(scales[1:]):
-            size = value.shape[axis]
-            index = np.take(index, _nearest(size, math.floor(size * scale + 1e-9), scale, where, rounding), axis)
+        for axis, (scale, size) in enumerate(zip(scales, sizes, strict=True)):
+            index = np.take(index, _nearest(value.shape[axis], size, scale, where, rounding), axis)
         state.select(node, value, index)
     elif mode == "linear":
-        _linear(node, state, value, scales[1:], where)
+        _linear(node, state, value, scales, where)
     else:
         raise Refusal(f"mode is {mode!r}, expected 'nearest' or 'linear'. Use one of these")
 
@@ -49,26 +46,35 @@ def _coordinates(node: Node, state: State) -> tuple[str, str]:
     return where, rounding
 
 
-def _scales(node: Node, state: State, value: Value) -> list[float]:
-    """Factor of each axis, the batch's first."""
-    rank = len(value.shape) + 1
+def _factors(node: Node, state: State, value: Value) -> tuple[list[float], list[int]]:
+    """Factor and resulting size of each axis but the batch; sizes are rounded in float32, as runtimes do it."""
+    shape = (1, *value.shape)
+    rank = len(shape)
     position = 1 if node.op == "Upsample" or state.opset < 11 else 2
-    axes = list(node.integers("axes") or range(rank))
+    by_size = node.has_input(3) and position == 2
     given: list[float] = []
-    if node.has_input(3) and position == 2:
-        sizes = np.ravel(np.asarray(state.constant(node, 3, "sizes"), np.int64))
-        shape = (1, *value.shape)
-        given = [int(size) / shape[axis] for size, axis in zip(sizes, axes, strict=False)]
+    if by_size:
+        policy = node.text("keep_aspect_ratio_policy", "stretch")
+        if policy != "stretch":
+            raise Refusal(f"keep_aspect_ratio_policy is {policy!r}, expected 'stretch'. Give the sizes that it makes")
+        given = [float(size) for size in np.ravel(np.asarray(state.constant(node, 3, "sizes"), np.int64))]
     elif node.has_input(position):
         given = [float(scale) for scale in np.ravel(state.weights(node, position, "scales"))]
     elif "scales" in node.attributes:
         given = [float(scale) for scale in node.attributes["scales"]]
-    if len(given) != len(axes) or not all(scale > 0.0 for scale in given):
-        raise Refusal(f"scales are {given}, expected a positive number for each of {len(axes)} axes")
-    scales = [1.0] * rank
-    for axis, scale in zip(axes, given, strict=True):
-        scales[axis % rank] = scale
-    return scales
+    axes = [axis + rank if axis < 0 else axis for axis in node.integers("axes") or range(rank)]
+    if len(given) != len(axes) or not all(number > 0.0 for number in given) or not set(axes) <= set(range(rank)):
+        raise Refusal(
+            f"scales or sizes are {given} for the axes {axes}, expected a positive number for each of {rank} axes"
+        )
+    scales, sizes = [1.0] * rank, list(shape)
+    for axis, number in zip(axes, given, strict=True):
+        scales[axis] = number / shape[axis] if by_size else number
+        sizes[axis] = int(number) if by_size else math.floor(np.float32(shape[axis]) * np.float32(number))
+    if scales[0] != 1.0:
+        raise Refusal(f"scales are {scales}, expected 1 for the batch")
+    check_size(sizes)
+    return scales[1:], sizes[1:]
 
 
 def _origins(size: int, count: int, scale: float, where: str) -> FloatArray:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from hwq.frontend.node import Node, Refusal
 from hwq.frontend.state import State
-from hwq.frontend.value import Value
+from hwq.frontend.value import Value, check_size
 
 
 def _axis(node: Node, value: Value, axis: int) -> int:
@@ -70,6 +68,7 @@ def gather(node: Node, state: State) -> None:
     size = value.shape[axis]
     if chosen.size and (chosen.min() < -size or chosen.max() >= size):
         raise Refusal(f"indices reach from {chosen.min()} to {chosen.max()}, expected them within an axis of {size}")
+    check_size((chosen.size, value.index.size // size))
     state.select(node, value, np.take(value.index, chosen, axis))
 
 
@@ -92,8 +91,7 @@ def tile(node: Node, state: State) -> None:
     repeats = [int(count) for count in np.ravel(np.asarray(state.constant(node, 1, "repeats"), np.int64))]
     if len(repeats) != len(value.shape) + 1 or repeats[0] != 1 or min(repeats) < 1:
         raise Refusal(f"repeats are {repeats}, expected one number for each axis, and 1 for the batch")
-    if math.prod(repeats) * value.index.size > 1 << 30:
-        raise Refusal(f"repeats are {repeats}, too many")
+    check_size((*repeats, value.index.size))
     state.select(node, value, np.tile(value.index, repeats[1:]))
 
 
