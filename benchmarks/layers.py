@@ -3,9 +3,10 @@
     python benchmarks/layers.py                     all of them that are present, one after the other
     python benchmarks/layers.py --networks mnist_lstm mlkws_gru_s
 
-The networks are those of ../shared/models with transposed convolution, skip connections, recurrence and attention, and
-the five of tests/block_nets.py.  Images of any size are cut to tiles; where a layer needs more than 8 bits, `WIDE` says
-so.  Each is built and checked on Verilator, every inner stream compared, with stalls on both sides.
+The networks are those of ../shared/models with transposed convolution, skip connections, recurrence, attention and
+weights of one or two bits, and the five of tests/block_nets.py.  Images of any size are cut to tiles; where a layer needs
+more than 8 bits, `Case.wide` says so.  Each is built and checked on Verilator, every inner stream compared, with stalls on both
+sides.
 """
 
 from __future__ import annotations
@@ -79,6 +80,10 @@ CASES = [
          effort=Effort.FAST, calib=48),
     Case("kwt1_transformer", 640, 1, wide=INPUTS, scores=500, effort=Effort.FAST, calib=48),
 ]  # fmt: skip
+
+
+QUANTISED = ("qonnx_tfc_1w1a", "qonnx_tfc_2w2a")
+"""Networks that have integers of their own; their input is an MNIST image."""
 
 
 def tiles(images: list[Samples], size: int, most: int) -> Samples:
@@ -209,6 +214,18 @@ def measure_block(name: str) -> dict[str, Any]:
     return row | {"network": name, "score": "", "float": "", "sqnr": ratio, "seconds": 0.0}
 
 
+def measure_quantised(name: str) -> dict[str, Any]:
+    """One of the networks that are quantised already, which has no float model to compare with."""
+    digits = np.load(SHARED / "mnist_lstm" / "eval.npz")
+    images = digits["x"][:, None].astype(np.float32) / np.float32(255)
+    program = hwq.quantize(SHARED / name / "model.onnx", {"0": images[:50]})
+    with tempfile.TemporaryDirectory() as scratch:
+        row = checked(program, 128, 4, Path(scratch) / "build")
+    found = hwq.simulate(program, {"0": images})[program.outputs[0].name]
+    score = {"top1": float((found.argmax(1) == digits["y"]).mean())}
+    return row | {"network": name, "score": score, "float": "", "sqnr": float("nan"), "seconds": 0.0}
+
+
 def shown(scores: Mapping[str, float] | str) -> str:
     """Figures side by side."""
     return " / ".join(f"{value:.4g}" for value in scores.values()) if isinstance(scores, Mapping) else scores
@@ -223,6 +240,10 @@ def main() -> None:
     for case in CASES if SHARED.is_dir() else []:
         if not options.networks or case.name in options.networks:
             rows.append(measure(case))
+            console.print(rows[-1], style="dim")
+    for name in QUANTISED if SHARED.is_dir() else []:
+        if not options.networks or name in options.networks:
+            rows.append(measure_quantised(name))
             console.print(rows[-1], style="dim")
     for name in block_nets.NETS:
         if not options.networks or name in options.networks:
