@@ -4,9 +4,9 @@
     python benchmarks/layers.py --networks mnist_lstm mlkws_gru_s
 
 The networks are those of ../shared/models with transposed convolution, skip connections, recurrence, attention and
-weights of one or two bits, and the five of tests/block_nets.py.  Images of any size are cut to tiles; where a layer needs
-more than 8 bits, `Case.wide` says so.  Each is built and checked on Verilator, every inner stream compared, with stalls on both
-sides.
+weights of one or two bits, and the five of tests/block_nets.py.  Images of any size are cut to tiles; where a layer
+needs more than 8 bits, `Case.wide` says so.  Each is built and checked on Verilator, every inner stream compared, with
+stalls on both sides.
 """
 
 from __future__ import annotations
