@@ -209,6 +209,15 @@ def test_options_have_no_effect_and_are_refused(tmp_path: Path) -> None:
         api.quantize(path, {"x": IMAGES}, part=Cut(outputs=("y",)))
 
 
+def test_other_commands_take_the_program(tmp_path: Path) -> None:
+    path = save(_ternary().done(), tmp_path)
+    for command in (api.inspect, lambda path: api.analyze(path, {"x": IMAGES})):
+        with pytest.raises(
+            BadInput, match=r"quantised already, expected a model of floats\. Make a program of it with"
+        ):
+            command(path)
+
+
 def test_what_is_no_model_is_not_quantised(tmp_path: Path) -> None:
     (tmp_path / "net.onnx").write_bytes(b"no")
     assert not is_quantised(tmp_path / "net.onnx") and not is_quantised(tmp_path / "none.onnx")

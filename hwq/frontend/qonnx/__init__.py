@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from onnx import GraphProto
+
 from hwq.errors import BadInput
 from hwq.frontend.data import Data
 from hwq.frontend.load import load, parse
@@ -16,10 +18,14 @@ from hwq.ir.program import Program
 def is_quantised(path: str | Path) -> bool:
     """Whether the file is an ONNX model with quantisers of QONNX; False for what is no model."""
     try:
-        nodes = map(Node.of, parse(Path(path)).graph.node)
+        return has_quantisers(parse(Path(path)).graph)
     except BadInput:
         return False
-    return any(node.op in OPERATORS and not node.is_standard for node in nodes)
+
+
+def has_quantisers(graph: GraphProto) -> bool:
+    """Whether a graph has quantisers of QONNX."""
+    return any(node.op in OPERATORS and not node.is_standard for node in map(Node.of, graph.node))
 
 
 def read_quantised(path: str | Path, samples: Data) -> Program:
