@@ -42,6 +42,7 @@ golden: setup ## write the golden files again; look at the difference before you
 bench: setup ## measure accuracy, cycles and times of the demo network; DEEP=1: of all networks
 	$(BIN)/python benchmarks/simulator.py $(if $(filter 1,$(DEEP)),--deep --peers)
 	$(BIN)/python benchmarks/run.py $(if $(filter 1,$(DEEP)),--deep --no-cache)
+	$(BIN)/python benchmarks/layers.py $(if $(filter 1,$(DEEP)),,--networks squeeze_excite)
 	$(BIN)/python benchmarks/accuracy.py --tools hwq $(if $(filter 1,$(DEEP)),,--models digits)
 
 fuzz: setup ## run the random tests with a new seed; DEEP=1: for long
