@@ -53,6 +53,6 @@ def _end(number: int) -> NoReturn:
 
 
 def _dropped(lost: sys.UnraisableHookArgs) -> None:
-    """Say nothing of a signal that a finaliser dropped: `heed` raises it again."""
-    if not (_arrived and isinstance(lost.exc_value, KeyboardInterrupt | SystemExit)):
+    """Say nothing of a signal that a finaliser dropped, which `heed` raises again, nor of objects it left half made."""
+    if not (_arrived and isinstance(lost.exc_value, KeyboardInterrupt | SystemExit | AttributeError)):
         sys.__unraisablehook__(lost)

@@ -50,6 +50,24 @@ def test_a_signal_in_a_finaliser(
         session.progress("After")
 
 
+def test_an_object_that_a_signal_left_half_made(capsys: pytest.CaptureFixture[str]) -> None:
+    class Half:
+        def __init__(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+            self.made = True
+
+        def __del__(self) -> None:
+            assert self.made
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    interrupts.install()
+    try:
+        Half()
+    except KeyboardInterrupt as end:
+        end.__traceback__ = None
+    assert capsys.readouterr().err == ""
+
+
 def test_a_signal_elsewhere_is_raised_at_once() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     interrupts.install()
