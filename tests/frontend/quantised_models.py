@@ -61,6 +61,12 @@ class Network:
         self.quant(bits, scale)
         return self.node("Transpose", self.last, perm=[1, 0]).node("MatMul", data, self.last)
 
+    def whole(self, outputs: int) -> Network:
+        """A product with signs that no quantiser made."""
+        drawn = np.sign(self.rng.normal(0, 1, (self.width, outputs)))
+        self.width = outputs
+        return self.node("MatMul", self.last, self.constant(F(drawn)))
+
     def norm(self) -> Network:
         """Batch normalisation, some of it with a factor below zero or of zero."""
         factor = F(self.rng.normal(0, 1, self.width))

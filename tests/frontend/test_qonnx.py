@@ -60,6 +60,7 @@ NETS = {
     "counts_above": _start(3).matmul(4, 2).counts(ROWS, 1.0, 20.0).matmul(3, 2),
     "counts_output": _start(3).matmul(4, 2).counts(ROWS, 0.5, -0.5),
     "signs": _start(3).unary("Sign").matmul(6, 2).norm().unary("Sign").matmul(4, 0),
+    "whole": _start(3).whole(6).counts([[-2]], 2.0, -1.0).whole(5).counts([[0]], 2.0, -1.0).whole(4),
     "odd_sums": Network(5).quant(0).matmul(3, 0),
 }
 HOST = {"ternary-affine": ("Sub", "Mul", "Add")}
@@ -186,7 +187,7 @@ REFUSED = {
 def test_refused(name: str, tmp_path: Path) -> None:
     net, text = REFUSED[name]
     if name == "float weights":
-        net.constants["c9"] = np.ones((12, 3), np.float32)
+        net.constants["c9"] = np.full((12, 3), 0.5, np.float32)
     with pytest.raises(BadInput, match=text):
         _imported(net, tmp_path, IMAGES)
 

@@ -19,7 +19,7 @@ from hwq.frontend.qonnx.grid import grid_of, reals
 from hwq.frontend.qonnx.layers import Layers
 from hwq.frontend.qonnx.multithreshold import OPERATOR as MULTI_THRESHOLD
 from hwq.frontend.qonnx.multithreshold import MultiThreshold
-from hwq.frontend.qonnx.quantiser import OPERATORS, Affine, Quantiser
+from hwq.frontend.qonnx.quantiser import MAX_BITS, OPERATORS, Affine, Quantiser
 from hwq.frontend.qonnx.steps import falling, threshold_rows
 from hwq.frontend.qonnx.values import ELEMENTWISE, MAX_VALUES, Data, Weights, applied, everywhere, reshaped
 from hwq.ir.names import sanitize
@@ -113,8 +113,8 @@ class Importer:
     def _standard(self, node: Node) -> None:
         first, result = node.inputs[0], node.outputs[0]
         read = [name for name in node.inputs if name in self.data]
-        if node.op == "MatMul" and first in self.data and node.inputs[1] in self.weights:
-            self.data[result] = self.layers.product(node, self.data[first], self.weights[node.inputs[1]])
+        if node.op == "MatMul" and first in self.data and (weights := self._weights(node.inputs[1])):
+            self.data[result] = self.layers.product(node, self.data[first], weights)
         elif node.op == "Transpose" and first in self.weights:
             weights = self.weights[first]
             perm = node.integers("perm")
@@ -134,6 +134,16 @@ class Importer:
                 f"operator {node.op} on these inputs, expected one of {', '.join(SUPPORTED)}: a MatMul of quantised "
                 "data and quantised weights, others of one tensor and constants"
             )
+
+    def _weights(self, name: str) -> Weights | None:
+        """Weights of a product: quantised ones, or a constant of whole numbers."""
+        if name in self.weights or name not in self.constants:
+            return self.weights.get(name)
+        array = self.constants[name]
+        integers = np.rint(array).astype(np.int64)
+        if (integers != array).any() or np.abs(integers).max(initial=0) >= 1 << (MAX_BITS - 1):
+            return None
+        return Weights(integers, np.ones(array.shape, np.float32), bool((np.abs(integers) == 1).all()))
 
     def _target(self, node: Node, shape: tuple[int, ...]) -> tuple[int, ...]:
         """The shape that an operator of `MOVING` makes."""
