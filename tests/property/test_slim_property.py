@@ -158,7 +158,7 @@ def test_channels_and_kernels_shrink_often() -> None:
     """The strategy above gives slimming work: a test of nothing would pass too."""
     seen: Counter[str] = Counter()
 
-    @settings(max_examples=400, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=1200, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(p=sparse_programs(small()))
     def look(p: Program) -> None:
         pairs = list(zip(p.ops, slim(p)[0].ops, strict=True))
