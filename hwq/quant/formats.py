@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from hwq.arith import Interval, int_range
 from hwq.frontend import graph as fg
+from hwq.ir.program import MAX_TENSOR_BITS
 from hwq.ir.types import Format, TensorType
 from hwq.quant.cells import INPUT_BITS, cell_input
 from hwq.quant.config import QuantConfig, ScaleKind, ZeroPoints
@@ -36,7 +37,6 @@ class TensorFormat:
 
 
 Formats = dict[str, TensorFormat]
-MOST_BITS = 16
 SOFTMAX_EXTRA = 8
 """Bits of a probability beyond those of activations: with many channels most of them are small."""
 NORMALISED_EXTRA = 8
@@ -65,7 +65,7 @@ def _fixed(graph: fg.FloatGraph, layer: fg.Layer | None, config: QuantConfig) ->
         case fg.ArgMax() | fg.TopK():
             return TensorFormat(Format(1.0), max(1, (graph.shapes[layer.inputs[0]][0] - 1).bit_length()), False)
         case fg.Softmax():
-            bits = min(MOST_BITS, config.of(layer.name).act_bits + SOFTMAX_EXTRA)
+            bits = min(MAX_TENSOR_BITS, config.of(layer.name).act_bits + SOFTMAX_EXTRA)
             return TensorFormat(Format(2.0**-bits), bits, False)
         case fg.Recurrent():
             bits = config.of(layer.name).act_bits
@@ -129,7 +129,7 @@ def tensor_format(
     bits = (
         config.output_bits
         if last and config.output_bits
-        else min(MOST_BITS, chosen.act_bits + _extra(graph, name, config))
+        else min(MAX_TENSOR_BITS, chosen.act_bits + _extra(graph, name, config))
     )
     form, signed = activation_format(_farthest(graph, name, seen), chosen, bits, pow2, zero_point and not symmetric)
     return TensorFormat(form, bits, signed)

@@ -17,13 +17,12 @@ from hwq.frontend.load import Source
 from hwq.frontend.node import Node, Refusal, type_name
 from hwq.frontend.qonnx.grid import grid_of, reals
 from hwq.frontend.qonnx.layers import Layers
-from hwq.frontend.qonnx.multithreshold import OPERATOR as MULTI_THRESHOLD
 from hwq.frontend.qonnx.multithreshold import MultiThreshold
-from hwq.frontend.qonnx.quantiser import MAX_BITS, OPERATORS, Affine, Quantiser
+from hwq.frontend.qonnx.quantiser import MULTI_THRESHOLD, OPERATORS, Affine, Quantiser
 from hwq.frontend.qonnx.steps import falling, threshold_rows
 from hwq.frontend.qonnx.values import ELEMENTWISE, MAX_VALUES, Data, Weights, applied, everywhere, reshaped
 from hwq.ir.names import sanitize
-from hwq.ir.program import Port, Program, quantise_inputs
+from hwq.ir.program import MAX_TENSOR_BITS, Port, Program, quantise_inputs
 from hwq.ir.types import Format
 from hwq.ops import Threshold
 from hwq.version import __version__
@@ -141,7 +140,7 @@ class Importer:
             return self.weights.get(name)
         array = self.constants[name]
         integers = np.rint(array).astype(np.int64)
-        if (integers != array).any() or np.abs(integers).max(initial=0) >= 1 << (MAX_BITS - 1):
+        if (integers != array).any() or np.abs(integers).max(initial=0) >= 1 << (MAX_TENSOR_BITS - 1):
             return None
         return Weights(integers, np.ones(array.shape, np.float32), bool((np.abs(integers) == 1).all()))
 

@@ -13,8 +13,6 @@ from hwq.frontend.node import Node, Refusal
 from hwq.frontend.qonnx.quantiser import Affine, Float32
 from hwq.ops.threshold import MAX_THRESHOLDS
 
-OPERATOR = "MultiThreshold"
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MultiThreshold:

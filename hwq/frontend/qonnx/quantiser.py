@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from hwq.arith import IntArray, Interval
 from hwq.frontend.node import Node, Refusal
+from hwq.ir.program import MAX_TENSOR_BITS
 from hwq.ir.types import Format
 
 Float32 = NDArray[np.float32]
-OPERATORS = ("Quant", "IntQuant", "BipolarQuant", "MultiThreshold")
+MULTI_THRESHOLD = "MultiThreshold"
+OPERATORS = ("Quant", "IntQuant", "BipolarQuant", MULTI_THRESHOLD)
 """Operators by which a model that is quantised already is told."""
-MAX_BITS = 16
-"""Widest integers of a Quant node."""
 
 
 def _away(x: Float32) -> Float32:
@@ -92,8 +92,8 @@ class Quantiser:
         zero, bits = (_whole(what, array) for what, array in zip(("zero point", "bit width"), others, strict=True))
         signed, narrow = bool(node.integer("signed", 1)), bool(node.integer("narrow", 1))
         rounding = node.text("rounding_mode", "ROUND").upper()
-        if not 1 <= bits <= MAX_BITS:
-            raise Refusal(f"bit width is {bits}, expected 1 to {MAX_BITS}")
+        if not 1 <= bits <= MAX_TENSOR_BITS:
+            raise Refusal(f"bit width is {bits}, expected 1 to {MAX_TENSOR_BITS}")
         if rounding not in ROUNDINGS:
             raise Refusal(f"rounding_mode is {rounding}, expected {', '.join(ROUNDINGS)}")
         if signed and bits == 1:
