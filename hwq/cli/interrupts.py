@@ -53,6 +53,6 @@ def _end(number: int) -> NoReturn:
 
 
 def _dropped(lost: sys.UnraisableHookArgs) -> None:
-    """Say nothing of a signal that a finaliser dropped, which `heed` raises again, nor of objects it left half made."""
-    if not (_arrived and isinstance(lost.exc_value, KeyboardInterrupt | SystemExit | AttributeError)):
+    """Say nothing once a signal has arrived: `heed` raises it again, and finalisers meet objects it left half made."""
+    if not _arrived:
         sys.__unraisablehook__(lost)
