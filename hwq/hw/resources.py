@@ -1,0 +1,24 @@
+"""Resources: what a part of a design takes of a device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Look-up tables (those used as memory included), registers, multiplier blocks, block RAMs.
+
+    `rams` are blocks as the vendor counts them, in halves where a family has halves (see `Family.ram_halves`).
+    """
+
+    luts: float = 0.0
+    registers: float = 0.0
+    dsps: int = 0
+    rams: float = 0.0
+
+    def __add__(self, other: Resources) -> Resources:
+        """The two together."""
+        return Resources(
+            self.luts + other.luts, self.registers + other.registers, self.dsps + other.dsps, self.rams + other.rams
+        )
