@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from hwq.emit.generate import generate
-from hwq.hw.fold import ceil_div, divisors, lane_choices, lanes_fit, parallel_fits, window_of
+from hwq.hw.fold import Feed, ceil_div, divisors, feeds, flat_lanes_fit, lane_choices, lanes_fit, window_of
 from hwq.hw.folding_file import parse_folding
 from hwq.hw.plan import Plan, make_plan
 from hwq.hw.recurrent_fold import recurrent_fits
@@ -53,13 +53,15 @@ def entries(program: Program, op: Op) -> list[Entry]:
         fitting = [rq for rq in range(1, pe + 1) if pe % rq == 0 and pe // rq <= steps]
         for rq in dict.fromkeys((fitting[0], fitting[-1])):
             found.append({"pe": pe, "simd": simd, "rq": rq, "window": "serial"})
-    if parallel_fits(window_of(op, x), x):
+    if Feed.PARALLEL in feeds(op, x):
         parallel = [(m, c, m), (part_m, c, part_m), (1, c, 1), (m, part_c, m), (m, 1, None)]
         for pe, simd, wanted in parallel:
             steps = 1 if isinstance(op, Depthwise) else ceil_div(c, simd)
             rq = wanted or next(rq for rq in range(1, pe + 1) if pe % rq == 0 and pe // rq <= steps)
             entry = {"pe": pe, "simd": simd, "rq": rq, "window": "parallel"}
             found.insert(min(len(found), 2 * parallel.index((pe, simd, wanted)) + 1), entry)
+    if Feed.FLAT in feeds(op, x):
+        found[2:2] = _flat(m, c, c * taps)
     unique: list[Entry] = []
     for entry in found:
         if isinstance(op, Depthwise):
@@ -67,6 +69,18 @@ def entries(program: Program, op: Op) -> list[Entry]:
         if entry not in unique:
             unique.append(entry)
     return unique
+
+
+def _flat(outputs: int, channels: int, elements: int) -> list[Entry]:
+    """Foldings with beats of a window's elements: one, some across taps and with a part left over, a whole window."""
+    found: list[Entry] = []
+    for pe, simd in ((max(1, 2 * outputs // 3), max(1, 2 * elements // 5)), (outputs, channels + 1), (1, elements)):
+        for lanes in (n for n in reversed(divisors(channels)) if flat_lanes_fit(n, simd, elements)):
+            steps = ceil_div(elements, simd)
+            rq = next(rq for rq in divisors(pe) if pe // rq <= steps)
+            found.append({"pe": pe, "simd": min(simd, elements), "lanes": lanes, "rq": rq, "window": "flat"})
+            break
+    return found
 
 
 def _grouped(op: GroupConv, inputs: int, outputs: int) -> list[Entry]:

@@ -8,14 +8,14 @@ import numpy as np
 
 from hwq.arith import signed_bits
 from hwq.hw import normalisation
-from hwq.hw.fold import Fold, ceil_div, cycles, groups_of, is_global, multiplies, ring_rows, window_of
+from hwq.hw.feed import flat_windows, window_unit
+from hwq.hw.fold import Fold, ceil_div, groups_of, is_global, multiplies, window_of
 from hwq.hw.gather_engine import gather_part
 from hwq.hw.moves import concat, const
 from hwq.hw.netlist import Instance, Netlist, Stream
 from hwq.hw.pack import (
     bias_words,
     code_bits,
-    constant_beat,
     entry_bits,
     entry_words,
     is_binary,
@@ -83,9 +83,13 @@ def _linear(net: Netlist, program: Program, op: Linear, fold: Fold, sources: Seq
     beats = ceil_div(x.channels, fold.lanes_in)
     groups = beats if depthwise else groups_of(op)
     folds = ceil_div(op.channels, fold.pe)
-    steps = beats // groups * (1 if fold.parallel else window.taps)
     replays = 1 if depthwise else folds // groups
-    taps = _window_unit(net, program, op, fold, sources[0], groups, replays)
+    if fold.flat:
+        steps = ceil_div(window.taps * x.channels, fold.simd)
+        taps = flat_windows(net, program, op, fold, sources[0], replays)
+    else:
+        steps = beats // groups * (1 if fold.parallel else window.taps)
+        taps = window_unit(net, program, op, fold, sources[0], groups, replays)
     out = _result(net, program, op, fold)
     params: Params = {
         "PE": fold.pe, "SIMD": fold.simd, "ACT_W": x.bits, "ACT_SIGNED": int(x.signed),
@@ -108,9 +112,9 @@ def _weight_params(net: Netlist, op: Linear, fold: Fold, x: TensorType) -> Param
     if binary:
         params = {"WGT_W": 1, "BINARY": 1}
         if not depthwise:
-            beats = ceil_div(x.channels, fold.lanes_in)
-            live = x.channels - (beats - 1) * fold.lanes_in
-            params |= {"GROUPS": beats, "IN": fold.lanes_in, "LIVE": live}
+            channels, lanes = (op.weight[0].size, fold.simd) if fold.flat else (x.channels, fold.lanes_in)
+            beats = ceil_div(channels, lanes)
+            params |= {"GROUPS": beats, "IN": lanes, "LIVE": channels - (beats - 1) * lanes}
     elif isinstance(op.coding, PowerSums):
         params = {"CODE_W": bits, "TERMS": op.coding.terms}
     elif values is not None:
@@ -133,41 +137,12 @@ def _multiplier_rom(net: Netlist, op: Linear, fold: Fold) -> Params:
     return {"MUL_FILE": file, **multiplier_params(op.requant)}
 
 
-def _window_unit(
-    net: Netlist, program: Program, op: Op, fold: Fold, source: Stream, groups: int, replays: int = 1
-) -> Stream:
-    """The sliding window in front of an engine: that of each of `groups` groups of channels `replays` times.
-
-    A parallel one is delivered once, beat by beat.
-    """
-    x, y = program.first_type(op), program.types[op.name]
-    window = window_of(op, x)
-    pad = constant_beat(int(getattr(op, "pad_value", 0)), x.bits, fold.lanes_in)
-    params: Params = {
-        "DATA_W": source.width, "H": x.shape[0], "W": x.shape[1], "CF": ceil_div(x.channels, fold.lanes_in),
-        "KH": window.kernel[0], "KW": window.kernel[1], "SH": window.stride[0], "SW": window.stride[1],
-        "DH": window.dilation[0], "DW": window.dilation[1], "PT": window.pads[0], "PL": window.pads[1],
-        "OH": y.shape[0], "OW": y.shape[1], "PAD": pad,
-    }  # fmt: skip
-    module, width = "hwq_swu_par", window.taps * source.width
-    if not fold.parallel:
-        module, width = "hwq_swu_ser", source.width
-        params |= {
-            "GROUPS": groups,
-            "NF": replays,
-            "ROWS": ring_rows(window, x, fold.lanes_in, cycles(op, fold, (x,), y)),
-        }
-    taps = net.stream(f"{op.name}__window", width)
-    net.parts.append(Instance(module, f"u_{op.name}__window", params, {"s_axis": source, "m_axis": taps}))
-    return taps
-
-
 def _pool(net: Netlist, program: Program, op: AvgPool | MaxPool | Pad, fold: Fold, sources: Sequence[Stream]) -> Stream:
     """Pooling over a window; padding is the maximum over a window of one tap."""
     x, y = program.first_type(op), program.types[op.name]
     if is_global(op, x):
         return _elementwise(net, program, op, fold, sources)
-    taps = _window_unit(net, program, op, fold, sources[0], groups=ceil_div(x.channels, fold.lanes_in))
+    taps = window_unit(net, program, op, fold, sources[0], groups=ceil_div(x.channels, fold.lanes_in))
     out = _result(net, program, op, fold)
     params: Params = {"LANES": fold.lanes_in, "ACT_W": x.bits, "ACT_SIGNED": int(x.signed), "OUT_W": y.bits}
     params |= {"TAPS": op.window.taps, "MAX": int(not isinstance(op, AvgPool))}

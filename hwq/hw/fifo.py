@@ -30,6 +30,8 @@ LATENCY = 32
 """Cycles, at most, that an operation's pipeline takes from its last beat in to the result."""
 PIXELS_HELD: dict[type[Op], int] = {Normalise: 2, Softmax: 3}
 """Pixels, at most, in operations that need a whole one before they begin with it, beside those in their pipelines."""
+WINDOWS_HELD = 4
+"""Windows, at most, that wait to be read again where an array has a flat feed."""
 FRAME = 1 << 40
 """Ticks of a frame in the steady state."""
 
@@ -80,8 +82,9 @@ class Branches:
     def _inside(self, names: Iterable[str], channels: int, lanes: int) -> int:
         """Beats of an input for what operations that only others depend on hold at full rate."""
         found = [self._makers[name] for name in names]
-        held = sum(PIXELS_HELD.get(type(op), 0) for op in found)
-        return beats(held, channels, lanes) + LATENCY * len(found)
+        flat = sum(op.name in self._folds and self._folds[op.name].flat for op in found)
+        held = sum(PIXELS_HELD.get(type(op), 0) for op in found) + WINDOWS_HELD * flat
+        return beats(held, channels, lanes) + LATENCY * (len(found) + flat)
 
     def _alone(self, join: Op, which: int) -> bool:
         """Whether an input shares nothing with the rest of the program but `join`: it can wait and hold up nobody."""

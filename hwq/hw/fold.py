@@ -5,11 +5,12 @@ The formulas are those of docs/hardware.md; simulation must meet them to within 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from math import gcd
 
-from hwq.hw.recurrent_fold import recurrent_fits, step_cycles
+from hwq.hw.recurrent_fold import step_cycles
 from hwq.ir.op import Op
 from hwq.ir.program import Program
 from hwq.ir.types import TensorType
@@ -25,7 +26,6 @@ from hwq.ops import (
     Linear,
     MatMul,
     MaxPool,
-    Mul,
     Normalise,
     Recurrent,
     Softmax,
@@ -42,34 +42,43 @@ def ceil_div(a: int, b: int) -> int:
     return -(-a // b)
 
 
+class Feed(Enum):
+    """What brings a MAC array its inputs."""
+
+    SERIAL = "serial"
+    """A window unit, one tap a beat."""
+    PARALLEL = "parallel"
+    """A window unit, all taps at once."""
+    FLAT = "flat"
+    """A window unit, one tap a beat, each window once; then its elements in beats of any number, so often as asked."""
+    LOOP = "loop"
+    """The array's own vector, in a recurrent layer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """`lanes_in` and `lanes_out` channels a beat; `pe` x `simd` multipliers (0 where there are none).
-
-    `parallel` selects the window unit that delivers a whole window at once.  The array of a recurrent layer reads a
-    vector of its own: `looped`, without a window.
-    """
+    """`lanes_in` and `lanes_out` channels a beat; `pe` x `simd` multipliers (0 where there are none), fed by `feed`."""
 
     lanes_in: int
     lanes_out: int
     pe: int = 0
     simd: int = 0
-    parallel: bool = False
-    looped: bool = False
+    feed: Feed = Feed.SERIAL
 
     @property
     def multipliers(self) -> int:
         """Multipliers of the MAC array."""
         return self.pe * self.simd
 
+    @property
+    def parallel(self) -> bool:
+        """Whether the window unit delivers all taps at once."""
+        return self.feed is Feed.PARALLEL
 
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One way to build an operation; `cost` weighs multipliers and requantiser lanes."""
-
-    fold: Fold
-    cycles: int
-    cost: float
+    @property
+    def flat(self) -> bool:
+        """Whether windows are cut into beats of `simd` elements."""
+        return self.feed is Feed.FLAT
 
 
 def multiplies(op: Op) -> bool:
@@ -106,6 +115,22 @@ def parallel_fits(window: Window, x: TensorType) -> bool:
     return window.taps > 1 and 0 <= first < x.pixels and travel < x.pixels and (rows == 1 or turn >= 1)
 
 
+def feeds(op: Linear | MatMul, x: TensorType) -> list[Feed]:
+    """What can feed the array of `op`."""
+    window = window_of(op, x)
+    found = [Feed.SERIAL]
+    if isinstance(op, Conv | Dense | Depthwise) and parallel_fits(window, x):
+        found.append(Feed.PARALLEL)
+    if isinstance(op, Conv | Dense) and window.taps > 1:
+        found.append(Feed.FLAT)
+    return found
+
+
+def flat_lanes_fit(lanes: int, simd: int, elements: int) -> bool:
+    """Whether one converter makes beats of `simd` elements from beats of `lanes`: its contract is in hwq_dwc.sv."""
+    return simd % lanes == 0 or lanes % simd == 0 or simd >= elements
+
+
 def ring_rows(window: Window, x: TensorType, lanes: int, work: int) -> int:
     """Rows that a serial window unit stores so that it loses at most 1 % of `work` cycles a frame.
 
@@ -126,8 +151,12 @@ def cycles(op: Op, fold: Fold, xs: Sequence[TensorType], y: TensorType) -> int:
     write = y.pixels * ceil_div(y.channels, fold.lanes_out)
     if isinstance(op, Conv | Dense | GroupConv | MatMul):
         beats, folds = ceil_div(x.channels, fold.lanes_in), ceil_div(y.channels, fold.pe)
-        work = _parallel_cycles(window, x, y, folds) if fold.parallel else y.pixels * folds * window.taps
-        work = work * beats // groups_of(op)
+        if fold.flat:
+            windows = 0 if isinstance(op, Dense) else y.pixels * window.taps * beats
+            work = max(windows, y.pixels * folds * ceil_div(window.taps * x.channels, fold.simd))
+        else:
+            work = _parallel_cycles(window, x, y, folds) if fold.parallel else y.pixels * folds * window.taps
+            work = work * beats // groups_of(op)
     elif isinstance(op, Depthwise):
         work = y.pixels * ceil_div(y.channels, fold.pe) * (1 if fold.parallel else window.taps)
     elif isinstance(op, AvgPool | MaxPool) and not is_global(op, x):
@@ -155,60 +184,6 @@ def _parallel_cycles(window: Window, x: TensorType, y: TensorType, busy: int) ->
     lost = rows * (columns - 1) * max(0, right - busy)
     lost += (rows - 1) * max(0, next_row - backlog) + max(0, next_frame - backlog)
     return y.pixels * busy + lost
-
-
-def options(program: Program, op: Op) -> list[Option]:
-    """Every way of building `op` that no other way beats in both cycles and cost, the cheapest first."""
-    xs, y = program.input_types_of(op), program.types[op.name]
-    lane = (1.0 if multiplies(op) else 0.4) + (1.0 if isinstance(op, Mul) else 0.0)
-    found = [Option(fold, cycles(op, fold, xs, y), _cost(fold, lane)) for fold in _folds(op, xs, y)]
-    found.sort(key=lambda o: (o.cost, o.cycles))
-    best: list[Option] = []
-    for option in found:
-        if not best or option.cycles < best[-1].cycles:
-            best.append(option)
-    return best
-
-
-def _cost(fold: Fold, lane: float) -> float:
-    """Multipliers of the array, `lane` for each lane behind it, and a little for the stream."""
-    return fold.multipliers + fold.lanes_out * lane + 0.01 * fold.lanes_in
-
-
-def _folds(op: Op, xs: Sequence[TensorType], y: TensorType) -> Iterator[Fold]:
-    x = xs[0] if xs else y
-    window = window_of(op, x)
-    if isinstance(op, Conv | Dense | MatMul):
-        for simd in partitions(x.channels):
-            steps = window.taps * ceil_div(x.channels, simd)
-            for pe in partitions(y.channels, slack=2):
-                for rq in _requant_lanes(pe, steps):
-                    yield Fold(simd, rq, pe, simd)
-            if parallel_fits(window, x):
-                groups = ceil_div(x.channels, simd)
-                for pe in partitions(y.channels) if groups == 1 else [y.channels]:
-                    for rq in [pe] if groups == 1 else _requant_lanes(pe, groups):
-                        yield Fold(simd, rq, pe, window.taps * simd, parallel=True)
-    elif isinstance(op, GroupConv):
-        inputs, outputs = x.channels // op.groups, y.channels // op.groups
-        for simd in divisors(inputs):
-            for pe in divisors(outputs):
-                for rq in _requant_lanes(pe, window.taps * (inputs // simd)):
-                    yield Fold(simd, rq, pe, simd)
-    elif isinstance(op, Depthwise):
-        for pe in partitions(x.channels, slack=2):
-            for rq in _requant_lanes(pe, window.taps):
-                yield Fold(pe, rq, pe, 1)
-            if parallel_fits(window, x):
-                yield Fold(pe, pe, pe, window.taps, parallel=True)
-    elif isinstance(op, Recurrent):
-        for simd in partitions(op.units):
-            for pe in range(1, ceil_div(op.units, simd) + 1):
-                if recurrent_fits(op, pe, simd):
-                    yield Fold(1, 1, pe, simd, looped=True)
-    else:
-        for lanes in lane_choices(op, xs, y):
-            yield fold_of_lanes(lanes, y)
 
 
 def lane_choices(op: Op, xs: Sequence[TensorType], y: TensorType) -> list[int]:
@@ -257,11 +232,6 @@ def partitions(channels: int, slack: int = 0) -> list[int]:
 def divisors(number: int) -> list[int]:
     """All of them, ascending."""
     return [part for part in range(1, number + 1) if number % part == 0]
-
-
-def _requant_lanes(pe: int, steps: int) -> list[int]:
-    """Requantiser lanes that divide `pe` and empty it within `steps` cycles."""
-    return [rq for rq in divisors(pe) if pe // rq <= steps]
 
 
 def linear_ops(program: Program) -> list[Linear]:

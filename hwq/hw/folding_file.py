@@ -9,13 +9,15 @@ from typing import Any
 
 from hwq.errors import BadInput, refuse_all
 from hwq.hw.fold import (
+    Feed,
     Fold,
     ceil_div,
+    feeds,
+    flat_lanes_fit,
     fold_of_lanes,
     groups_of,
     lane_choices,
     lanes_fit,
-    parallel_fits,
     window_of,
 )
 from hwq.hw.recurrent_fold import recurrent_fits
@@ -30,16 +32,17 @@ LIMIT = 1 << 16
 def folding_text(folds: Mapping[str, Fold]) -> dict[str, dict[str, Any]]:
     """The folding of each operation: ``pe``, ``simd``, ``rq`` and ``window`` for a MAC array, else ``lanes``.
 
-    ``simd`` counts input channels; a parallel window multiplies all taps of them at once.  The array of a recurrent
+    ``simd`` counts input channels; a parallel window multiplies all taps of them at once.  With a flat window it counts
+    elements of the window, and ``lanes`` input channels.  The array of a recurrent
     layer has ``pe`` and ``simd`` alone.
     """
     out: dict[str, dict[str, Any]] = {}
     for name, fold in folds.items():
-        if fold.looped:
+        if fold.feed is Feed.LOOP:
             out[name] = {"pe": fold.pe, "simd": fold.simd}
         elif fold.multipliers:
-            window = "parallel" if fold.parallel else "serial"
-            out[name] = {"pe": fold.pe, "simd": fold.lanes_in, "rq": fold.lanes_out, "window": window}
+            entry = {"pe": fold.pe, "simd": fold.lanes_in, "rq": fold.lanes_out, "window": fold.feed.value}
+            out[name] = entry | ({"simd": fold.simd, "lanes": fold.lanes_in} if fold.flat else {})
         else:
             out[name] = {"lanes": fold.lanes_in}
     return out
@@ -94,20 +97,21 @@ def _fold(program: Program, op: Op, entry: Any) -> Fold:
         return fold_of_lanes(lanes, y)
     pe = _count(entry, "pe", y.channels)
     rq = _count(entry, "rq", pe)
-    parallel = _parallel(op, entry)
+    feed = _feed(op, entry, x)
     window = window_of(op, x)
-    if parallel and not parallel_fits(window, x):
-        raise ValueError("its window is too large for its image for a parallel window unit. Use serial")
-    taps = window.taps if parallel else 1
-    if isinstance(op, Depthwise):
-        fold, steps = Fold(pe, rq, pe, taps, parallel), window.taps // taps
+    taps = window.taps if feed is Feed.PARALLEL else 1
+    if feed is Feed.FLAT:
+        fold = _flat(entry, window.taps * x.channels, x, pe, rq)
+        steps = ceil_div(window.taps * x.channels, fold.simd)
+    elif isinstance(op, Depthwise):
+        fold, steps = Fold(pe, rq, pe, taps, feed), window.taps // taps
     else:
         simd = _count(entry, "simd", x.channels)
         beats = ceil_div(x.channels, simd)
-        fold, steps = Fold(simd, rq, pe, simd * taps, parallel), beats * window.taps // (taps * groups_of(op))
+        fold, steps = Fold(simd, rq, pe, simd * taps, feed), beats * window.taps // (taps * groups_of(op))
         if isinstance(op, GroupConv):
             _check_groups(op, x, fold)
-        if parallel and beats > 1 and pe < y.channels:
+        if fold.parallel and beats > 1 and pe < y.channels:
             raise ValueError(
                 f"simd is {simd} and pe {pe}, expected all {x.channels} inputs or all {y.channels} outputs"
             )
@@ -119,8 +123,6 @@ def _fold(program: Program, op: Op, entry: Any) -> Fold:
 def _check_groups(op: GroupConv, x: TensorType, fold: Fold) -> None:
     """Refuse a folding of a grouped convolution whose beats or folds are not of one group each."""
     inputs, outputs = x.channels // op.groups, op.channels // op.groups
-    if fold.parallel:
-        raise ValueError("window is parallel, expected serial: a convolution with groups has no other")
     if inputs % fold.lanes_in or outputs % fold.pe:
         raise ValueError(
             f"simd is {fold.lanes_in} and pe {fold.pe}, expected divisors of a group's {inputs} inputs and "
@@ -128,21 +130,31 @@ def _check_groups(op: GroupConv, x: TensorType, fold: Fold) -> None:
         )
 
 
-def _parallel(op: Op, entry: dict[str, Any]) -> bool:
-    """Whether the window unit is a parallel one; a matrix product has none and may leave it out."""
-    product = isinstance(op, MatMul)
-    known = {"serial": False} if product else {"serial": False, "parallel": True}
-    window = entry.get("window", "serial" if product else None)
-    if str(window) not in known:
-        raise ValueError(f"window is {window!r:.40}, expected {' or '.join(known)}")
-    return known[str(window)]
+def _feed(op: Linear | MatMul, entry: dict[str, Any], x: TensorType) -> Feed:
+    """What feeds the array; a matrix product has one way only and may leave it out."""
+    known = feeds(op, x)
+    window = entry.get("window", "serial" if isinstance(op, MatMul) else None)
+    if window not in [feed.value for feed in known]:
+        raise ValueError(f"window is {window!r:.40}, expected {' or '.join(feed.value for feed in known)} here")
+    return Feed(window)
+
+
+def _flat(entry: dict[str, Any], elements: int, x: TensorType, pe: int, rq: int) -> Fold:
+    """A folding that reads beats of `simd` elements, made of beats of `lanes` channels."""
+    simd, lanes = _count(entry, "simd", elements), _count(entry, "lanes", x.channels)
+    if not flat_lanes_fit(lanes, simd, elements) or x.channels % lanes:
+        raise ValueError(
+            f"lanes is {lanes} and simd {simd}, expected a divisor of {x.channels} channels, and one of the two a "
+            "multiple of the other"
+        )
+    return Fold(lanes, rq, pe, simd, Feed.FLAT)
 
 
 def _looped(op: Recurrent, pe: int, simd: int) -> Fold:
     if not recurrent_fits(op, pe, simd):
         allowed = [n for n in range(1, op.rows + 1) if recurrent_fits(op, n, simd)]
         raise ValueError(f"pe is {pe}, expected one of {', '.join(map(str, allowed))} with simd = {simd}")
-    return Fold(1, 1, pe, simd, looped=True)
+    return Fold(1, 1, pe, simd, Feed.LOOP)
 
 
 def _count(entry: dict[str, Any], key: str, most: int) -> int:

@@ -90,7 +90,7 @@ def tables(op: Linear, fold: Fold, depthwise: bool, binary: bool = False) -> Int
     if isinstance(op.coding, PowerSums):
         return values
     values = np.take_along_axis(values, np.argsort(values != 0, axis=-1, kind="stable"), -1)
-    idle = not depthwise and op.weight.shape[-1] % fold.lanes_in > 0
+    idle = not depthwise and (op.weight[0].size % fold.simd if fold.flat else op.weight.shape[-1] % fold.lanes_in) > 0
     if idle and values[..., 0].any():
         values = np.concatenate([np.zeros((*values.shape[:-1], 1), np.int64), values], axis=-1)
     return values
@@ -119,6 +119,9 @@ def weight_words(op: Linear, fold: Fold, depthwise: bool, binary: bool = False) 
         steps = by_pe.reshape(nf, fold.pe, taps)
         lanes = steps if fold.parallel else steps.transpose(0, 2, 1)
         return hex_words(lanes.reshape(nf * (1 if fold.parallel else taps), -1), bits)
+    if fold.flat:
+        flat = padded(by_pe.reshape(len(by_pe), -1), 1, fold.simd).reshape(nf, fold.pe, -1, fold.simd)
+        return hex_words(flat.transpose(0, 2, 1, 3).reshape(-1, fold.pe * fold.simd), bits)
     grouped = padded(by_pe, 2, fold.lanes_in).reshape(nf, fold.pe, taps, -1, fold.lanes_in)
     order = (0, 3, 1, 2, 4) if fold.parallel else (0, 2, 3, 1, 4)
     steps = grouped.transpose(order)

@@ -8,6 +8,7 @@ from functools import cached_property
 from math import lcm
 
 from hwq.hw.engines import build, requant_multipliers
+from hwq.hw.feed import width_converter
 from hwq.hw.fifo import Branches, beats
 from hwq.hw.fold import Fold, ceil_div, cycles, linear_ops, mac_count
 from hwq.hw.netlist import Fork, Instance, Netlist, Stream
@@ -201,8 +202,7 @@ class _Planner:
         assert source.tensor is not None
         type_ = self.program.types[source.tensor]
         out = self.net.tensor(name, source.tensor, type_, lanes)
-        params = {"LANE_W": type_.bits, "IN_N": source.lanes, "OUT_N": lanes, "CHANNELS": channels}
-        self.net.parts.append(Instance("hwq_dwc", f"u_{name}", params, {"s_axis": source, "m_axis": out}))
+        width_converter(self.net, source, out, type_.bits, channels)
         return out
 
 

@@ -7,7 +7,8 @@ the cycles themselves are sought among those that occur.
 from __future__ import annotations
 
 from hwq.errors import BadInput, refuse_all
-from hwq.hw.fold import Fold, Option, mac_count, options
+from hwq.hw.fold import Fold, mac_count
+from hwq.hw.options import Option, options
 from hwq.ir.program import Program
 
 DEFAULT_MULTIPLIERS = 128

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from hwq.hw.fold import Fold, mac_count, macs
+from hwq.hw.fold import Feed, Fold, mac_count, macs
 from hwq.hw.plan import Plan
 from hwq.ops import Linear
 from hwq.report.storage import Storage, storage, weights_text
@@ -128,4 +128,4 @@ def _row(plan: Plan, index: int) -> LayerRow:
 def _folding(fold: Fold) -> str:
     if not fold.multipliers:
         return f"{fold.lanes_in} lane{'s' if fold.lanes_in > 1 else ''}"
-    return f"{fold.pe}x{fold.simd}" + (" parallel" if fold.parallel else "")
+    return f"{fold.pe}x{fold.simd}" + (f" {fold.feed.value}" if fold.feed in (Feed.PARALLEL, Feed.FLAT) else "")

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from nets import corners, program
 from random_operations import BITS, JOINS, ROWS, SINGLE, WITHIN, concats, constants, fits, joins, operations
 
-from hwq.hw.fold import macs, options
+from hwq.hw.fold import macs
+from hwq.hw.options import options
 from hwq.hw.plan import Plan, make_plan
 from hwq.hw.solve import for_cycles, for_multipliers
 from hwq.ir.op import REGISTRY

@@ -9,8 +9,9 @@ from cases import CASES
 from nets import add, avgpool, conv, dense, depthwise, program, tensor
 
 from hwq.errors import BadInput
-from hwq.hw.fold import Fold, ceil_div, cycles, mac_count, options, partitions
+from hwq.hw.fold import Feed, Fold, ceil_div, cycles, mac_count, partitions
 from hwq.hw.folding_file import folding_text, parse_folding
+from hwq.hw.options import options
 from hwq.hw.plan import make_plan
 from hwq.hw.solve import for_cycles, for_multipliers
 from hwq.ir.program import Program
@@ -70,9 +71,11 @@ def test_cycles_of_known_layers() -> None:
     assert cycles(op, Fold(1, 1, 1, 1), (x,), y) == 36 * 7 * 9 * 5
     assert cycles(op, Fold(2, 1, 3, 2), (x,), y) == 36 * 3 * 9 * 3
     assert cycles(op, Fold(5, 1, 7, 5), (x,), y) == 36 * 9
-    assert cycles(op, Fold(5, 1, 7, 45, parallel=True), (x,), y) == 36 * 7
-    assert cycles(op, Fold(5, 7, 7, 45, parallel=True), (x,), y) == 36
-    assert cycles(op, Fold(1, 7, 7, 9, parallel=True), (x,), y) == 36 * 5
+    assert cycles(op, Fold(5, 1, 7, 45, Feed.PARALLEL), (x,), y) == 36 * 7
+    assert cycles(op, Fold(5, 7, 7, 45, Feed.PARALLEL), (x,), y) == 36
+    assert cycles(op, Fold(1, 7, 7, 9, Feed.PARALLEL), (x,), y) == 36 * 5
+    assert cycles(op, Fold(5, 1, 2, 7, Feed.FLAT), (x,), y) == 36 * 4 * 7
+    assert cycles(op, Fold(1, 1, 7, 7, Feed.FLAT), (x,), y) == 36 * 9 * 5, "the window unit takes longer"
     assert cycles(depthwise(x, SAME), Fold(2, 1, 2, 1), (x,), x) == 36 * 3 * 9
     assert cycles(dense(tensor(1, 1, 5), 7), Fold(2, 1, 7, 2), (tensor(1, 1, 5),), tensor(1, 1, 7)) == 7
     assert cycles(add(x, x), Fold(2, 2), (x,), x) == 36 * 3

@@ -76,7 +76,7 @@ def test_refusals(text: Any, message: str, tmp_path: Path) -> None:
 def test_parallel_window_that_does_not_fit() -> None:
     x = tensor(1, 1, 2)
     p = program([conv(x, 2, Window((3, 3), pads=(3, 3, 3, 3)))], {"a": x})
-    with pytest.raises(BadInput, match=r"too large for its image for a parallel window unit\. Use serial"):
+    with pytest.raises(BadInput, match=r"window is 'parallel', expected serial or flat here"):
         parse_folding({"y": {"pe": 2, "simd": 2, "rq": 2, "window": "parallel"}}, p, "x")
 
 

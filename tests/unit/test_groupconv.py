@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from hwq.errors import BadInput
 from hwq.frontend import graph as fg
-from hwq.hw.fold import Fold, cycles, options
+from hwq.hw.fold import Fold, cycles
 from hwq.hw.folding_file import parse_folding
+from hwq.hw.options import options
 from hwq.ir.program import Program
 from hwq.ir.window import Window
 from hwq.ops import Conv, GroupConv
@@ -98,7 +99,7 @@ REFUSED: dict[str, tuple[Mapping[str, Any], str]] = {
     "inputs": ({"simd": 3}, "simd is 3 and pe 1, expected divisors of a group's 4 inputs and 6 outputs"),
     "beyond a group": ({"simd": 8}, "simd is 8 and pe 1, expected divisors"),
     "outputs": ({"pe": 4, "rq": 4}, "simd is 1 and pe 4, expected divisors"),
-    "parallel": ({"window": "parallel"}, "window is parallel, expected serial: a convolution with groups"),
+    "parallel": ({"window": "parallel"}, "window is .parallel., expected serial here"),
     "too slow": ({"pe": 6, "simd": 4, "rq": 1}, "rq is 1, expected a divisor of pe = 6 that is at least pe / 4"),
 }
 

@@ -7,7 +7,7 @@ import pytest
 from nets import coded, conv, dense, depthwise, groupconv, tensor
 
 from hwq.arith import IntArray
-from hwq.hw.fold import Fold, ceil_div
+from hwq.hw.fold import Feed, Fold, ceil_div
 from hwq.hw.pack import (
     bias_words,
     code_bits,
@@ -83,7 +83,7 @@ def test_serial_dense_weights(pe: int, simd: int) -> None:
 def test_parallel_dense_weights(pe: int, width: int) -> None:
     """Word nf * CF + cf, lane (p, tap, channel of the group)."""
     op = conv(tensor(4, 4, 3), 5, Window((2, 2)))
-    words = weight_words(op, Fold(width, pe, pe, 4 * width, parallel=True), depthwise=False)
+    words = weight_words(op, Fold(width, pe, pe, 4 * width, Feed.PARALLEL), depthwise=False)
     groups = ceil_div(3, width)
     assert len(words) == ceil_div(5, pe) * groups
     for number, word in enumerate(words):
@@ -102,7 +102,9 @@ def test_parallel_dense_weights(pe: int, width: int) -> None:
 def test_depthwise_weights(pe: int, parallel: bool) -> None:
     """Serial: word nf * taps + tap, lane p.  Parallel: word nf, lane p * taps + tap."""
     op = depthwise(tensor(4, 4, 5), Window((3, 2)))
-    words = weight_words(op, Fold(pe, 1, pe, 6 if parallel else 1, parallel), depthwise=True)
+    words = weight_words(
+        op, Fold(pe, 1, pe, 6 if parallel else 1, Feed.PARALLEL if parallel else Feed.SERIAL), depthwise=True
+    )
     folds = ceil_div(5, pe)
     assert len(words) == folds * (1 if parallel else 6)
     for number, word in enumerate(words):

@@ -13,8 +13,9 @@ from nets import add, argmax, conv, corners, maxpool, program, rescale, tensor
 
 from hwq.emit.generate import generate
 from hwq.emit.vectors import stimulus, vector_files
-from hwq.hw.fold import ceil_div, options
+from hwq.hw.fold import ceil_div
 from hwq.hw.netlist import Fork, Instance
+from hwq.hw.options import options
 from hwq.hw.pack import is_binary
 from hwq.hw.plan import Plan, make_plan
 from hwq.hw.solve import for_multipliers

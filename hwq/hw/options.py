@@ -1,0 +1,125 @@
+"""Options: every way of building an operation that is worth a thought, by cycles and cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+
+from hwq.hw.fold import (
+    Feed,
+    Fold,
+    ceil_div,
+    cycles,
+    divisors,
+    feeds,
+    flat_lanes_fit,
+    fold_of_lanes,
+    lane_choices,
+    multiplies,
+    partitions,
+    window_of,
+)
+from hwq.hw.recurrent_fold import recurrent_fits
+from hwq.ir.op import Op
+from hwq.ir.program import Program
+from hwq.ir.types import TensorType
+from hwq.ops import Conv, Dense, Depthwise, GroupConv, MatMul, Mul, Recurrent
+
+Array = Conv | Dense | Depthwise | GroupConv | MatMul
+Made = tuple[Fold, int]
+"""A fold and the cycles that it takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One way to build an operation; `cost` weighs multipliers and requantiser lanes."""
+
+    fold: Fold
+    cycles: int
+    cost: float
+
+
+def options(program: Program, op: Op) -> list[Option]:
+    """Every way of building `op` that no other way beats in both cycles and cost, the cheapest first."""
+    xs, y = program.input_types_of(op), program.types[op.name]
+    lane = (1.0 if multiplies(op) else 0.4) + (1.0 if isinstance(op, Mul) else 0.0)
+    found = [Option(fold, taken, _cost(fold, lane)) for fold, taken in _made(op, xs, y)]
+    found.sort(key=lambda o: (o.cost, o.cycles))
+    best: list[Option] = []
+    for option in found:
+        if not best or option.cycles < best[-1].cycles:
+            best.append(option)
+    return best
+
+
+def _cost(fold: Fold, lane: float) -> float:
+    """Multipliers of the array, `lane` for each lane behind it, and a little for the stream and what turns it."""
+    turning = 1.0 + 0.05 * max(fold.lanes_in, fold.simd) if fold.flat else 0.0
+    return fold.multipliers + fold.lanes_out * lane + 0.01 * fold.lanes_in + turning
+
+
+def _made(op: Op, xs: Sequence[TensorType], y: TensorType) -> Iterator[Made]:
+    x = xs[0] if xs else y
+    if isinstance(op, Array):
+        for fold, steps in _arrays(op, x, y):
+            yield _requantised(op, fold, steps, xs, y)
+    elif isinstance(op, Recurrent):
+        for simd in partitions(op.units):
+            for pe in range(1, ceil_div(op.units, simd) + 1):
+                if recurrent_fits(op, pe, simd):
+                    fold = Fold(1, 1, pe, simd, Feed.LOOP)
+                    yield fold, cycles(op, fold, xs, y)
+    else:
+        for lanes in lane_choices(op, xs, y):
+            fold = fold_of_lanes(lanes, y)
+            yield fold, cycles(op, fold, xs, y)
+
+
+def _requantised(op: Op, fold: Fold, steps: int, xs: Sequence[TensorType], y: TensorType) -> Made:
+    """`fold` with the fewest outputs a beat that are no slower than its array and empty it within `steps` cycles."""
+    taken = cycles(op, fold, xs, y)
+    for lanes in divisors(fold.pe):
+        if fold.pe // lanes <= steps and y.pixels * ceil_div(y.channels, lanes) <= taken:
+            return replace(fold, lanes_out=lanes), taken
+    return fold, taken
+
+
+def _arrays(op: Array, x: TensorType, y: TensorType) -> Iterator[tuple[Fold, int]]:
+    """MAC arrays with an output lane for each PE, and the beats of a fold."""
+    window = window_of(op, x)
+    if isinstance(op, GroupConv):
+        inputs, outputs = x.channels // op.groups, y.channels // op.groups
+        for simd, pe in product(divisors(inputs), divisors(outputs)):
+            yield Fold(simd, pe, pe, simd), window.taps * (inputs // simd)
+    elif isinstance(op, Depthwise):
+        for pe in partitions(x.channels, slack=2):
+            yield Fold(pe, pe, pe, 1), window.taps
+            if Feed.PARALLEL in feeds(op, x):
+                yield Fold(pe, pe, pe, window.taps, Feed.PARALLEL), 1
+    else:
+        for simd, pe in product(partitions(x.channels), partitions(y.channels, slack=2)):
+            yield Fold(simd, pe, pe, simd), window.taps * ceil_div(x.channels, simd)
+        if Feed.PARALLEL in feeds(op, x):
+            for simd in partitions(x.channels):
+                groups = ceil_div(x.channels, simd)
+                for pe in partitions(y.channels) if groups == 1 else [y.channels]:
+                    yield Fold(simd, pe, pe, window.taps * simd, Feed.PARALLEL), groups
+        if Feed.FLAT in feeds(op, x):
+            yield from _flat(op, window.taps, x, y)
+
+
+def _flat(op: Array, taps: int, x: TensorType, y: TensorType) -> Iterator[tuple[Fold, int]]:
+    """Arrays that read whole windows, `simd` elements a beat, in lanes that keep up with them."""
+    elements = taps * x.channels
+    for simd in partitions(elements):
+        lanes = [n for n in divisors(x.channels) if flat_lanes_fit(n, simd, elements)]
+        steps = ceil_div(elements, simd)
+        for folds, pe in ((ceil_div(y.channels, pe), pe) for pe in partitions(y.channels)):
+            work = y.pixels * folds * steps
+            enough = (
+                n
+                for n in lanes
+                if max(x.pixels, 0 if isinstance(op, Dense) else y.pixels * taps) * (x.channels // n) <= work
+            )
+            yield Fold(next(enough, lanes[-1]), pe, pe, simd, Feed.FLAT), steps
