@@ -35,6 +35,7 @@ from hwq.hw.gather_engine import gather_part
 from hwq.hw.netlist import Netlist, Stream
 from hwq.ir.types import TensorType
 from hwq.ops import Gather, Table
+from hwq.synth.cells import CellCount, cells_by_type, count
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "build" / "modules"
@@ -44,12 +45,6 @@ SMALL = 64
 
 sys.path.insert(0, str(ROOT / "rtl_sim"))
 import runner  # noqa: E402
-
-MEMORY_LUTS = {
-    "RAM32M": 4, "RAM64M": 4, "RAM32X1S": 1, "RAM32X1D": 2, "RAM64X1S": 1, "RAM64X1D": 2, "RAM128X1S": 2,
-    "RAM128X1D": 4, "RAM256X1S": 4, "SRL16E": 1, "SRLC32E": 1,
-}  # fmt: skip
-"""LUTs of a cell that uses them as memory."""
 
 Params = Mapping[str, int | str]
 
@@ -68,19 +63,15 @@ class Case:
 class Cost:
     """Cells of a Xilinx 7 device, and what Yosys did that it should not have."""
 
-    luts: int
-    memory_luts: int
-    registers: int
-    carries: int
-    dsps: int
-    rams: float
+    count: CellCount
     remarks: tuple[str, ...]
 
     @property
     def cells(self) -> tuple[str, ...]:
-        """The numbers as text, in the order of the fields."""
-        counts = (self.luts, self.memory_luts, self.registers, self.carries, self.dsps)
-        return (*(f"{count:,}" for count in counts), f"{self.rams:g}")
+        """The numbers as text, in the order of the table."""
+        found = self.count
+        counts = (found.luts, found.memory_luts, found.registers, found.carries, found.dsps)
+        return (*(f"{number:,}" for number in counts), f"{found.rams:g}")
 
 
 def tested(module: str, text: str = "", **changes: Any) -> Case:
@@ -192,13 +183,9 @@ def _literal(value: int | str) -> str:
 
 
 def _cost(report: dict[str, Any], log: str, writable: str) -> Cost:
-    cells: dict[str, int] = report["design"]["num_cells_by_type"]
-
-    def count(pattern: str) -> int:
-        return sum(number for name, number in cells.items() if re.fullmatch(pattern, name))
-
-    if unknown := [name for name in cells if re.match("RAM(?!B)|SRL", name) and name not in MEMORY_LUTS]:
-        raise SystemExit(f"cells {unknown}, expected those of MEMORY_LUTS")
+    found = count(cells_by_type(report), "xilinx7")
+    if found.others:
+        raise SystemExit(f"cells {', '.join(found.others)}, expected those that hwq/synth/cells.py knows")
     sizes = {}
     for name, body in re.findall(r"cell \$mem_v2 \\?(\S+)\n(.*?)\n\s*end", writable, re.DOTALL):
         sizes[name] = math.prod(int(n) for n in re.findall(r"parameter (?:signed )?\\(?:SIZE|WIDTH) (\d+)", body))
@@ -208,10 +195,7 @@ def _cost(report: dict[str, Any], log: str, writable: str) -> Cost:
     remarks = [f"{_local(name)} becomes registers ({sizes[_local(name)]} bits)" for name in kept]
     remarks += sorted({f"{name} is a list of registers" for name in re.findall(r"Replacing memory \\(\S+) with", log)})
     remarks += sorted({line.strip() for line in re.findall(r"^Warning: (?!Replacing memory).*", log, re.MULTILINE)})
-    return Cost(
-        count("LUT[1-6]"), sum(cells.get(name, 0) * luts for name, luts in MEMORY_LUTS.items()), count("FD.E(_1)?"),
-        count("CARRY4"), count("DSP48E1"), count("RAMB36E1") + count("RAMB18E1") / 2, tuple(remarks),
-    )  # fmt: skip
+    return Cost(found, tuple(remarks))
 
 
 def _local(name: str) -> str:
