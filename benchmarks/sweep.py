@@ -1,0 +1,121 @@
+"""The parts that the cost model is fitted to: of every operation of the tests, and of larger layers at random."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Iterator
+
+import numpy as np
+from networks import ROOT
+from parts import Part, parts_of, wrapped
+
+from hwq.hw.fold import options
+from hwq.hw.netlist import Instance, Stream
+from hwq.hw.plan import Plan, make_plan
+from hwq.ir.op import Op
+from hwq.ir.program import Program
+from hwq.ir.window import Window
+
+sys.path.insert(0, str(ROOT / "tests"))
+import nets
+from cases import CASES
+from hardware import entries, plan_with
+
+MOST = {"hwq_mvau": 30, "hwq_swu_ser": 14, "hwq_swu_par": 12}
+OTHERS = 8
+"""Parts of the tests' cases of one module, at most."""
+LAYERS = 16
+"""Layers at random."""
+LARGEST = 24
+"""Multipliers of an array, at most: larger ones take Yosys minutes and say nothing new."""
+
+SAME = Window((3, 3), pads=(1, 1, 1, 1))
+WINDOWS = (SAME, Window((3, 3), (2, 2), pads=(1, 1, 1, 1)), Window((1, 1)), Window((5, 5), pads=(2, 2, 2, 2)))
+SCALES = ("shift", "channel", "mantissa3", "mantissa2", "pow2", "one")
+
+
+def sweep() -> list[Part]:
+    """All of them."""
+    found: dict[str, list[Part]] = {}
+    for part in {part.text: part for part in tested()}.values():
+        found.setdefault(module_of(part), []).append(part)
+    chosen = []
+    for module, parts in found.items():
+        parts.sort(key=lambda part: hashlib.sha256(part.text.encode()).hexdigest())
+        chosen += [part for part in parts if _size(part) <= LARGEST][: MOST.get(module, OTHERS)]
+    for part in (*streams(), *layers()):
+        chosen.append(part)
+    return list({part.text: part for part in chosen if _size(part) <= LARGEST}.values())
+
+
+def _size(part: Part) -> int:
+    params = part.part.params if isinstance(part.part, Instance) else {}
+    """Multipliers of a part."""
+    return int(params.get("PE", 1)) * int(params.get("SIMD", 1))
+
+
+def module_of(part: Part) -> str:
+    """The module of a part."""
+    return part.part.module if isinstance(part.part, Instance) else "hwq_fork"
+
+
+def tested() -> Iterator[Part]:
+    """Of the cases of the conformance tests, in some of their foldings."""
+    for cases in CASES.values():
+        for program in cases.values():
+            for entry in entries(program, program.ops[0])[:5]:
+                yield from parts_of(_plan(program, entry))
+
+
+def _plan(program: Program, entry: dict[str, object]) -> Plan:
+    """The first operation under `entry`, the others as small as they can be."""
+    if len(program.ops) == 1:
+        return plan_with(program, {program.ops[0].name: entry})
+    return make_plan(program, {op.name: options(program, op)[0].fold for op in program.ops})
+
+
+def layers() -> Iterator[Part]:
+    """Of layers with more channels, in any of their better foldings."""
+    rng = np.random.default_rng(1)
+    for number in range(LAYERS):
+        program = _layer(number, rng)
+        op = program.ops[0]
+        found = [option.fold for option in options(program, op) if option.fold.multipliers <= LARGEST]
+        for fold in {found[int(place)] for place in rng.integers(0, len(found), 2)}:
+            yield from parts_of(make_plan(program, {op.name: fold}))
+
+
+def _layer(number: int, rng: np.random.Generator) -> Program:
+    size, channels, outputs = (int(rng.choice(values)) for values in ((8, 12, 16), (8, 16, 24, 32), (8, 12, 32, 64)))
+    bits = int(rng.choice((8, 8, 8, 4)))
+    x = nets.tensor(size, size, channels, bits=bits, signed=bool(rng.integers(2)))
+    window, scale = WINDOWS[number % len(WINDOWS)], SCALES[int(rng.integers(len(SCALES)))]
+    made: dict[int, Op] = {
+        0: nets.conv(x, outputs, window, wbits=bits, scale=scale),
+        1: nets.depthwise(x, SAME, wbits=bits, scale=scale),
+        2: nets.conv(x, outputs, window, wbits=bits, scale=scale, relu=True, signed=False),
+        3: nets.dense(nets.tensor(1, 1, channels * 8, bits=bits), outputs, wbits=bits, scale=scale),
+    }  # fmt: skip
+    op = made[number // 2 % 4]
+    a = nets.tensor(1, 1, channels * 8, bits=bits) if number // 2 % 4 == 3 else x
+    return nets.program([op], {"a": a})
+
+
+def streams() -> Iterator[Part]:
+    """FIFOs, converters and edges of many sizes."""
+    for width, depth in ((4, 5), (16, 2), (16, 17), (16, 64), (64, 8), (200, 4), (64, 40)):
+        yield _alone("hwq_fifo", width, width, W=width, DEPTH=depth)
+    for width, depth in ((8, 65), (32, 200), (32, 700), (72, 130), (8, 2500)):
+        yield _alone("hwq_fifo_bram", width, width, W=width, DEPTH=depth)
+    for bits, narrow, wide, channels in ((8, 1, 8, 8), (8, 2, 16, 32), (4, 3, 12, 48), (8, 4, 32, 30), (16, 2, 6, 6)):
+        for n, m in ((narrow, wide), (wide, narrow)):
+            yield _alone("hwq_dwc", n * bits, m * bits, LANE_W=bits, IN_N=n, OUT_N=m, CHANNELS=channels)
+    for beats in (10, 300, 5000):
+        for module in ("hwq_frame_in", "hwq_frame_out"):
+            yield _alone(module, 8, 8, W=8, BEATS=beats)
+
+
+def _alone(module: str, width_in: int, width_out: int, **params: int) -> Part:
+    ports = {"s_axis": Stream("x", width_in), "m_axis": Stream("y", width_out)}
+    return wrapped(Instance(module, "u", params, ports), {})

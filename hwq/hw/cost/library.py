@@ -1,0 +1,149 @@
+"""Features of the modules that engines are made of; each function follows the module of its name."""
+
+from __future__ import annotations
+
+from hwq.hw.cost.account import Account, bits, levels
+from hwq.hw.fold import ceil_div
+
+PIECE = 17
+"""Bits of an accumulator that one multiplier of a requantiser takes."""
+
+
+def fifo(a: Account, width: int, depth: int) -> None:
+    """hwq_fifo."""
+    a.use("fifo")
+    a.use("fifo.count", depth.bit_length())
+    if depth > 1:
+        a.use("fifo.pointers", 2 * bits(depth))
+        if depth & (depth - 1):
+            a.use("fifo.wrap", 2 * bits(depth))
+    a.list(width, depth)
+
+
+def credit(a: Account, width: int, depth: int, group: int = 1) -> None:
+    """hwq_credit."""
+    a.use("credit")
+    a.use("credit.count", depth.bit_length())
+    if group > 1:
+        a.use("credit.group", depth.bit_length())
+    fifo(a, width, depth)
+
+
+def delay(a: Account, width: int, length: int) -> None:
+    """hwq_delay."""
+    if length == 1:
+        a.use("delay.bits", width)
+    elif length > 1:
+        a.use("delay")
+        a.use("delay.pointers", 2 * bits(length))
+        a.ram(width, length)
+
+
+def loops(a: Account, *counts: int) -> None:
+    """hwq_loops."""
+    for count in counts:
+        if count > 1:
+            a.use("loop")
+            a.use("loop.bits", bits(count))
+
+
+def add_tree(a: Account, terms: int, term: int, out: int, times: int = 1, feature: str = "tree") -> None:
+    """hwq_addtree, `times` of them: sums of two, and where the number is odd what is passed on."""
+    for level in range(1, levels(terms) + 1):
+        width, span = min(out, term + level), 1 << level
+        sums = max(0, ceil_div(terms - span // 2, span))
+        a.use(f"{feature}.bits", times * width * sums)
+        a.use(f"{feature}.passed", times * width * (ceil_div(terms, span) - sums))
+
+
+def requant(
+    a: Account, lanes: int, acc: int, multiplied: bool, mantissa: int, word: int, shift: int, rounding: int,
+    out: int, zero: int,
+) -> None:  # fmt: skip
+    """hwq_requant."""
+    scaled = acc + (mantissa if mantissa > 1 else 0)
+    exponent = word - mantissa + 1
+    factor = (scaled - acc + (1 << exponent) - 1 if mantissa else word) if multiplied else 0
+    product = acc + factor
+    quotient = max(product, shift) + 1 - shift
+    a.use("requant.slow" if multiplied else "requant")
+    a.use("requant.out", lanes * out)
+    a.use("requant.quotient", lanes * quotient)
+    if zero:
+        a.use("requant.zero", lanes * out)
+    if shift and rounding > 1:
+        a.use(f"requant.round{rounding}", lanes)
+        a.use("requant.carry", lanes * (product if rounding == 2 else product + shift))
+    if not multiplied:
+        a.use("requant.acc", lanes * acc)
+    elif mantissa:
+        _mantissa(a, lanes, scaled, mantissa, exponent, product)
+    else:
+        pieces = ceil_div(acc - 1, PIECE)
+        widths = [PIECE + 1] * (pieces - 1) + [acc - PIECE * (pieces - 1)]
+        for width in widths:
+            a.multiply(width, word + 1, lanes)
+        a.use(f"requant.pieces{pieces}", lanes)
+        a.use(f"requant.pieces{pieces}.bits", lanes * product)
+
+
+def _mantissa(a: Account, lanes: int, scaled: int, mantissa: int, exponent: int, product: int) -> None:
+    """Adders and a shifter in place of a multiplier."""
+    a.use("mantissa.shift", lanes * product * exponent)
+    a.use("mantissa.product", lanes * product)
+    a.use("mantissa.bits", lanes * scaled)
+    if mantissa > 1:
+        a.use("mantissa.low", lanes * scaled)
+    if mantissa > 2:
+        a.use("mantissa.sum", lanes * scaled)
+    if mantissa > 3:
+        a.use("mantissa.high", lanes * scaled)
+
+
+def weights(
+    a: Account, pe: int, simd: int, weight: int, code: int, entries: int, by_channel: bool, sf: int, nf: int, style: str
+) -> None:
+    """hwq_weights."""
+    a.rom(pe * simd * code, nf * sf, style)
+    if entries:
+        count = pe if by_channel else 1
+        a.rom(count * entries * weight, nf if by_channel else 1)
+        a.use("codes", pe * simd * weight)
+        a.use("codes.choice" if by_channel and nf > 1 else "codes.constant", pe * simd * weight * (entries - 1))
+
+
+def macs(
+    a: Account, pe: int, simd: int, act: int, signed: bool, weight: int, code: int, terms: int, binary: bool, acc: int,
+    nf: int, inputs: int, rq: int,
+) -> None:  # fmt: skip
+    """hwq_macs; `inputs` lanes of activations come in."""
+    factor = act if signed else act + 1
+    lanes, product = pe * simd, 1 if binary else factor + weight
+    stages = ((1 if simd > 2 else 3 - levels(simd)) if binary else 3) + levels(simd)
+    a.use("macs")
+    a.use("macs.stages", stages)
+    a.counter(nf)
+    if binary:
+        a.use("macs.gates", lanes)
+    elif terms:
+        _shift_add(a, lanes, inputs, factor, code, terms, product)
+    else:
+        kind = "block" if a.multiply(factor, weight, lanes) else "soft"
+        a.use(f"macs.{kind}.acts", inputs * act)
+        a.use(f"macs.{kind}.weights", lanes * weight)
+        a.use(f"macs.{kind}.products" if simd > 1 else f"macs.{kind}.alone", lanes * product)
+    add_tree(a, simd, product, product + levels(simd), pe, "ones" if binary else "tree")
+    a.use("macs.acc", pe * acc)
+    if pe > rq:
+        a.use("macs.serial")
+        a.use("macs.serial.bits", pe * acc)
+        a.use("macs.serial.count", bits(pe // rq + 1))
+
+
+def _shift_add(a: Account, lanes: int, inputs: int, factor: int, code: int, terms: int, product: int) -> None:
+    """hwq_shift_add."""
+    a.use("powers.inputs", inputs * (factor + 1))
+    a.use("powers.codes", lanes * code)
+    a.use("powers.terms", lanes * terms * product)
+    a.use("powers.shift", lanes * terms * product * max(1, code // terms - 1))
+    a.use(f"powers.sum{terms}", lanes * product)
