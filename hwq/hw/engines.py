@@ -96,7 +96,7 @@ def _linear(net: Netlist, program: Program, op: Linear, fold: Fold, sources: Seq
         "WGT_W": op.weight_bits, "ACC_W": op.acc_bits, "SF": steps, "NF": folds, "CHANNELS": op.channels,
         "DEPTHWISE": int(depthwise), "HOLD": int(fold.parallel and not depthwise and folds > 1),
         **_weight_params(net, op, fold, x),
-        "BIAS_FILE": net.rom(f"{op.name}_bias", fold.pe * op.acc_bits, bias_words(op, fold, is_binary(op, x))),
+        "BIAS_FILE": net.rom(f"{op.name}_bias", fold.pe * op.acc_bits, lambda: bias_words(op, fold, is_binary(op, x))),
         **_multiplier_rom(net, op, fold), "RQ": fold.lanes_out, "OUT_W": op.bits, **requant_params(op.requant),
     }  # fmt: skip
     net.parts.append(Instance("hwq_mvau", f"u_{op.name}", params, {"s_axis": taps, "m_axis": out}))
@@ -122,9 +122,9 @@ def _weight_params(net: Netlist, op: Linear, fold: Fold, x: TensorType) -> Param
         width = (fold.pe if by_channel else 1) * entries * op.weight_bits
         params = {
             "CODE_W": bits, "ENTRIES": entries, "CHANNEL_TABLES": by_channel,
-            "TABLE_FILE": net.rom(f"{op.name}_table", width, table_words(values, fold, op.weight_bits)),
+            "TABLE_FILE": net.rom(f"{op.name}_table", width, lambda: table_words(values, fold, op.weight_bits)),
         }  # fmt: skip
-    file = net.rom(f"{op.name}_weight", fold.multipliers * bits, weight_words(op, fold, depthwise, binary))
+    file = net.rom(f"{op.name}_weight", fold.multipliers * bits, lambda: weight_words(op, fold, depthwise, binary))
     return {**params, "WGT_FILE": file}
 
 
@@ -132,8 +132,10 @@ def _multiplier_rom(net: Netlist, op: Linear, fold: Fold) -> Params:
     """The multipliers of the channels, in memory unless all are 1."""
     file, bits = "", op.requant.word_bits
     if not op.requant.is_shift:
-        words = multiplier_words(np.array(op.requant.words, np.int64), op.channels, fold, bits)
-        file = net.rom(f"{op.name}_mul", fold.lanes_out * bits, words)
+        words = np.array(op.requant.words, np.int64)
+        file = net.rom(
+            f"{op.name}_mul", fold.lanes_out * bits, lambda: multiplier_words(words, op.channels, fold, bits)
+        )
     return {"MUL_FILE": file, **multiplier_params(op.requant)}
 
 
@@ -227,7 +229,7 @@ def _prelu(net: Netlist, program: Program, op: PRelu, fold: Fold, sources: Seque
         params |= {"NEGATIVE": op.negative[0]}
     else:
         words = multiplier_words(np.array(op.negative, np.int64), x.channels, fold, bits)
-        params |= {"BY_CHANNEL": 1, "FILE": net.rom(f"{op.name}_negative", fold.lanes_in * bits, words)}
+        params |= {"BY_CHANNEL": 1, "FILE": net.rom(f"{op.name}_negative", fold.lanes_in * bits, lambda: words)}
     out = _result(net, program, op, fold)
     net.parts.append(Instance("hwq_prelu", f"u_{op.name}", params, {"s_axis": sources[0], "m_axis": out}))
     return out
@@ -247,7 +249,7 @@ def interpolate_params(net: Netlist, rom: str, table: Table, x: TensorType) -> P
     return {
         "IN_W": x.bits, "IN_SIGNED": int(x.signed), "OUT_W": table.bits, "OUT_SIGNED": int(table.signed),
         "STEP": table.step, "FRACTION": table.fraction, "ENTRY_W": bits, "DELTA_W": delta_bits,
-        "FILE": net.rom(rom, width, entry_words(table)),
+        "FILE": net.rom(rom, width, lambda: entry_words(table)),
     }  # fmt: skip
 
 

@@ -40,7 +40,7 @@ def _roms(net: Netlist, op: Gather, steps: list[Field], beats: list[Field]) -> d
     """The memories of the steps and of the beats of a step (hwq_pattern)."""
 
     def rom(name: str, fields: list[Field]) -> str:
-        return net.rom(f"{op.name}_{name}", sum(bits for _, bits in fields), field_words(*fields))
+        return net.rom(f"{op.name}_{name}", sum(bits for _, bits in fields), lambda: field_words(*fields))
 
     return {
         "STEPS": len(steps[0][0]), "BEATS": len(beats[0][0]),

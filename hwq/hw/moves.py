@@ -31,7 +31,7 @@ def const(net: Netlist, program: Program, op: Const, fold: Fold, sources: Sequen
     """The beats of a frame in memory, again and again (rule C2)."""
     out = net.tensor(op.name, op.name, program.types[op.name], fold.lanes_out)
     words = stream_words(op.values, fold.lanes_out, op.bits)
-    file = net.rom(f"{op.name}_const", out.width, words)
+    file = net.rom(f"{op.name}_const", out.width, lambda: words)
     params: dict[str, ParamValue] = {"W": out.width, "BEATS": len(words), "FILE": file}
     net.parts.append(Instance("hwq_const", f"u_{op.name}", params, {"m_axis": out}))
     return out

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from hwq.ir.types import TensorType
 
@@ -47,13 +48,18 @@ class Fork:
     targets: tuple[Stream, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rom:
-    """A memory file of `words`, each of `width` bits."""
+    """A memory file of words, each of `width` bits; they are made when they are asked for."""
 
     file: str
     width: int
-    words: list[str] = field(repr=False)
+    make: Callable[[], list[str]] = field(repr=False)
+
+    @cached_property
+    def words(self) -> list[str]:
+        """The words, in hexadecimal."""
+        return self.make()
 
     @property
     def bits(self) -> int:
@@ -77,10 +83,10 @@ class Netlist:
         """A new stream that carries `tensor`, `lanes` channels a beat."""
         return self._added(Stream(name, lanes * type_.bits, tensor, lanes))
 
-    def rom(self, name: str, width: int, words: list[str]) -> str:
-        """A new memory file; returns the path that the hardware opens, relative to the build folder."""
+    def rom(self, name: str, width: int, make: Callable[[], list[str]]) -> str:
+        """A new memory file of what `make` returns; returns the path to open, relative to the build folder."""
         file = f"rom/{name}.mem"
-        self.roms.append(Rom(file, width, words))
+        self.roms.append(Rom(file, width, make))
         return file
 
     def _added(self, stream: Stream) -> Stream:

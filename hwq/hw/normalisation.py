@@ -22,7 +22,7 @@ def softmax(net: Netlist, program: Program, op: Softmax, fold: Fold, sources: Se
     rows = op.exps[:, None]
     if op.step:
         rows = np.stack([op.exps, -np.diff(op.exps, append=op.exps[-1])], axis=-1)
-    file = net.rom(f"{op.name}_exps", rows.shape[1] * ENTRY_BITS, hex_words(rows, ENTRY_BITS))
+    file = net.rom(f"{op.name}_exps", rows.shape[1] * ENTRY_BITS, lambda: hex_words(rows, ENTRY_BITS))
     params: Params = {"STEP": op.step, "ENTRIES": len(op.exps), "FILE": file, "RECIP_W": op.reciprocal_bits}
     return _pixelwise(net, program, op, fold, sources, "hwq_softmax", params)
 
@@ -32,7 +32,7 @@ def normalise(net: Netlist, program: Program, op: Normalise, fold: Fold, sources
     low, high = program.types[op.name].range
     params: Params = {
         "EPS": f"64'sd{op.eps}", "INDEX_W": op.index_bits,
-        "FILE": net.rom(f"{op.name}_roots", ENTRY_BITS, hex_words(op.table[:, None], ENTRY_BITS)),
+        "FILE": net.rom(f"{op.name}_roots", ENTRY_BITS, lambda: hex_words(op.table[:, None], ENTRY_BITS)),
         "FRACTION": op.fraction, "QMIN": low, "QMAX": high,
     }  # fmt: skip
     return _pixelwise(net, program, op, fold, sources, "hwq_normalise", params)

@@ -15,6 +15,7 @@ from hwq.hw.fold import (
     feeds,
     flat_lanes_fit,
     fold_of_lanes,
+    groups_of,
     lane_choices,
     multiplies,
     partitions,
@@ -38,6 +39,21 @@ class Option:
     fold: Fold
     cycles: int
     cost: float
+
+
+def all_options(program: Program) -> dict[str, list[Option]]:
+    """The options of each operation; those of layers of equal shape are found once."""
+    found: dict[object, list[Option]] = {}
+    table: dict[str, list[Option]] = {}
+    for op in program.ops:
+        xs, y = program.input_types_of(op), program.types[op.name]
+        shape: object = op.name
+        if isinstance(op, Array):
+            shape = (type(op), window_of(op, xs[0]), groups_of(op), tuple(xs), y, multiplies(op))
+        if shape not in found:
+            found[shape] = options(program, op)
+        table[op.name] = found[shape]
+    return table
 
 
 def options(program: Program, op: Op) -> list[Option]:

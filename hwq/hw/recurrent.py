@@ -53,14 +53,19 @@ def _matrix(net: Netlist, program: Program, op: Recurrent, fold: Fold) -> Params
     """What makes pre-activations, with the memories of weights, biases, factors and multipliers."""
     x = program.types[op.inputs[0]]
     factor_bits = max(op.factors).bit_length()
-    weights = weight_words(op.recurrent, fold, op.weight_bits)
-    biases = hex_words(padded(op.bias, 0, fold.pe).reshape(-1, fold.pe), op.acc_bits)
+
+    def biases() -> list[str]:
+        return hex_words(padded(op.bias, 0, fold.pe).reshape(-1, fold.pe), op.acc_bits)
+
+    def weights() -> list[str]:
+        return weight_words(op.recurrent, fold, op.weight_bits)
+
     params: Params = {
         "STEPS": x.pixels, "UNITS": op.units, "PE": fold.pe, "SIMD": fold.simd, "WGT_W": op.weight_bits,
         "ACC_W": op.acc_bits, "X_W": x.bits, "X_SIGNED": int(x.signed), "FACTOR_W": factor_bits,
         "WGT_FILE": net.rom(f"{op.name}_weight", fold.multipliers * op.weight_bits, weights),
         "BIAS_FILE": net.rom(f"{op.name}_bias", fold.pe * op.acc_bits, biases),
-        "ROW_FILE": net.rom(f"{op.name}_row", factor_bits + op.gate.word_bits, row_words(op)),
+        "ROW_FILE": net.rom(f"{op.name}_row", factor_bits + op.gate.word_bits, lambda: row_words(op)),
         **multiplier_params(op.gate), "P_W": op.gate_bits, **requant_params(op.gate, "GATE_"),
     }  # fmt: skip
     return params
@@ -74,7 +79,9 @@ def _curve(net: Netlist, op: Recurrent, prefix: str, curves: tuple[Lookup, ...])
     """A memory with the words of `curves`, one behind the other."""
     curve = curves[0]
     bits, delta_bits = entry_bits(*curves)
-    file = net.rom(f"{op.name}_{prefix.lower()}", bits + (delta_bits if curve.step else 0), entry_words(*curves))
+    file = net.rom(
+        f"{op.name}_{prefix.lower()}", bits + (delta_bits if curve.step else 0), lambda: entry_words(*curves)
+    )
     return {
         f"{prefix}_FILE": file, f"{prefix}_STEP": curve.step, f"{prefix}_FRACTION": curve.fraction,
         f"{prefix}_ENTRY_W": bits, f"{prefix}_DELTA_W": delta_bits,

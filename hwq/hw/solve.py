@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from hwq.errors import BadInput, refuse_all
 from hwq.hw.fold import Fold, mac_count
-from hwq.hw.options import Option, options
+from hwq.hw.options import Option, all_options
 from hwq.ir.program import Program
 
 DEFAULT_MULTIPLIERS = 128
@@ -24,7 +24,7 @@ def for_cycles(program: Program, target: int) -> dict[str, Fold]:
     BadInput
         When an operation cannot be that fast; says how fast it can be.
     """
-    table = {op.name: options(program, op) for op in program.ops}
+    table = all_options(program)
     chosen = {name: _cheapest(found, target) for name, found in table.items()}
     refuse_all(
         [
@@ -48,7 +48,7 @@ def for_multipliers(program: Program, budget: int) -> dict[str, Fold]:
     BadInput
         When even one multiplier for each layer is more than `budget`.
     """
-    table = [options(program, op) for op in program.ops]
+    table = list(all_options(program).values())
     slowest = max((min(o.cycles for o in found) for found in table), default=1)
     candidates = sorted({o.cycles for found in table for o in found if o.cycles >= slowest})
     macs = mac_count(program)

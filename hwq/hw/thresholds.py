@@ -19,7 +19,10 @@ def threshold(net: Netlist, program: Program, op: Threshold, fold: Fold, sources
     rows, count = op.thresholds.shape
     bits = signed_bits((x.range[0] - 1, x.range[1] + 1))
     lanes = fold.lanes_in if rows > 1 else 1
-    words = hex_words(padded(op.thresholds, 0, lanes).reshape(-1, lanes * count), bits)
+
+    def words() -> list[str]:
+        return hex_words(padded(op.thresholds, 0, lanes).reshape(-1, lanes * count), bits)
+
     params: Params = {
         "LANES": fold.lanes_in, "CHANNELS": x.channels, "ACT_W": x.bits, "ACT_SIGNED": int(x.signed), "N": count,
         "BY_CHANNEL": int(rows > 1), "FILE": net.rom(f"{op.name}_threshold", lanes * count * bits, words),
