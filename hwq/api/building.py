@@ -11,7 +11,7 @@ from hwq.emit.generate import generate as write_build
 from hwq.errors import BadInput, ToolMissing
 from hwq.frontend.cut import WHOLE, Cut
 from hwq.frontend.data import Data, load_arrays
-from hwq.hw.plan import Plan, make_plan
+from hwq.hw.plan import Plan
 from hwq.hw.target import Target
 from hwq.ir.program import Program, quantise_inputs
 from hwq.ir.storage import check_writable
@@ -49,7 +49,7 @@ def generate(
     """
     check_target(Path(target))
     progress("Choosing the folding", None)
-    plan = make_plan(program, (size or Target()).folds(program))
+    plan = (size or Target()).plan(program)
     progress("Writing hardware and vectors", None)
     write_build(plan, Path(target), frames)
     return plan

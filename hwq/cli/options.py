@@ -15,9 +15,12 @@ from hwq.api import Target
 from hwq.cli.session import Session
 from hwq.emit.generate import DEFAULT_FRAMES
 from hwq.errors import BadInput
+from hwq.hw.budget import parse_limits
+from hwq.hw.device import device
 from hwq.hw.solve import DEFAULT_MULTIPLIERS
+from hwq.hw.target import cycles_for
 
-_SIZE = "Size: --cycles, --multipliers, --folding, or --fps with --clock"
+_SIZE = "Size: --device, and --cycles, --multipliers, --folding, or --fps with --clock"
 _CHECK = "Verification"
 _OUTPUT = "Output"
 
@@ -64,7 +67,26 @@ class SizeOptions:
         float | None, typer.Option(metavar="F", help="Frames a second, at --clock.", rich_help_panel=_SIZE)
     ] = None
     clock: Annotated[
-        float | None, typer.Option(metavar="MHZ", help="Clock in MHz, for --fps.", rich_help_panel=_SIZE)
+        float | None,
+        typer.Option(
+            metavar="MHZ", help="Clock in MHz, for --fps; by default that of --device.", rich_help_panel=_SIZE
+        ),
+    ] = None
+    device: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Device that has to hold the design; the fastest that fits, or the smallest at a given rate.",
+            rich_help_panel=_SIZE,
+        ),
+    ] = None
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="dsp=N,bram=N,lut=N,ff=N",
+            help="Most that the design may take of --device, in place of what that holds.",
+            rich_help_panel=_SIZE,
+        ),
     ] = None
     folding: Annotated[
         Path | None,
@@ -83,13 +105,17 @@ class SizeOptions:
 
     def target(self) -> Target:
         """The same, checked, as the planner takes it."""
-        if (self.fps is None) != (self.clock is None):
-            raise BadInput("--fps and --clock: one was given, expected both. Add the other.")
-        if self.fps is None or self.clock is None:
-            return Target(self.cycles, self.multipliers, self.folding)
-        if (self.cycles, self.multipliers, self.folding) != (None, None, None):
-            raise BadInput("--fps was given with another size, expected one of them. Leave the others out.")
-        return Target.for_rate(self.fps, self.clock)
+        chosen = None if self.device is None else device(self.device)
+        limits = {} if self.budget is None else parse_limits(self.budget)
+        clock = self.clock if self.clock is not None or chosen is None else chosen.clock
+        if chosen is None and (self.fps is None) != (clock is None):
+            raise BadInput("--fps and --clock: one was given, expected both. Add the other, or --device.")
+        cycles = self.cycles
+        if self.fps is not None and clock is not None:
+            if (self.cycles, self.folding) != (None, None) or (chosen is None and self.multipliers is not None):
+                raise BadInput("--fps was given with another size, expected one of them. Leave the others out.")
+            cycles = cycles_for(self.fps, clock)
+        return Target(cycles, self.multipliers, self.folding, chosen, limits)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,8 @@ def manifest(plan: Plan) -> dict[str, Any]:
         "utilisation": plan.utilisation,
         "macs": mac_count(plan.program),
         "rom_bits": plan.rom_bits,
+        "device": plan.device.name if plan.device else None,
+        "bound": asdict(plan.bound) if plan.bound else None,
         "folding": folding_text(plan.folds),
         "ports": {
             edge.port.name: {

@@ -9,7 +9,7 @@ import numpy as np
 from hwq.arith import signed_bits
 from hwq.hw import normalisation
 from hwq.hw.feed import flat_windows, window_unit
-from hwq.hw.fold import Fold, ceil_div, groups_of, is_global, multiplies, window_of
+from hwq.hw.fold import Fold, RomStyle, ceil_div, groups_of, is_global, multiplies, window_of
 from hwq.hw.gather_engine import gather_part
 from hwq.hw.moves import concat, const
 from hwq.hw.netlist import Instance, Netlist, Stream
@@ -125,7 +125,8 @@ def _weight_params(net: Netlist, op: Linear, fold: Fold, x: TensorType) -> Param
             "TABLE_FILE": net.rom(f"{op.name}_table", width, lambda: table_words(values, fold, op.weight_bits)),
         }  # fmt: skip
     file = net.rom(f"{op.name}_weight", fold.multipliers * bits, lambda: weight_words(op, fold, depthwise, binary))
-    return {**params, "WGT_FILE": file}
+    style: Params = {} if fold.rom is RomStyle.AUTO else {"WGT_STYLE": fold.rom.value}
+    return {**params, "WGT_FILE": file, **style}
 
 
 def _multiplier_rom(net: Netlist, op: Linear, fold: Fold) -> Params:

@@ -55,15 +55,27 @@ class Feed(Enum):
     """The array's own vector, in a recurrent layer."""
 
 
+class RomStyle(Enum):
+    """Where a synthesiser is asked to put weights."""
+
+    AUTO = "auto"
+    BLOCK = "block"
+    DISTRIBUTED = "distributed"
+
+
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """`lanes_in` and `lanes_out` channels a beat; `pe` x `simd` multipliers (0 where there are none), fed by `feed`."""
+    """`lanes_in` and `lanes_out` channels a beat; `pe` x `simd` multipliers (0 where there are none), fed by `feed`.
+
+    `rom` says where weights go.
+    """
 
     lanes_in: int
     lanes_out: int
     pe: int = 0
     simd: int = 0
     feed: Feed = Feed.SERIAL
+    rom: RomStyle = RomStyle.AUTO
 
     @property
     def multipliers(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from hwq.errors import BadInput, refuse_all
 from hwq.hw.fold import (
     Feed,
     Fold,
+    RomStyle,
     ceil_div,
     feeds,
     flat_lanes_fit,
@@ -33,8 +35,8 @@ def folding_text(folds: Mapping[str, Fold]) -> dict[str, dict[str, Any]]:
     """The folding of each operation: ``pe``, ``simd``, ``rq`` and ``window`` for a MAC array, else ``lanes``.
 
     ``simd`` counts input channels; a parallel window multiplies all taps of them at once.  With a flat window it counts
-    elements of the window, and ``lanes`` input channels.  The array of a recurrent
-    layer has ``pe`` and ``simd`` alone.
+    elements of the window, and ``lanes`` input channels.  ``rom`` stands where weights have a place of their own.  The
+    array of a recurrent layer has ``pe`` and ``simd`` alone.
     """
     out: dict[str, dict[str, Any]] = {}
     for name, fold in folds.items():
@@ -43,6 +45,8 @@ def folding_text(folds: Mapping[str, Fold]) -> dict[str, dict[str, Any]]:
         elif fold.multipliers:
             entry = {"pe": fold.pe, "simd": fold.lanes_in, "rq": fold.lanes_out, "window": fold.feed.value}
             out[name] = entry | ({"simd": fold.simd, "lanes": fold.lanes_in} if fold.flat else {})
+            if fold.rom is not RomStyle.AUTO:
+                out[name]["rom"] = fold.rom.value
         else:
             out[name] = {"lanes": fold.lanes_in}
     return out
@@ -117,7 +121,7 @@ def _fold(program: Program, op: Op, entry: Any) -> Fold:
             )
     if pe % rq or pe // rq > steps:
         raise ValueError(f"rq is {rq}, expected a divisor of pe = {pe} that is at least pe / {steps}")
-    return fold
+    return replace(fold, rom=_rom(op, entry))
 
 
 def _check_groups(op: GroupConv, x: TensorType, fold: Fold) -> None:
@@ -128,6 +132,15 @@ def _check_groups(op: GroupConv, x: TensorType, fold: Fold) -> None:
             f"simd is {fold.lanes_in} and pe {fold.pe}, expected divisors of a group's {inputs} inputs and "
             f"{outputs} outputs"
         )
+
+
+def _rom(op: Linear | MatMul, entry: dict[str, Any]) -> RomStyle:
+    """Where the weights go; left out, the synthesiser decides."""
+    style = entry.get("rom", RomStyle.AUTO.value)
+    known = [one.value for one in RomStyle] if isinstance(op, Linear) else [RomStyle.AUTO.value]
+    if style not in known:
+        raise ValueError(f"rom is {style!r:.40}, expected {' or '.join(known)}")
+    return RomStyle(style)
 
 
 def _feed(op: Linear | MatMul, entry: dict[str, Any], x: TensorType) -> Feed:

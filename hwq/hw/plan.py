@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import lcm
 
+from hwq.hw.bound import Bound
+from hwq.hw.device import Device
 from hwq.hw.engines import build, requant_multipliers
 from hwq.hw.feed import width_converter
 from hwq.hw.fifo import Branches, beats
@@ -41,13 +43,15 @@ class Edge:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """What is built: `folds` for each operation, the netlist, and the ports."""
+    """What is built: `folds` for each operation, the netlist, and the ports; for what device, if that was said."""
 
     program: Program
     folds: Mapping[str, Fold]
     net: Netlist
     inputs: tuple[Edge, ...]
     outputs: tuple[Edge, ...]
+    device: Device | None = None
+    bound: Bound | None = None
 
     @cached_property
     def cycles(self) -> dict[str, int]:
@@ -109,9 +113,11 @@ class Plan:
         return sum(int(part.params["OUT_W"]) * int(part.params["RING"]) for part in rings)
 
 
-def make_plan(program: Program, folds: Mapping[str, Fold]) -> Plan:
+def make_plan(
+    program: Program, folds: Mapping[str, Fold], device: Device | None = None, bound: Bound | None = None
+) -> Plan:
     """The plan of `program` under `folds` (one for each operation)."""
-    return _Planner(program, folds).plan()
+    return replace(_Planner(program, folds).plan(), device=device, bound=bound)
 
 
 class _Planner:

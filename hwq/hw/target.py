@@ -2,44 +2,59 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hwq.errors import BadInput
-from hwq.hw.fold import Fold
+from hwq.hw.bound import multiplier_bound
+from hwq.hw.budget import Budget
+from hwq.hw.device import Device
+from hwq.hw.fit import fit
 from hwq.hw.folding_file import read_folding
+from hwq.hw.plan import Plan, make_plan
 from hwq.hw.solve import DEFAULT_MULTIPLIERS, for_cycles, for_multipliers
 from hwq.ir.program import Program
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """How large and how fast the hardware is to be: at most one of the fields.
+    """How large and how fast the hardware is to be.
 
-    `cycles` a frame, `multipliers` of all MAC arrays together, or a folding file.  By default the fewest cycles that
-    `DEFAULT_MULTIPLIERS` multipliers allow.
+    At most one of `cycles` a frame, `multipliers` of all MAC arrays together, and a folding file.  A `device` says what
+    the whole design may take, but for what `limits` says (see `Budget`).  Of all that is allowed the fewest cycles are
+    taken, or if they are given the smallest design; without anything `DEFAULT_MULTIPLIERS` multipliers are allowed.
     """
 
     cycles: int | None = None
     multipliers: int | None = None
     folding: Path | None = None
-
-    @staticmethod
-    def for_rate(fps: float, mhz: float) -> Target:
-        """The cycles that a frame may take at `fps` frames a second and a clock of `mhz` MHz."""
-        if not (0 < fps < 1e12 and 0 < mhz < 1e6):
-            raise BadInput(f"--fps {fps} --clock {mhz}: expected positive numbers.")
-        return Target(cycles=max(1, int(mhz * 1e6 / fps)))
+    device: Device | None = None
+    limits: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         given = [name for name in ("cycles", "multipliers", "folding") if getattr(self, name) is not None]
-        if len(given) > 1:
+        if len(given) > 1 and (self.device is None or self.folding is not None):
             raise BadInput(f"{' and '.join(given)} were given, expected one of them. Leave the others out.")
+        if self.limits and self.device is None:
+            raise BadInput("--budget was given without a device, expected one. Add --device.")
 
-    def folds(self, program: Program) -> dict[str, Fold]:
-        """The folding of every operation."""
-        if self.cycles is not None:
-            return for_cycles(program, self.cycles)
+    def plan(self, program: Program) -> Plan:
+        """The plan of `program`, with the folding that this asks for."""
         if self.folding is not None:
-            return read_folding(self.folding, program)
-        return for_multipliers(program, DEFAULT_MULTIPLIERS if self.multipliers is None else self.multipliers)
+            return make_plan(program, read_folding(self.folding, program), self.device)
+        if self.device is not None and self.device.family.lut_inputs:
+            found = fit(program, Budget.of(self.device, self.limits), self.cycles, self.multipliers)
+            return make_plan(program, found.folds, self.device, found.bound)
+        if self.cycles is not None:
+            return make_plan(program, for_cycles(program, self.cycles), self.device)
+        multipliers = DEFAULT_MULTIPLIERS if self.multipliers is None else self.multipliers
+        plan = make_plan(program, for_multipliers(program, multipliers), self.device)
+        return replace(plan, bound=multiplier_bound(program, multipliers, plan.interval))
+
+
+def cycles_for(fps: float, mhz: float) -> int:
+    """The cycles that a frame may take at `fps` frames a second and a clock of `mhz` MHz."""
+    if not (0 < fps < 1e12 and 0 < mhz < 1e6):
+        raise BadInput(f"--fps {fps} --clock {mhz}: expected positive numbers.")
+    return max(1, int(mhz * 1e6 / fps))

@@ -6,8 +6,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from hwq.hw.bound import Bound
+from hwq.hw.cost import is_known, plan_cost
+from hwq.hw.device import Device
 from hwq.hw.fold import Feed, Fold, mac_count, macs
 from hwq.hw.plan import Plan
+from hwq.hw.resources import Resources
 from hwq.ops import Linear
 from hwq.report.storage import Storage, storage, weights_text
 from hwq.verify.check import Verification
@@ -43,7 +47,8 @@ class LayerRow:
 class Summary:
     """A build: totals, layers, and what was verified.
 
-    `limited_by` names the layers, or else the ports, that take all of the cycles of a frame.
+    `limited_by` names the layers, or else the ports, that take all of the cycles of a frame; `estimate` is what the
+    design takes of `device`, by formula.
     """
 
     name: str
@@ -60,6 +65,9 @@ class Summary:
     cycles_formula: int
     limited_by: tuple[str, ...]
     utilisation: float
+    device: Device | None = None
+    estimate: Resources | None = None
+    bound: Bound | None = None
     verified: tuple[Verification, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
@@ -86,6 +94,9 @@ def summarise(plan: Plan, verified: Sequence[Verification] = ()) -> Summary:
         cycles_formula=plan.interval,
         limited_by=_limits(plan),
         utilisation=plan.utilisation,
+        device=plan.device,
+        estimate=plan_cost(plan, plan.device.family) if plan.device and is_known(plan.device.family) else None,
+        bound=plan.bound,
         verified=tuple(verified),
     )
 

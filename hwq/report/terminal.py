@@ -104,7 +104,7 @@ def report(summary: Summary, weights: bool = False) -> list[RenderableType]:
 
 def totals(summary: Summary) -> RenderableType:
     """What the build needs and does as a whole."""
-    rate = CLOCK_MHZ * 1e6 / summary.cycles_formula
+    clock = summary.device.clock if summary.device else CLOCK_MHZ
     limits = ", ".join(summary.limited_by[:4]) + (" and others" if len(summary.limited_by) > 4 else "")
     arrays = f"{summary.multipliers:,} in MAC arrays"
     if summary.shift_add_lanes:
@@ -117,8 +117,10 @@ def totals(summary: Summary) -> RenderableType:
         **_weights(summary.storage),
         "memory": f"{summary.rom_bits:,} bits of ROM, {summary.fifo_bits:,} bits of FIFO between branches",
         "cycles a frame": f"{summary.cycles_formula:,}, limited by {limits}",
-        "frames a second": f"{rate:,.0f} at {CLOCK_MHZ} MHz",
+        "frames a second": f"{clock * 1e6 / summary.cycles_formula:,.0f} at {clock:g} MHz",
         "utilisation": f"{100 * summary.utilisation:.1f} % of what the MAC arrays can multiply in that time",
+        **_bound(summary),
+        **_estimate(summary),
     }
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold", no_wrap=True)
@@ -126,6 +128,27 @@ def totals(summary: Summary) -> RenderableType:
     for name, text in rows.items():
         grid.add_row(name, text)
     return grid
+
+
+def _bound(summary: Summary) -> dict[str, str]:
+    """How far from the best it is."""
+    if summary.bound is None:
+        return {}
+    times = summary.cycles_formula / summary.bound.least
+    text = f"at least {summary.bound.least:,} cycles, whatever the folding ({times:.2f} times as many here)"
+    return {"bound": text, "  what binds": summary.bound.binds}
+
+
+def _estimate(summary: Summary) -> dict[str, str]:
+    """What it takes of the device."""
+    if summary.device is None or summary.estimate is None:
+        return {}
+    lines = {"device": f"{summary.device.title} ({summary.device.name})"}
+    for title, kind in (("LUTs", "luts"), ("registers", "registers"), ("multiplier blocks", "dsps"), ("RAMs", "rams")):
+        taken, there = getattr(summary.estimate, kind), getattr(summary.device, kind)
+        share = f" of {there:,} ({100 * taken / there:.0f} %)" if there else ""
+        lines[f"  {title}"] = f"about {taken:,.0f}{share}" if kind in ("luts", "registers") else f"{taken:,g}{share}"
+    return lines
 
 
 def _weights(size: Storage) -> dict[str, str]:

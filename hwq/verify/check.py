@@ -14,6 +14,8 @@ from hwq.arith import IntArray
 from hwq.emit.folder import MARKER
 from hwq.emit.vectors import stimulus
 from hwq.errors import BadInput
+from hwq.hw.bound import Bound
+from hwq.hw.device import Device, device
 from hwq.hw.fold import mac_count
 from hwq.hw.folding_file import parse_folding
 from hwq.hw.plan import Plan, make_plan
@@ -80,7 +82,17 @@ def open_build(folder: Path) -> Build:
     program = serial.load(folder / "net.hwq")
     if serial.digest(program) != digest or not str(top).isidentifier():
         raise BadInput(f"{folder}: {MARKER} and net.hwq do not belong together. Generate the build again.")
-    return Build(folder, manifest, make_plan(program, parse_folding(folding, program, str(path))))
+    folds = parse_folding(folding, program, str(path))
+    return Build(folder, manifest, make_plan(program, folds, *_aim(manifest, path)))
+
+
+def _aim(manifest: dict[str, Any], path: Path) -> tuple[Device | None, Bound | None]:
+    """The device that a build was made for, and the bound of its folding."""
+    name, bound = manifest.get("device"), manifest.get("bound")
+    try:
+        return None if name is None else device(str(name)), None if bound is None else Bound(**bound)
+    except (BadInput, TypeError) as error:
+        raise BadInput(f"{path}: {error!s:.200} Generate the build again.") from None
 
 
 def verify(

@@ -59,8 +59,17 @@ def _edge(edge: Edge, module: str) -> Instance:
     return Instance(module, edge.prefix, {"W": edge.stream.width, "BEATS": edge.beats}, {})
 
 
+def is_known(family: Family) -> bool:
+    """Whether there are coefficients of a family."""
+    return LIKE.get(family.name, family.name) in _file()
+
+
 @cache
 def _coefficients(family: str) -> Coefficients:
     """LUTs and registers of each feature on a family."""
-    text = tomllib.loads(resources.files("hwq.hw.cost").joinpath("coefficients.toml").read_text("utf-8"))
-    return {name: (luts, registers) for name, (luts, registers) in text[LIKE.get(family, family)].items()}
+    return {name: (luts, registers) for name, (luts, registers) in _file()[LIKE.get(family, family)].items()}
+
+
+@cache
+def _file() -> dict[str, dict[str, tuple[float, float]]]:
+    return tomllib.loads(resources.files("hwq.hw.cost").joinpath("coefficients.toml").read_text("utf-8"))

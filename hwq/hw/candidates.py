@@ -1,0 +1,98 @@
+"""Candidates: ways of building each operation within a number of cycles, with what each takes of a device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
+
+from hwq.hw.cost import part_cost
+from hwq.hw.device import Family
+from hwq.hw.engines import build
+from hwq.hw.fold import Fold, RomStyle
+from hwq.hw.netlist import Netlist, Stream
+from hwq.hw.options import Option, all_options
+from hwq.hw.resources import Resources
+from hwq.ir.op import Op
+from hwq.ir.program import Program
+from hwq.ops import Linear
+
+KEPT = 24
+"""Foldings of an operation that are looked at, those of least cost."""
+KINDS = ("luts", "registers", "dsps", "rams")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A folding with its store of weights, and what the engine takes."""
+
+    fold: Fold
+    taken: Resources
+
+    @property
+    def amounts(self) -> tuple[float, ...]:
+        """`taken` in the order of `KINDS`."""
+        return tuple(getattr(self.taken, kind) for kind in KINDS)
+
+
+class Candidates:
+    """All candidates of a program on a family of devices; what engines take is found once."""
+
+    def __init__(self, program: Program, family: Family) -> None:
+        self._program, self._family = program, family
+        self._options = all_options(program)
+        self._taken: dict[tuple[str, Fold], Resources] = {}
+
+    @property
+    def intervals(self) -> list[int]:
+        """Cycles a frame that some folding of some operation takes and that all operations can keep, rising."""
+        least = max((min(o.cycles for o in found) for found in self._options.values()), default=1)
+        return sorted({o.cycles for found in self._options.values() for o in found if o.cycles >= least} or {1})
+
+    def slowest(self) -> list[str]:
+        """Operations whose fastest folding takes the most cycles."""
+        fastest = {name: min(o.cycles for o in found) for name, found in self._options.items()}
+        return [name for name, cycles in fastest.items() if cycles == max(fastest.values())]
+
+    def within(self, cycles: int) -> dict[str, list[Candidate]]:
+        """For each operation the candidates that take at most `cycles` and that no other is better than in all."""
+        return {op.name: _front(self._of(op, cycles)) for op in self._program.ops}
+
+    def _of(self, op: Op, cycles: int) -> Iterator[Candidate]:
+        fast = [option for option in self._options[op.name] if option.cycles <= cycles]
+        for option in fast[:KEPT]:
+            for fold in _stores(op, option):
+                key = (op.name, fold)
+                if key not in self._taken:
+                    self._taken[key] = engine_cost(self._program, op, fold, self._family)
+                yield Candidate(fold, self._taken[key])
+
+
+def engine_cost(program: Program, op: Op, fold: Fold, family: Family) -> Resources:
+    """What the engine of `op` takes, without what joins it to others."""
+    net = Netlist()
+    types = program.types
+    sources = [Stream(name, fold.lanes_in * types[name].bits, name, fold.lanes_in) for name in op.inputs]
+    build(net, program, op, fold, sources)
+    return reduce(add, (part_cost(part, family) for part in net.parts), Resources())
+
+
+def _stores(op: Op, option: Option) -> list[Fold]:
+    """A folding with its weights in block RAM and in LUTs, where there are weights."""
+    if not isinstance(op, Linear):
+        return [option.fold]
+    return [replace(option.fold, rom=style) for style in (RomStyle.BLOCK, RomStyle.DISTRIBUTED)]
+
+
+def _front(found: Iterator[Candidate]) -> list[Candidate]:
+    """Those that no other equals or beats in everything that is taken."""
+    front: list[Candidate] = []
+    for one in sorted(found, key=lambda candidate: candidate.amounts):
+        if not any(_covers(other.amounts, one.amounts) for other in front):
+            front.append(one)
+    return front
+
+
+def _covers(a: Sequence[float], b: Sequence[float]) -> bool:
+    return all(x <= y for x, y in zip(a, b, strict=True))

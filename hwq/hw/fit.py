@@ -1,0 +1,197 @@
+"""Fit: the folding of fewest cycles that a device holds, or the smallest one that meets a rate.
+
+At a given number of cycles each operation takes one of its candidates, and all that they take together must stay within
+the budget: a multiple-choice knapsack with several resources, solved as an integer program by HiGHS (through scipy).
+More cycles allow all that fewer do, so the least are found by bisection over those that occur.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+
+import numpy as np
+from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.sparse import csr_array
+
+from hwq.errors import BadInput
+from hwq.hw.bound import Bound
+from hwq.hw.budget import Budget
+from hwq.hw.candidates import KINDS, Candidate, Candidates
+from hwq.hw.cost import is_known, plan_cost
+from hwq.hw.device import devices
+from hwq.hw.fold import Fold
+from hwq.hw.plan import make_plan
+from hwq.hw.resources import Resources
+from hwq.ir.program import Program
+
+ROUNDS = 6
+"""How often the parts between engines are counted again."""
+GAP = 0.01
+"""How far from the smallest design the solver may stop, of its size."""
+SECONDS = 20.0
+"""Time for one integer program; what is best then is taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A folding within a budget, and its bound: not even if engines could be built in part would fewer cycles fit."""
+
+    folds: dict[str, Fold]
+    bound: Bound
+
+
+def fit(program: Program, budget: Budget, cycles: int | None = None, multipliers: int | None = None) -> Fitted:
+    """The folding of fewest cycles within `budget`, or the smallest one that takes at most `cycles`.
+
+    Parameters
+    ----------
+    multipliers
+        The most multipliers of all MAC arrays, or None.
+
+    Raises
+    ------
+    BadInput
+        When there is none: says what it would take, what binds, and which rate or device would do.
+    """
+    if not is_known(budget.device.family):
+        raise BadInput(
+            f"--device {budget.device.name}: what designs take of it is not known yet, expected a device of another "
+            "family. Say --multipliers or --cycles instead."
+        )
+    return _Fitter(program, budget, multipliers).fitted(cycles)
+
+
+class _Fitter:
+    def __init__(self, program: Program, budget: Budget, multipliers: int | None) -> None:
+        self.program, self.budget, self.multipliers = program, budget, multipliers
+        self.candidates = Candidates(program, budget.device.family)
+        self.between = Resources()
+
+    def fitted(self, cycles: int | None) -> Fitted:
+        """See `fit`."""
+        intervals = self.candidates.intervals
+        if cycles is not None:
+            if cycles < intervals[0]:
+                raise BadInput(
+                    f"{self.program.name}: {cycles:,} cycles a frame asked for, but "
+                    f"{', '.join(self.candidates.slowest())} can take no fewer than {intervals[0]:,}. Ask for at least "
+                    "that many."
+                )
+            intervals = [cycles]
+        for _ in range(ROUNDS):
+            place = _first(intervals, lambda n: self._solved(n) is not None)
+            if place is None:
+                raise BadInput(self._refusal(cycles))
+            folds = self._solved(intervals[place])
+            assert folds is not None
+            plan = make_plan(self.program, {name: one.fold for name, one in folds.items()})
+            taken = plan_cost(plan, self.budget.device.family)
+            if not self.budget.excess(taken):
+                return self._result(folds, plan.interval)
+            own = reduce(add, (one.taken for one in folds.values()), Resources())
+            self.between = Resources(*(getattr(taken, kind) - getattr(own, kind) for kind in KINDS))
+            intervals = intervals[place:]
+        raise BadInput(self._refusal(cycles))
+
+    def _result(self, folds: Mapping[str, Candidate], interval: int) -> Fitted:
+        every = self.candidates.intervals
+        place = _first(every, lambda n: self._solved(n, whole=False) is not None)
+        faster = [n for n in every if n < interval]
+        binds = self._binds(faster[-1]) if faster else f"{', '.join(self.candidates.slowest())} can be no faster"
+        least = interval if place is None else min(interval, every[place])
+        return Fitted({name: one.fold for name, one in folds.items()}, Bound(least, binds))
+
+    def _solved(self, cycles: int, whole: bool = True) -> dict[str, Candidate] | None:
+        """The smallest choice of candidates that takes at most `cycles`, or None; in parts unless `whole`."""
+        choices = self.candidates.within(cycles)
+        names = [name for name, found in choices.items() for _ in found]
+        flat = [one for found in choices.values() for one in found]
+        if not flat:
+            return {}
+        rows = {name: row for row, name in enumerate(choices)}
+        one_each = csr_array(
+            (np.ones(len(flat)), ([rows[name] for name in names], range(len(flat)))), (len(rows), len(flat))
+        )
+        amounts = np.array([one.amounts for one in flat]).T
+        room = np.array([self.budget.limit(kind) - getattr(self.between, kind) for kind in KINDS])
+        if self.multipliers is not None:
+            amounts = np.vstack([amounts, [one.fold.multipliers for one in flat]])
+            room = np.append(room, self.multipliers)
+        if (room < 0).any():
+            return None
+        limited = np.isfinite(room)
+        weights = np.where(limited, 1.0 / np.maximum(room, 1.0), 1e-6)
+        constraints = [LinearConstraint(one_each, 1, 1)]
+        if limited.any():
+            constraints.append(LinearConstraint(amounts[limited], -np.inf, room[limited]))
+        found = milp(
+            weights @ amounts,
+            integrality=np.full(len(flat), int(whole)),
+            bounds=Bounds(0, 1),
+            constraints=constraints,
+            options={"time_limit": SECONDS, "mip_rel_gap": GAP},
+        )
+        if found.x is None:
+            return None
+        return {name: flat[k] for k, name in enumerate(names) if found.x[k] > 0.5}
+
+    def _least(self, cycles: int) -> dict[str, float]:
+        """The least that any choice takes of each kind, each taken alone."""
+        choices = self.candidates.within(cycles).values()
+        return {
+            kind: getattr(self.between, kind) + sum(min(one.amounts[k] for one in found) for found in choices)
+            for k, kind in enumerate(KINDS)
+        }
+
+    def _binds(self, cycles: int) -> str:
+        """What stands in the way of `cycles` cycles."""
+        least = self._least(cycles)
+        over = {kind: amount for kind, amount in least.items() if amount > self.budget.limit(kind)}
+        wanted = f"{cycles:,} cycles would take "
+        if over:
+            return f"{wanted}at least {self.budget.says(over)}"
+        near = {kind: n for kind, n in least.items() if n > 0.5 * self.budget.limit(kind)}
+        if self.multipliers is not None:
+            return f"{wanted}more than {self.multipliers:,} multipliers"
+        return f"{wanted}too much of all kinds together: each alone at least {self.budget.says(near)}"
+
+    def _refusal(self, cycles: int | None) -> str:
+        """Why nothing fits, and what would."""
+        every = self.candidates.intervals
+        asked = every[-1] if cycles is None else cycles
+        rate = "any rate" if cycles is None else f"{cycles:,} cycles a frame"
+        text = f"{self.program.name}: {self.budget.device.title} does not hold it at {rate}: {self._binds(asked)}."
+        place = None if cycles is None else _first(every, lambda n: self._solved(n) is not None)
+        if place is not None:
+            text += f" It holds it at about {every[place]:,} cycles a frame."
+        if self.multipliers is None and not set(self.budget.limits.items()) - set(
+            Budget.of(self.budget.device).limits.items()
+        ):
+            larger = next((name for name in _larger(self.budget) if _holds(self.program, name, cycles)), None)
+            text += f" {larger} would do." if larger else " No device that hwq knows would do."
+        return text + " Ask for a lower rate, a larger device or budget, or fewer bits."
+
+
+def _larger(budget: Budget) -> list[str]:
+    """Devices with more LUTs than the budget's, the smallest first."""
+    found = [one for one in devices().values() if one.luts > budget.device.luts and is_known(one.family)]
+    return [one.name for one in sorted(found, key=lambda one: one.luts)]
+
+
+def _holds(program: Program, name: str, cycles: int | None) -> bool:
+    """Whether a device holds `program` at a rate."""
+    fitter = _Fitter(program, Budget.of(devices()[name]), None)
+    slow = fitter.candidates.intervals[-1] if cycles is None else cycles
+    return fitter._solved(slow) is not None
+
+
+def _first(numbers: list[int], good: Callable[[int], bool]) -> int | None:
+    """Place of the first of rising `numbers` that is good, where all beyond a good one are; None without one."""
+    low, high = 0, len(numbers)
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if good(numbers[middle]) else (middle + 1, high)
+    return low if low < len(numbers) else None
