@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hwq.hw.fold import Fold, ceil_div, cycles, ring_rows, window_of
+from hwq.hw.fold import Fold, ceil_div, cycles, in_rows, ring_rows, window_of
 from hwq.hw.netlist import Instance, Netlist, Stream
 from hwq.hw.pack import constant_beat
 from hwq.hw.params import Params
@@ -18,14 +18,14 @@ def window_unit(
 
     A parallel one is delivered once, beat by beat.
     """
-    x, y = program.first_type(op), program.types[op.name]
-    window = window_of(op, x)
+    y, window = program.types[op.name], window_of(op, program.first_type(op))
+    x, rows = in_rows(window, program.first_type(op)), in_rows(window, y)
     pad = constant_beat(int(getattr(op, "pad_value", 0)), x.bits, fold.lanes_in)
     params: Params = {
         "DATA_W": source.width, "H": x.shape[0], "W": x.shape[1], "CF": ceil_div(x.channels, fold.lanes_in),
         "KH": window.kernel[0], "KW": window.kernel[1], "SH": window.stride[0], "SW": window.stride[1],
         "DH": window.dilation[0], "DW": window.dilation[1], "PT": window.pads[0], "PL": window.pads[1],
-        "OH": y.shape[0], "OW": y.shape[1], "PAD": pad,
+        "OH": rows.shape[0], "OW": rows.shape[1], "PAD": pad,
     }  # fmt: skip
     module, width = "hwq_swu_par", window.taps * source.width
     if not fold.parallel:

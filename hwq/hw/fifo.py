@@ -116,9 +116,8 @@ class Branches:
             op = self._makers[tensor]
             if self._readers(tensor) > 1 or len(op.inputs) > 1:
                 return False
-            if isinstance(op, Dense) or (
-                hasattr(op, "window") and not is_global(op, self._program.types[op.inputs[0]])
-            ):
+            x = self._program.types[op.inputs[0]]
+            if isinstance(op, Dense) or (hasattr(op, "window") and op.window.taps > 1 and not is_global(op, x)):
                 return True
             tensor = op.inputs[0]
         return False

@@ -6,7 +6,7 @@ The formulas are those of docs/hardware.md; simulation must meet them to within 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from math import gcd
 
@@ -141,6 +141,13 @@ def feeds(op: Linear | MatMul, x: TensorType) -> list[Feed]:
 def flat_lanes_fit(lanes: int, simd: int, elements: int) -> bool:
     """Whether one converter makes beats of `simd` elements from beats of `lanes`: its contract is in hwq_dwc.sv."""
     return simd % lanes == 0 or lanes % simd == 0 or simd >= elements
+
+
+def in_rows(window: Window, tensor: TensorType) -> TensorType:
+    """`tensor` as a window unit sees it: a window that is every pixel in turn knows no rows, and stores pixels."""
+    if window.taps == 1 and window.stride == (1, 1) and not any(window.pads):
+        return replace(tensor, shape=(tensor.pixels, 1, tensor.channels))
+    return tensor
 
 
 def ring_rows(window: Window, x: TensorType, lanes: int, work: int) -> int:
