@@ -135,7 +135,7 @@ def _plan(name: str, model: object, calib: NDArray[np.float32], multipliers: int
         PROGRAMS.mkdir(parents=True, exist_ok=True)
         hwq.save_program(hwq.quantize(str(model), calib[:64], Effort.FAST.config()), file)
     program: Program = hwq.load_program(file)
-    return make_plan(program, for_multipliers(program, multipliers))
+    return make_plan(program, for_multipliers(program, multipliers).folds)
 
 
 def check(family: Family, yosys: str, only: str, console: Console) -> None:

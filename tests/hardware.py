@@ -11,7 +11,17 @@ from typing import Any
 import pytest
 
 from hwq.emit.generate import generate
-from hwq.hw.fold import Feed, ceil_div, divisors, feeds, flat_lanes_fit, lane_choices, lanes_fit, window_of
+from hwq.hw.fold import (
+    Feed,
+    ceil_div,
+    divisors,
+    feeds,
+    flat_lanes_fit,
+    lane_choices,
+    lanes_fit,
+    turns_unseen,
+    window_of,
+)
 from hwq.hw.folding_file import parse_folding
 from hwq.hw.plan import Plan, make_plan
 from hwq.hw.recurrent_fold import recurrent_fits
@@ -62,6 +72,13 @@ def entries(program: Program, op: Op) -> list[Entry]:
             found.insert(min(len(found), 2 * parallel.index((pe, simd, wanted)) + 1), entry)
     if Feed.FLAT in feeds(op, x):
         found[2:2] = _flat(m, c, c * taps)
+    if Feed.FLAT_PARALLEL in feeds(op, x):
+        grid = ((ceil_div(m, 2), max(1, 2 * c * taps // 5)), (m, c * taps), (1, ceil_div(c * taps, 2)))
+        found[4:4] = [
+            {"pe": pe, "simd": simd, "lanes": c, "rq": pe, "window": "flat-parallel"}
+            for pe, simd in grid
+            if turns_unseen(window_of(op, x), x, y, ceil_div(m, pe) * ceil_div(c * taps, simd))
+        ]
     unique: list[Entry] = []
     for entry in found:
         if isinstance(op, Depthwise):

@@ -19,7 +19,7 @@ from hwq.ir.program import Program
 from hwq.ops import Linear
 
 KEPT = 24
-"""Foldings of an operation that are looked at, those of least cost."""
+"""Foldings of an operation that are looked at, those of least cost; and a third as many of fewest multipliers."""
 KINDS = ("luts", "registers", "dsps", "rams")
 
 
@@ -61,7 +61,8 @@ class Candidates:
 
     def _of(self, op: Op, cycles: int) -> Iterator[Candidate]:
         fast = [option for option in self._options[op.name] if option.cycles <= cycles]
-        for option in fast[:KEPT]:
+        frugal = sorted(fast, key=lambda option: option.fold.multipliers)
+        for option in {option.fold: option for option in (*fast[:KEPT], *frugal[: KEPT // 3])}.values():
             for fold in _stores(op, option):
                 key = (op.name, fold)
                 if key not in self._taken:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hwq.hw.fold import Fold, ceil_div, cycles, in_rows, ring_rows, window_of
+from hwq.hw.fold import Feed, Fold, ceil_div, cycles, in_rows, ring_rows, window_of
 from hwq.hw.netlist import Instance, Netlist, Stream
 from hwq.hw.pack import constant_beat
 from hwq.hw.params import Params
@@ -28,7 +28,7 @@ def window_unit(
         "OH": rows.shape[0], "OW": rows.shape[1], "PAD": pad,
     }  # fmt: skip
     module, width = "hwq_swu_par", window.taps * source.width
-    if not fold.parallel:
+    if fold.feed not in (Feed.PARALLEL, Feed.FLAT_PARALLEL):
         module, width = "hwq_swu_ser", source.width
         params |= {
             "GROUPS": groups,

@@ -13,8 +13,6 @@ from functools import reduce
 from operator import add
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import csr_array
 
 from hwq.errors import BadInput
 from hwq.hw.bound import Bound
@@ -23,16 +21,13 @@ from hwq.hw.candidates import KINDS, Candidate, Candidates
 from hwq.hw.cost import is_known, plan_cost
 from hwq.hw.device import devices
 from hwq.hw.fold import Fold
+from hwq.hw.knapsack import choose
 from hwq.hw.plan import make_plan
 from hwq.hw.resources import Resources
 from hwq.ir.program import Program
 
 ROUNDS = 6
 """How often the parts between engines are counted again."""
-GAP = 0.01
-"""How far from the smallest design the solver may stop, of its size."""
-SECONDS = 20.0
-"""Time for one integer program; what is best then is taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,36 +102,18 @@ class _Fitter:
     def _solved(self, cycles: int, whole: bool = True) -> dict[str, Candidate] | None:
         """The smallest choice of candidates that takes at most `cycles`, or None; in parts unless `whole`."""
         choices = self.candidates.within(cycles)
-        names = [name for name, found in choices.items() for _ in found]
-        flat = [one for found in choices.values() for one in found]
-        if not flat:
-            return {}
-        rows = {name: row for row, name in enumerate(choices)}
-        one_each = csr_array(
-            (np.ones(len(flat)), ([rows[name] for name in names], range(len(flat)))), (len(rows), len(flat))
-        )
-        amounts = np.array([one.amounts for one in flat]).T
         room = np.array([self.budget.limit(kind) - getattr(self.between, kind) for kind in KINDS])
+        weights = np.where(np.isfinite(room), 1.0 / np.maximum(room, 1.0), 1e-6)
+        amounts = [np.array([one.amounts for one in found]).T for found in choices.values()]
+        costs = [weights @ each for each in amounts]
         if self.multipliers is not None:
-            amounts = np.vstack([amounts, [one.fold.multipliers for one in flat]])
+            arrays = ([[one.fold.multipliers for one in found]] for found in choices.values())
+            amounts = [np.vstack(both) for both in zip(amounts, arrays, strict=True)]
             room = np.append(room, self.multipliers)
-        if (room < 0).any():
+        chosen = choose(costs, amounts, room, whole)
+        if chosen is None:
             return None
-        limited = np.isfinite(room)
-        weights = np.where(limited, 1.0 / np.maximum(room, 1.0), 1e-6)
-        constraints = [LinearConstraint(one_each, 1, 1)]
-        if limited.any():
-            constraints.append(LinearConstraint(amounts[limited], -np.inf, room[limited]))
-        found = milp(
-            weights @ amounts,
-            integrality=np.full(len(flat), int(whole)),
-            bounds=Bounds(0, 1),
-            constraints=constraints,
-            options={"time_limit": SECONDS, "mip_rel_gap": GAP},
-        )
-        if found.x is None:
-            return None
-        return {name: flat[k] for k, name in enumerate(names) if found.x[k] > 0.5}
+        return {name: found[which] for which, (name, found) in zip(chosen, choices.items(), strict=True)}
 
     def _least(self, cycles: int) -> dict[str, float]:
         """The least that any choice takes of each kind, each taken alone."""

@@ -51,6 +51,8 @@ class Feed(Enum):
     """A window unit, all taps at once."""
     FLAT = "flat"
     """A window unit, one tap a beat, each window once; then its elements in beats of any number, so often as asked."""
+    FLAT_PARALLEL = "flat-parallel"
+    """The same behind a window unit that delivers all taps of all channels at once."""
     LOOP = "loop"
     """The array's own vector, in a recurrent layer."""
 
@@ -84,13 +86,13 @@ class Fold:
 
     @property
     def parallel(self) -> bool:
-        """Whether the window unit delivers all taps at once."""
+        """Whether the array multiplies all taps at once."""
         return self.feed is Feed.PARALLEL
 
     @property
     def flat(self) -> bool:
         """Whether windows are cut into beats of `simd` elements."""
-        return self.feed is Feed.FLAT
+        return self.feed in (Feed.FLAT, Feed.FLAT_PARALLEL)
 
 
 def multiplies(op: Op) -> bool:
@@ -135,6 +137,8 @@ def feeds(op: Linear | MatMul, x: TensorType) -> list[Feed]:
         found.append(Feed.PARALLEL)
     if isinstance(op, Conv | Dense) and window.taps > 1:
         found.append(Feed.FLAT)
+    if isinstance(op, Conv) and Feed.PARALLEL in found:
+        found.append(Feed.FLAT_PARALLEL)
     return found
 
 
@@ -148,6 +152,11 @@ def in_rows(window: Window, tensor: TensorType) -> TensorType:
     if window.taps == 1 and window.stride == (1, 1) and not any(window.pads):
         return replace(tensor, shape=(tensor.pixels, 1, tensor.channels))
     return tensor
+
+
+def turns_unseen(window: Window, x: TensorType, y: TensorType, busy: int) -> bool:
+    """Whether a parallel window moves to the next row and frame while an array is `busy` with those that it held."""
+    return _parallel_cycles(window, x, y, busy) == y.pixels * busy
 
 
 def ring_rows(window: Window, x: TensorType, lanes: int, work: int) -> int:
@@ -171,8 +180,9 @@ def cycles(op: Op, fold: Fold, xs: Sequence[TensorType], y: TensorType) -> int:
     if isinstance(op, Conv | Dense | GroupConv | MatMul):
         beats, folds = ceil_div(x.channels, fold.lanes_in), ceil_div(y.channels, fold.pe)
         if fold.flat:
-            windows = 0 if isinstance(op, Dense) else y.pixels * window.taps * beats
-            work = max(windows, y.pixels * folds * ceil_div(window.taps * x.channels, fold.simd))
+            busy = folds * ceil_div(window.taps * x.channels, fold.simd)
+            unit = not isinstance(op, Dense) and fold.feed is Feed.FLAT
+            work = y.pixels * max(busy, window.taps * beats if unit else 0)
         else:
             work = _parallel_cycles(window, x, y, folds) if fold.parallel else y.pixels * folds * window.taps
             work = work * beats // groups_of(op)

@@ -20,12 +20,14 @@ from hwq.hw.fold import (
     groups_of,
     lane_choices,
     lanes_fit,
+    turns_unseen,
     window_of,
 )
 from hwq.hw.recurrent_fold import recurrent_fits
 from hwq.ir.op import Op
 from hwq.ir.program import Program
 from hwq.ir.types import TensorType
+from hwq.ir.window import Window
 from hwq.ops import Depthwise, GroupConv, Linear, MatMul, Recurrent
 
 LIMIT = 1 << 16
@@ -104,8 +106,10 @@ def _fold(program: Program, op: Op, entry: Any) -> Fold:
     feed = _feed(op, entry, x)
     window = window_of(op, x)
     taps = window.taps if feed is Feed.PARALLEL else 1
-    if feed is Feed.FLAT:
-        fold = _flat(entry, window.taps * x.channels, x, pe, rq)
+    if feed in (Feed.FLAT, Feed.FLAT_PARALLEL):
+        fold = replace(_flat(entry, window.taps * x.channels, x, pe, rq), feed=feed)
+        if feed is Feed.FLAT_PARALLEL:
+            _check_whole(window, x, y, fold)
         steps = ceil_div(window.taps * x.channels, fold.simd)
     elif isinstance(op, Depthwise):
         fold, steps = Fold(pe, rq, pe, taps, feed), window.taps // taps
@@ -155,12 +159,24 @@ def _feed(op: Linear | MatMul, entry: dict[str, Any], x: TensorType) -> Feed:
 def _flat(entry: dict[str, Any], elements: int, x: TensorType, pe: int, rq: int) -> Fold:
     """A folding that reads beats of `simd` elements, made of beats of `lanes` channels."""
     simd, lanes = _count(entry, "simd", elements), _count(entry, "lanes", x.channels)
-    if not flat_lanes_fit(lanes, simd, elements) or x.channels % lanes:
+    whole = entry["window"] == Feed.FLAT_PARALLEL.value
+    if not (whole or flat_lanes_fit(lanes, simd, elements)) or x.channels % lanes:
         raise ValueError(
             f"lanes is {lanes} and simd {simd}, expected a divisor of {x.channels} channels, and one of the two a "
             "multiple of the other"
         )
     return Fold(lanes, rq, pe, simd, Feed.FLAT)
+
+
+def _check_whole(window: Window, x: TensorType, y: TensorType, fold: Fold) -> None:
+    """Refuse a folding that would wait for a parallel window."""
+    if fold.lanes_in < x.channels:
+        raise ValueError(f"lanes is {fold.lanes_in}, expected all {x.channels} channels with this window")
+    busy = ceil_div(y.channels, fold.pe) * ceil_div(window.taps * x.channels, fold.simd)
+    if not turns_unseen(window, x, y, busy):
+        raise ValueError(
+            f"an output pixel takes {busy} cycles, too few for this window to move on. Use parallel or flat"
+        )
 
 
 def _looped(op: Recurrent, pe: int, simd: int) -> Fold:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -19,6 +20,7 @@ from hwq.hw.fold import (
     lane_choices,
     multiplies,
     partitions,
+    turns_unseen,
     window_of,
 )
 from hwq.hw.recurrent_fold import recurrent_fits
@@ -57,16 +59,29 @@ def all_options(program: Program) -> dict[str, list[Option]]:
 
 
 def options(program: Program, op: Op) -> list[Option]:
-    """Every way of building `op` that no other way beats in both cycles and cost, the cheapest first."""
+    """Every way of building `op` that no other beats in cycles, cost and multipliers, the cheapest first."""
     xs, y = program.input_types_of(op), program.types[op.name]
     lane = (1.0 if multiplies(op) else 0.4) + (1.0 if isinstance(op, Mul) else 0.0)
     found = [Option(fold, taken, _cost(fold, lane)) for fold, taken in _made(op, xs, y)]
     found.sort(key=lambda o: (o.cost, o.cycles))
     best: list[Option] = []
+    stairs: list[tuple[int, int]] = []
     for option in found:
-        if not best or option.cycles < best[-1].cycles:
+        if _climbs(stairs, option.fold.multipliers, option.cycles):
             best.append(option)
     return best
+
+
+def _climbs(stairs: list[tuple[int, int]], multipliers: int, cycles: int) -> bool:
+    """Whether (multipliers, cycles) is below all `stairs`, which rise in the one and fall in the other; then add it."""
+    place = bisect_right(stairs, (multipliers, cycles))
+    if place and stairs[place - 1][1] <= cycles:
+        return False
+    end = place
+    while end < len(stairs) and stairs[end][1] >= cycles:
+        end += 1
+    stairs[place:end] = [(multipliers, cycles)]
+    return True
 
 
 def _cost(fold: Fold, lane: float) -> float:
@@ -126,16 +141,16 @@ def _arrays(op: Array, x: TensorType, y: TensorType) -> Iterator[tuple[Fold, int
 
 
 def _flat(op: Array, taps: int, x: TensorType, y: TensorType) -> Iterator[tuple[Fold, int]]:
-    """Arrays that read whole windows, `simd` elements a beat, in lanes that keep up with them."""
-    elements = taps * x.channels
+    """Arrays that read whole windows, `simd` elements a beat, in lanes that keep up with them where that can be."""
+    elements, whole = taps * x.channels, Feed.FLAT_PARALLEL in feeds(op, x)
+    reads = x.pixels if isinstance(op, Dense) else max(x.pixels, y.pixels * taps)
     for simd in partitions(elements):
         lanes = [n for n in divisors(x.channels) if flat_lanes_fit(n, simd, elements)]
         steps = ceil_div(elements, simd)
-        for folds, pe in ((ceil_div(y.channels, pe), pe) for pe in partitions(y.channels)):
-            work = y.pixels * folds * steps
-            enough = (
-                n
-                for n in lanes
-                if max(x.pixels, 0 if isinstance(op, Dense) else y.pixels * taps) * (x.channels // n) <= work
-            )
-            yield Fold(next(enough, lanes[-1]), pe, pe, simd, Feed.FLAT), steps
+        for pe in partitions(y.channels):
+            work = y.pixels * ceil_div(y.channels, pe) * steps
+            enough = next((n for n in lanes if reads * (x.channels // n) <= work), None)
+            if enough is None and whole and turns_unseen(window_of(op, x), x, y, work // y.pixels):
+                yield Fold(x.channels, pe, pe, simd, Feed.FLAT_PARALLEL), steps
+            else:
+                yield Fold(enough or lanes[-1], pe, pe, simd, Feed.FLAT), steps

@@ -1,19 +1,32 @@
-"""The folding solver: the least cost for a number of cycles, or the fewest cycles for a number of multipliers.
+"""The folding solver without a device: the least cost for a number of cycles, or the fewest cycles for multipliers.
 
-At a given number of cycles the operations are independent, so each takes its cheapest option that meets it;
-the cycles themselves are sought among those that occur.
+At a given number of cycles the operations are independent; the cycles themselves are sought among those that occur.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import numpy as np
+
 from hwq.errors import BadInput, refuse_all
-from hwq.hw.fold import Fold, mac_count
+from hwq.hw.bound import Bound
+from hwq.hw.fold import Fold, ceil_div, mac_count
+from hwq.hw.knapsack import choose
 from hwq.hw.options import Option, all_options
 from hwq.ir.program import Program
 
 DEFAULT_MULTIPLIERS = 128
 MIN_UTILISATION = 0.85
 """Share of the multiplications of all MAC arrays that a frame should need."""
+
+
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """The folding of each operation, and how far from the best it is."""
+
+    folds: dict[str, Fold]
+    bound: Bound
 
 
 def for_cycles(program: Program, target: int) -> dict[str, Fold]:
@@ -25,7 +38,7 @@ def for_cycles(program: Program, target: int) -> dict[str, Fold]:
         When an operation cannot be that fast; says how fast it can be.
     """
     table = all_options(program)
-    chosen = {name: _cheapest(found, target) for name, found in table.items()}
+    chosen = {name: next((one for one in found if one.cycles <= target), None) for name, found in table.items()}
     refuse_all(
         [
             f"{name}: {target} cycles a frame asked for, but its fastest folding needs "
@@ -37,24 +50,26 @@ def for_cycles(program: Program, target: int) -> dict[str, Fold]:
     return {name: option.fold for name, option in chosen.items() if option is not None}
 
 
-def for_multipliers(program: Program, budget: int) -> dict[str, Fold]:
+def for_multipliers(program: Program, budget: int) -> Solved:
     """The folding of fewest cycles whose MAC arrays have at most `budget` multipliers and are busy enough.
 
     Next to a good folding there are ones that are little faster for many more multipliers, most of them idle: those
-    below `MIN_UTILISATION` are passed over as long as any other is left.
+    below `MIN_UTILISATION` are passed over as long as any other is left.  Of all foldings of so many cycles the
+    cheapest is taken.
 
     Raises
     ------
     BadInput
         When even one multiplier for each layer is more than `budget`.
     """
-    table = list(all_options(program).values())
-    slowest = max((min(o.cycles for o in found) for found in table), default=1)
-    candidates = sorted({o.cycles for found in table for o in found if o.cycles >= slowest})
+    table = all_options(program)
+    fastest = {name: min(o.cycles for o in found) for name, found in table.items()}
+    slowest = max(fastest.values(), default=1)
+    candidates = sorted({o.cycles for found in table.values() for o in found if o.cycles >= slowest}) or [1]
     macs = mac_count(program)
 
     def multipliers(target: int) -> int:
-        return sum(o.fold.multipliers for o in (_cheapest(found, target) for found in table) if o is not None)
+        return sum(min(o.fold.multipliers for o in found if o.cycles <= target) for found in table.values())
 
     affordable = [target for target in candidates if multipliers(target) <= budget]
     if not affordable:
@@ -63,8 +78,19 @@ def for_multipliers(program: Program, budget: int) -> dict[str, Fold]:
             "each layer that multiplies. Ask for more."
         )
     busy = (target for target in affordable if macs >= MIN_UTILISATION * target * multipliers(target))
-    return for_cycles(program, next(busy, affordable[0]))
+    target = next(busy, affordable[0])
+    least = max(ceil_div(macs, budget), slowest)
+    binds = f"{budget:,} multipliers"
+    if target == slowest:
+        binds = f"{', '.join(name for name in fastest if fastest[name] == slowest)} can be no faster"
+    return Solved(_cheapest(table, target, budget), Bound(least, binds))
 
 
-def _cheapest(found: list[Option], target: int) -> Option | None:
-    return next((option for option in found if option.cycles <= target), None)
+def _cheapest(table: dict[str, list[Option]], target: int, budget: int) -> dict[str, Fold]:
+    """The folding of least cost within `target` cycles and `budget` multipliers."""
+    fast = {name: [one for one in found if one.cycles <= target] for name, found in table.items()}
+    costs = [np.array([one.cost for one in found]) for found in fast.values()]
+    amounts = [np.array([[float(one.fold.multipliers) for one in found]]) for found in fast.values()]
+    chosen = choose(costs, amounts, np.array([float(budget)]))
+    assert chosen is not None
+    return {name: found[which].fold for which, (name, found) in zip(chosen, fast.items(), strict=True)}

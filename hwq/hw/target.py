@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from hwq.errors import BadInput
-from hwq.hw.bound import multiplier_bound
 from hwq.hw.budget import Budget
 from hwq.hw.device import Device
 from hwq.hw.fit import fit
@@ -48,9 +47,8 @@ class Target:
             return make_plan(program, found.folds, self.device, found.bound)
         if self.cycles is not None:
             return make_plan(program, for_cycles(program, self.cycles), self.device)
-        multipliers = DEFAULT_MULTIPLIERS if self.multipliers is None else self.multipliers
-        plan = make_plan(program, for_multipliers(program, multipliers), self.device)
-        return replace(plan, bound=multiplier_bound(program, multipliers, plan.interval))
+        solved = for_multipliers(program, DEFAULT_MULTIPLIERS if self.multipliers is None else self.multipliers)
+        return make_plan(program, solved.folds, self.device, solved.bound)
 
 
 def cycles_for(fps: float, mhz: float) -> int:

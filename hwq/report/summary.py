@@ -139,4 +139,4 @@ def _row(plan: Plan, index: int) -> LayerRow:
 def _folding(fold: Fold) -> str:
     if not fold.multipliers:
         return f"{fold.lanes_in} lane{'s' if fold.lanes_in > 1 else ''}"
-    return f"{fold.pe}x{fold.simd}" + (f" {fold.feed.value}" if fold.feed in (Feed.PARALLEL, Feed.FLAT) else "")
+    return f"{fold.pe}x{fold.simd}" + ("" if fold.feed in (Feed.SERIAL, Feed.LOOP) else f" {fold.feed.value}")

@@ -17,7 +17,7 @@ from hwq.hw.solve import for_multipliers
 )
 def test_no_frame_before_its_input(simulator: str, tmp_path: Path) -> None:
     """Each output has as many frames as the input, although one of them could be made without it."""
-    plan = make_plan(BORDERS, for_multipliers(BORDERS, 3))
+    plan = make_plan(BORDERS, for_multipliers(BORDERS, 3).folds)
     for stall in (0.0, 0.4):
         result = checked(plan, tmp_path / "build", simulator, SAMPLES, stall)
         assert result.passed, result.trouble

@@ -46,6 +46,6 @@ def test_fast_simulator() -> None:
 @pytest.mark.parametrize("multipliers", [5, 40])
 @pytest.mark.parametrize("stall", [0.0, 0.4])
 def test_hardware(multipliers: int, stall: float, tmp_path: Path) -> None:
-    plan = make_plan(NET, for_multipliers(NET, multipliers))
+    plan = make_plan(NET, for_multipliers(NET, multipliers).folds)
     result = checked(plan, tmp_path / "build", samples=SAMPLES, stall=stall)
     assert result.passed, result.trouble

@@ -129,7 +129,7 @@ def test_dump(net: str) -> None:
 def test_folding_and_network(net: str) -> None:
     make, budget = NETS[net]
     p = make()
-    plan = make_plan(p, for_multipliers(p, budget))
+    plan = make_plan(p, for_multipliers(p, budget).folds)
     check(f"{net}.folding.json", json.dumps(folding_text(plan.folds), indent=1) + "\n")
     check(f"{net}.sv", network(plan))
 

@@ -74,7 +74,7 @@ def plans(draw: Draw, p: Program) -> Plan:
         return make_plan(p, for_cycles(p, least * draw(st.sampled_from((1, 2, 3, 10)))))
     if way == "multipliers":
         layers = sum(macs(p, op) > 0 for op in p.ops)
-        return make_plan(p, for_multipliers(p, layers * draw(st.integers(1, 12))))
+        return make_plan(p, for_multipliers(p, layers * draw(st.integers(1, 12))).folds)
     return make_plan(p, {name: draw(st.sampled_from(found)).fold for name, found in table.items()})
 
 

@@ -77,7 +77,7 @@ def test_wiring(program_: Program) -> None:
 
 def test_forks_and_several_outputs() -> None:
     p = _branches()
-    plan = make_plan(p, for_multipliers(p, 6))
+    plan = make_plan(p, for_multipliers(p, 6).folds)
     _check_wiring(plan)
     (first, _) = [part for part in plan.net.parts if isinstance(part, Fork)] + [None]
     assert first is not None and len(first.targets) == 3
@@ -89,10 +89,10 @@ def test_forks_and_several_outputs() -> None:
 @pytest.mark.parametrize("stall", [0.0, 0.5])
 def test_several_ports_on_the_simulator(stall: float, tmp_path: Path) -> None:
     p = _branches()
-    assert checked(make_plan(p, for_multipliers(p, 6)), tmp_path / "build", stall=stall).passed
+    assert checked(make_plan(p, for_multipliers(p, 6).folds), tmp_path / "build", stall=stall).passed
     x, z = tensor(2, 3, 4), tensor(2, 3, 4, bits=4, signed=False)
     two = program([add(x, z, name="s"), argmax(x, source="s")], {"a": x, "b": z}, ("s", "y"))
-    assert checked(make_plan(two, for_multipliers(two, 1)), tmp_path / "two", stall=stall).passed
+    assert checked(make_plan(two, for_multipliers(two, 1).folds), tmp_path / "two", stall=stall).passed
 
 
 @pytest.mark.icarus
@@ -160,7 +160,7 @@ def test_lanes_of_bits_are_counted_apart() -> None:
 
 def test_build_can_be_read_back(tmp_path: Path) -> None:
     p = _branches()
-    plan = make_plan(p, for_multipliers(p, 6))
+    plan = make_plan(p, for_multipliers(p, 6).folds)
     generate(plan, tmp_path / "build")
     again = open_build(tmp_path / "build").plan
     assert again.folds == plan.folds and again.net.streams == plan.net.streams
@@ -182,7 +182,7 @@ def test_stimulus_is_stored_samples_then_random_ones() -> None:
 def test_vectors() -> None:
     """Inputs and expectations end with the last sample."""
     p = _branches()
-    plan = make_plan(p, for_multipliers(p, 6))
+    plan = make_plan(p, for_multipliers(p, 6).folds)
     inputs = stimulus(p, 3)
     files = dict(vector_files(plan, inputs, inner=True))
     assert {f"{name}.mem" for name in p.types} <= files.keys()

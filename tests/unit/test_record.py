@@ -73,7 +73,7 @@ def simulated(
 ) -> tuple[Program, Plan, Path]:
     """A recording as if the simulator's integers had passed, some of them changed."""
     net = residual()
-    plan = make_plan(net, for_multipliers(net, 40))
+    plan = make_plan(net, for_multipliers(net, 40).folds)
     values = simulate_fast(net, dict(net.samples), keep_all=True) | net.samples
     (folder / "record").mkdir()
     for name, tensor_name, lanes, width in record._streams(plan):

@@ -24,7 +24,7 @@ from hwq.verify import check
 def build(tmp_path_factory: pytest.TempPathFactory) -> tuple[Program, Path]:
     net = residual()
     folder = tmp_path_factory.mktemp("record") / "build"
-    generate(make_plan(net, for_multipliers(net, 20)), folder, 3)
+    generate(make_plan(net, for_multipliers(net, 20).folds), folder, 3)
     return net, folder
 
 

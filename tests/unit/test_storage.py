@@ -33,7 +33,7 @@ def summary(first: Coding | None, second: Coding | None) -> Summary:
         dense(tensor(2, 2, 4), 10, coding=second, source="pool"),
     ]
     p = program(ops, {"a": X})
-    return summarise(make_plan(p, for_multipliers(p, 4)))
+    return summarise(make_plan(p, for_multipliers(p, 4).folds))
 
 
 def shown(found: Summary, columns: int, weights: bool = True) -> list[str]:
@@ -124,7 +124,7 @@ def test_report_shows_weights(coding: Coding | None, columns: int) -> None:
 
 def test_report_without_weights() -> None:
     p = program([maxpool(X, Window((2, 2), (2, 2)))], {"a": X})
-    found = summarise(make_plan(p, for_multipliers(p, 4)))
+    found = summarise(make_plan(p, for_multipliers(p, 4).folds))
     assert found.storage == Storage()
     text = "\n".join(shown(found, 100))
     assert "weights" not in text and "float32" not in text and "maxpool" in text
