@@ -1,4 +1,4 @@
-"""`hwq explore`: what a network loses as its weights get fewer bits."""
+"""`hwq explore`: what a network loses as its weights get fewer bits, and the designs on devices that it leads to."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 from hwq import api
 from hwq.cli.budget_options import WidthOptions
 from hwq.cli.commands import Calib, Model
+from hwq.cli.design_options import NO_DESIGNS, DesignOptions, explore_hardware, make_folder
 from hwq.cli.options import command
 from hwq.cli.session import Session
 from hwq.errors import BadInput
@@ -48,13 +49,20 @@ def explore(
         ),
     ] = False,
     plot: Annotated[bool, typer.Option("--plot/--no-plot", help="Draw the front.", rich_help_panel=_SWEEP)] = True,
+    designs: DesignOptions = NO_DESIGNS,
 ) -> None:
-    """Show exactness against cost for bits chosen by layer, and for one width throughout."""
+    """Show exactness against cost for bits chosen by layer, and for one width throughout.
+
+    With --device every point is quantised and fitted on each device: rate, area and exactness of each design.
+    """
     config, averages = options.quant_config(), _sweep(first, last, step)
     if plot:
         require_plot("--no-plot")
+    if designs.wanted():
+        explore_hardware(session, model, calib, output, config, averages, designs, plot)
+        return
     files = [output / f"pareto.{kind}" for kind in ("json", *(("svg", "png") if plot else ()))]
-    _make_folder(output)
+    make_folder(output)
     for file in files:
         check_writable(file)
     started = time.monotonic()
@@ -75,10 +83,3 @@ def _sweep(first: float, last: float, step: float) -> list[float]:
     if not 1 <= count <= MAX_POINTS:
         raise BadInput(f"--from {first:g} --to {last:g} --step {step:g}: expected 1 to {MAX_POINTS} rising averages.")
     return [first + k * step for k in range(count)]
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadInput(f"{folder}: is no folder and cannot be made ({error.strerror}). Choose another.") from None
