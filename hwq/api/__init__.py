@@ -9,11 +9,13 @@ from hwq.api.simulating import inspect, simulate
 from hwq.api.streaming import simulate_files, simulate_stream
 from hwq.api.vectors import vectors
 from hwq.frontend.cut import Cut
+from hwq.hw.device import device, devices
 from hwq.hw.target import Target
 from hwq.sim import Simulator, exactness
 
 __all__ = [
-    "Cut", "Simulator", "Target", "analyze", "build", "default_simulator", "diff", "doctor", "exactness", "explore",
+    "Cut", "Simulator", "Target", "analyze", "build", "default_simulator", "device", "devices", "diff", "doctor",
+    "exactness", "explore",
     "export", "generate", "inspect", "load_program", "quantize", "report", "save_program", "simulate", "simulate_files",
     "simulate_stream", "vectors", "verify", "weight_only",
 ]  # fmt: skip

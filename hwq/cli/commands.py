@@ -126,6 +126,7 @@ def generate(session: Session, net: Net, output: BuildFolder, size: SizeOptions)
         {"output": output, **asdict(summary)},
         f"{output}: {summary.multipliers} multipliers, one frame every {summary.cycles_formula} cycles, "
         f"utilisation {summary.utilisation:.2f}",
+        *terminal.size_lines(summary),
         f"Next: hwq verify {output}, or hwq report {output}",
     )
 

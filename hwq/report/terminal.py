@@ -130,6 +130,17 @@ def totals(summary: Summary) -> RenderableType:
     return grid
 
 
+def size_lines(summary: Summary) -> list[str]:
+    """How far from the best a build is, and what it takes of its device, in a line each."""
+    lines = []
+    if rows := _bound(summary):
+        lines.append(f"Bound: {rows['bound']}. What binds: {rows['  what binds']}.")
+    if summary.device is not None and (parts := _parts(summary)):
+        taken = ", ".join(f"{text} {name}" + (f" ({share})" if share else "") for name, text, share in parts)
+        lines.append(f"{summary.device.title}: {taken}")
+    return lines
+
+
 def _bound(summary: Summary) -> dict[str, str]:
     """How far from the best it is."""
     if summary.bound is None:
@@ -141,14 +152,22 @@ def _bound(summary: Summary) -> dict[str, str]:
 
 def _estimate(summary: Summary) -> dict[str, str]:
     """What it takes of the device."""
-    if summary.device is None or summary.estimate is None:
+    if summary.device is None:
         return {}
     lines = {"device": f"{summary.device.title} ({summary.device.name})"}
-    for title, kind in (("LUTs", "luts"), ("registers", "registers"), ("multiplier blocks", "dsps"), ("RAMs", "rams")):
+    return lines | {f"  {name}": text + (f" ({share})" if share else "") for name, text, share in _parts(summary)}
+
+
+def _parts(summary: Summary) -> list[tuple[str, str, str]]:
+    """What the device has, how many of it are taken, and the share where there is any."""
+    found = []
+    for name, kind in (("LUTs", "luts"), ("registers", "registers"), ("multiplier blocks", "dsps"), ("RAMs", "rams")):
+        if summary.device is None or summary.estimate is None:
+            continue
         taken, there = getattr(summary.estimate, kind), getattr(summary.device, kind)
-        share = f" of {there:,} ({100 * taken / there:.0f} %)" if there else ""
-        lines[f"  {title}"] = f"about {taken:,.0f}{share}" if kind in ("luts", "registers") else f"{taken:,g}{share}"
-    return lines
+        text = f"about {taken:,.0f}" if kind in ("luts", "registers") else f"{taken:,g}"
+        found.append((name, f"{text} of {there:,}", f"{100 * taken / there:.0f} %" if there else ""))
+    return found
 
 
 def _weights(size: Storage) -> dict[str, str]:
