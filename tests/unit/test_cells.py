@@ -22,7 +22,7 @@ FOUND = {
     "gowin": ({"LUT1": 1, "ALU": 6, "RAM16SDP4": 1, "DFFRE": 2, "DFFNSE": 1, "DFF": 1, "MULT9X9": 3, "MULT36X36": 1,
                "SDPX9B": 1, "pROM": 1, "SP": 1, "MUX2_LUT5": 4}, CellCount(7, 6, 4, 0, 6, 3)),
     "cyclone5": ({"MISTRAL_ALUT6": 2, "MISTRAL_ALUT_ARITH": 3, "MISTRAL_FF": 4, "MISTRAL_MUL18X18": 3,
-                  "MISTRAL_M10K": 2, "MISTRAL_MLAB": 1}, CellCount(7, 2, 4, 0, 2, 2)),
+                  "MISTRAL_M10K": 2, "MISTRAL_MLAB": 1}, CellCount(7, 2, 4, 0, 3, 2)),
 }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from hwq.hw.device import device, devices
 
 def test_devices_are_whole() -> None:
     found = devices()
-    assert len(found) == 15
+    assert len(found) == 16
     for name, one in found.items():
         family = one.family
         assert one.name == name and one.clock > 0 and one.title
@@ -18,7 +18,7 @@ def test_devices_are_whole() -> None:
             continue
         assert one.luts > 0 and one.registers > 0 and one.rams > 0 and one.dsps >= 0
         for words, bits in family.ram_shapes:
-            assert family.ram_kbit * 1024 // (2 if family.ram_halves else 1) * 8 // 9 <= words * bits
+            assert family.ram_kbit * 1024 // (2 if family.ram_halves else 1) * 4 // 5 <= words * bits
         widths = [bits for _, bits in family.ram_shapes]
         assert widths == sorted(widths, reverse=True)
 
