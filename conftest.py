@@ -1,4 +1,4 @@
-"""What becomes of a test whose simulator is missing."""
+"""What becomes of a test whose simulator or synthesis tool is missing."""
 
 from __future__ import annotations
 
@@ -7,16 +7,29 @@ import os
 import pytest
 
 from hwq.errors import ToolMissing
-from hwq.verify.simulate import PROGRAMS, require_simulator
+from hwq.synth import liberty
+from hwq.verify import tools
+from hwq.verify.simulate import PROGRAMS
+
+TOOLS = {
+    **PROGRAMS,
+    "yosys": ("yosys",),
+    "nextpnr": ("nextpnr-ice40", "icepack", "nextpnr-ecp5", "ecppack"),
+    "opensta": ("sta",),
+}
+"""The programs that a test with each marker needs."""
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip a test marked with a simulator that is missing; fail it where CI is set."""
-    for simulator in PROGRAMS:
-        if item.get_closest_marker(simulator):
-            try:
-                require_simulator(simulator)
-            except ToolMissing as missing:
-                if os.environ.get("CI"):
-                    pytest.fail(str(missing))
-                pytest.skip(str(missing))
+    """Skip a test marked with a tool that is missing; fail it where CI is set."""
+    try:
+        for marker, programs in TOOLS.items():
+            if item.get_closest_marker(marker):
+                for program in programs:
+                    tools.require(program)
+                if marker == "opensta":
+                    liberty.find(liberty.DEFAULT)
+    except ToolMissing as missing:
+        if os.environ.get("CI"):
+            pytest.fail(str(missing))
+        pytest.skip(str(missing))

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Sets up hwq in its repository: system packages, the virtual environment .venv, Python packages, simulators.
+# Sets up hwq in its repository: system packages, the virtual environment .venv, Python packages, simulators,
+# synthesis tools.
 #
 # It installs only what is missing and says what it does. As root (or where sudo asks no password) it uses apt-get.
 # Without root it unpacks Icarus into .venv and names the command to run as root for the rest.
@@ -106,26 +107,37 @@ python_packages() {
     fi
 }
 
-# ---------------------------------------------------------------- Icarus without root
+# ---------------------------------------------------------------- Debian packages without root
 
-# Downloads Debian's package, unpacks it into .venv, and writes start scripts that name its new place.
+# Downloads Debian packages and unpacks them into a folder: unpack FOLDER PACKAGE..
+unpack() {
+    local root=$1 lists=$VENV/opt/apt
+    shift
+    rm -rf "$lists" "$root"
+    mkdir -p "$lists/state/lists/partial" "$lists/cache/archives/partial" "$lists/download" "$root"
+    local own=(-o "Dir::State=$lists/state" -o "Dir::State::status=/var/lib/dpkg/status" -o "Dir::Cache=$lists/cache")
+    if ! apt-get "${own[@]}" -q update >"$lists/log" 2>&1 ||
+        ! (cd "$lists/download" && apt-get "${own[@]}" -q download "$@" >>"$lists/log" 2>&1); then
+        say "could not download $* (log: $lists/log)"
+        return 1
+    fi
+    for package in "$lists"/download/*.deb; do dpkg-deb -x "$package" "$root"; done
+    rm -rf "$lists"
+}
+
 icarus_without_root() {
     if ! have apt-get || ! have dpkg-deb; then
         say "no iverilog: install Icarus Verilog 11 or newer"
         return
     fi
-    local lists=$VENV/opt/apt root=$VENV/opt/iverilog base
+    local root=$VENV/opt/iverilog base
     say "unpacking Icarus into .venv (no root)"
-    rm -rf "$lists" "$root"
-    mkdir -p "$lists/state/lists/partial" "$lists/cache/archives/partial" "$lists/download" "$root"
-    local own=(-o "Dir::State=$lists/state" -o "Dir::State::status=/var/lib/dpkg/status" -o "Dir::Cache=$lists/cache")
-    if ! apt-get "${own[@]}" -q update >"$lists/log" 2>&1 ||
-        ! (cd "$lists/download" && apt-get "${own[@]}" -q download iverilog libreadline8 >>"$lists/log" 2>&1); then
-        say "could not download iverilog (log: $lists/log). Run as root:  apt-get update && apt-get install -y iverilog"
+    if ! unpack "$root" iverilog libreadline8; then
+        say "no iverilog. Run as root:  apt-get update && apt-get install -y iverilog"
         return
     fi
-    for package in "$lists"/download/*.deb; do dpkg-deb -x "$package" "$root"; done
     base=$(dirname "$(find "$root" -name ivlpp -type f)")
+    # Start scripts that name the new place.
     cat >"$VENV/bin/iverilog" <<SH
 #!/bin/sh
 exec "$root/usr/bin/iverilog" -B "$base" "\$@"
@@ -135,7 +147,33 @@ SH
 LD_LIBRARY_PATH="$root/lib/$(basename "$(dirname "$base")"):\$LD_LIBRARY_PATH" exec "$root/usr/bin/vvp" -M "$base" "\$@"
 SH
     chmod +x "$VENV/bin/iverilog" "$VENV/bin/vvp"
-    rm -rf "$lists"
+}
+
+# ---------------------------------------------------------------- synthesis
+
+cells_ready() {
+    "$VENV/bin/python" -c 'from hwq.synth import liberty; liberty.find(liberty.DEFAULT)' 2>/dev/null
+}
+
+# OpenSTA, and the standard cells osu018: their package wants a whole tool chain, of which hwq reads one file.
+standard_cells() {
+    have sta || apt_install opensta || say "no OpenSTA: hwq does without"
+    if cells_ready || ! have apt-get || ! have dpkg-deb; then return; fi
+    say "unpacking the standard cells osu018 into .venv"
+    local root=$VENV/opt/osu018 kit=qflow/tech/osu018
+    unpack "$root" qflow-tech-osu018 || return 0
+    mkdir -p "$VENV/share/$kit"
+    cp "$root/usr/share/$kit/osu018_stdcells.lib" "$VENV/share/$kit/"
+    rm -rf "$root"
+}
+
+# WebAssembly is compiled at the first start of each program, and kept in ~/.cache/YoWASP.
+warm_up() {
+    say "preparing Yosys and nextpnr (the first time takes a minute or more)"
+    local name
+    for name in yosys nextpnr-ice40 nextpnr-ecp5 icepack ecppack; do
+        "$VENV/bin/yowasp-$name" --version >/dev/null 2>&1 || true
+    done
 }
 
 # ---------------------------------------------------------------- report
@@ -147,7 +185,7 @@ from hwq.verify import tools
 
 found = tools.doctor()
 for tool in found:
-    print(f"setup: {tool.name:10} {tool.version if tool.usable else tool.problem:12} {tool.path or ''}")
+    print(f"setup: {tool.name:13} {tool.version if tool.usable else tool.problem:12} {tool.path or ''}")
 lacking = [tool for tool in found if not tool.usable and not tool.optional]
 for tool in lacking:
     print(f"setup: {tool.name} is missing: {tool.how_to_get}", file=sys.stderr)
@@ -169,6 +207,8 @@ main() {
     virtual_environment
     python_packages
     icarus_ready || icarus_without_root
+    standard_cells
+    warm_up
     report
     state >"$STAMP"
     say "done"

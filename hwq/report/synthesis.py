@@ -31,7 +31,7 @@ def report(result: Synthesis) -> list[RenderableType]:
     if result.last is not None:
         parts += ["", table(result), ""]
     if result.critical_path is not None:
-        parts += [Text(line) for line in path_lines(result.critical_path)]
+        parts += path_lines(result.critical_path)
     if result.clock_met is not None:
         parts.append(_clock_line(result))
     if result.others:

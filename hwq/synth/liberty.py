@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from pathlib import Path
 
 from hwq.errors import BadInput, ToolMissing
@@ -16,6 +17,8 @@ DEFAULT = "osu018"
 def find(name: str | None) -> Path:
     """The liberty file of a name in `KITS`, or a path; `DEFAULT` when None.
 
+    Libraries are looked for in the Python environment's folder `share`, then in the system's.
+
     Raises
     ------
     ToolMissing
@@ -26,7 +29,8 @@ def find(name: str | None) -> Path:
     name = name or DEFAULT
     if name not in KITS:
         return Path(name)
-    for folder in (os.environ.get("XDG_DATA_DIRS") or "/usr/local/share:/usr/share").split(":"):
+    system = (os.environ.get("XDG_DATA_DIRS") or "/usr/local/share:/usr/share").split(":")
+    for folder in (Path(sys.prefix, "share"), *system):
         path = Path(folder, "qflow", "tech", name, f"{KITS[name]}.lib")
         if path.is_file():
             return path

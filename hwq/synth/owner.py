@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 
 from hwq.hw.plan import Plan
 
 NETWORK = "u_network."
 """In front of what lies in the network, where pins are around it."""
+_ADDED = re.compile(r"_(?:TRELLIS_FF|SB_DFF[A-Z]*)_Q(?:_\d+)?(?:_DFFLC)?$")
 OUTSIDE = "pins"
 """The layer of what lies outside."""
 
 
 def inside(name: str) -> str:
-    """A name of a netlist as the network's own module has it, without the escape of Verilog."""
-    return name.removeprefix("\\").removeprefix(NETWORK).strip()
+    """A name of a netlist as the network's own module has it, without what synthesis adds to that of a register.
+
+    Examples
+    --------
+    >>> inside("u_network.u_pool.g_lane[0].state_q_SB_DFFE_Q_6_DFFLC")
+    'u_pool.g_lane[0].state_q'
+    """
+    return _ADDED.sub("", name.removeprefix("\\").removeprefix(NETWORK).strip())
 
 
 def layer(name: str, plan: Plan) -> str:

@@ -71,9 +71,11 @@ def routed(report: Path, family: str, plan: Plan) -> tuple[Figures, CriticalPath
 def _critical(path: list[dict[str, Any]], plan: Plan) -> CriticalPath:
     layers: dict[str, float] = {}
     sums = {"logic": 0.0, "routing": 0.0}
+    owner = layer(path[0]["from"]["cell"], plan)
     for part in path:
-        delay = float(part["delay"])
-        owner = layer(part["from"]["cell"], plan)
+        delay, cell = float(part["delay"]), part["from"]["cell"]
+        if not cell.startswith("$"):  # else nextpnr put a cell between those of the design
+            owner = layer(cell, plan)
         layers[owner] = layers.get(owner, 0.0) + delay
         sums["routing" if part["type"] == "routing" else "logic"] += delay
     start, end = path[0]["from"]["cell"], path[-1]["to"]["cell"]
