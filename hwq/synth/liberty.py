@@ -30,7 +30,7 @@ def find(name: str | None) -> Path:
     if name not in KITS:
         return Path(name)
     system = (os.environ.get("XDG_DATA_DIRS") or "/usr/local/share:/usr/share").split(":")
-    for folder in (Path(sys.prefix, "share"), *system):
+    for folder in (os.path.join(sys.prefix, "share"), *system):
         path = Path(folder, "qflow", "tech", name, f"{KITS[name]}.lib")
         if path.is_file():
             return path

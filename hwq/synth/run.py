@@ -162,7 +162,10 @@ def _finish(work: Path, job: Job, step: Step, timeout: float, found: _Found) -> 
     """Run one step and return its seconds; a design that is too large becomes trouble, any other failure is raised."""
     tool = tools.require(step.tool)
     log = work / step.log
-    ran = tools.run([str(tool.path), *step.arguments], cwd=work, timeout=timeout, log=log if step.output else None)
+    # What a tool leaves behind when it is killed goes with the workshop.
+    env = {**tools.environment(), "TMPDIR": str(work)}
+    command = [str(tool.path), *step.arguments]
+    ran = tools.run(command, cwd=work, timeout=timeout, log=log if step.output else None, env=env)
     if ran.returncode == 0 and (work / step.makes).is_file():
         return ran.seconds
     text = ran.output if step.output or not log.is_file() else log.read_text("utf-8", "replace")
