@@ -72,8 +72,8 @@ def _cell(figures: Figures, row: str, available: Figures | None) -> Text:
     text = number(value)
     if limit is None or figures is available:
         return Text(text)
-    share = f"{100 * value / limit:.1f}" if limit else "-"
-    return Text(f"{text} ({share} %)", style="bold red" if value > limit else "")
+    share = f" ({100 * value / limit:.1f} %)" if limit else ""
+    return Text(f"{text}{share}", style="bold red" if value > limit else "")
 
 
 def path_lines(path: CriticalPath) -> list[str]:

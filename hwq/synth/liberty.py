@@ -63,4 +63,16 @@ def read(path: Path) -> str:
     return text
 
 
+def title(text: str) -> str:
+    """The name that a liberty file gives its library.
+
+    Examples
+    --------
+    >>> title('library ("osu018_stdcells") {')
+    'osu018_stdcells'
+    """
+    found = re.search(r'\blibrary\s*\(\s*"?([^")\s]+)', text)
+    return found[1] if found else "unnamed"
+
+
 _PARTS = {"library": r"\blibrary\s*\(", "cell": r"\bcell\s*\(", "flip-flop": r"\bff\s*\(", "area": r"\barea\s*:"}

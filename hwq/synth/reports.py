@@ -53,7 +53,9 @@ def routed(report: Path, family: str, plan: Plan) -> tuple[Figures, CriticalPath
     """
     text = _json(report)
     try:
-        used = {row: float(text["utilization"][part]["used"]) for row, part in ROWS[family].items()}
+        parts = text["utilization"]
+        # What a device has none of is not listed.
+        used = {row: float(parts[part]["used"]) if part in parts else 0.0 for row, part in ROWS[family].items()}
         clocks = [float(clock["achieved"]) for clock in text["fmax"].values()]
         paths = [
             path for path in text["critical_paths"] if not {"<async>"} & {path["from"].strip(), path["to"].strip()}
@@ -63,9 +65,8 @@ def routed(report: Path, family: str, plan: Plan) -> tuple[Figures, CriticalPath
         raise CheckFailed(
             f"{report.name}: not as nextpnr writes it ({error!r:.80}). Use nextpnr 0.4 or newer."
         ) from None
-    return Figures(
-        used["luts"], used.get("registers"), used["dsps"], used["rams"], fmax=min(clocks, default=None)
-    ), critical
+    fmax = min(clocks, default=None)
+    return Figures(used["luts"], used.get("registers"), used["dsps"], used["rams"], fmax=fmax), critical
 
 
 def _critical(path: list[dict[str, Any]], plan: Plan) -> CriticalPath:

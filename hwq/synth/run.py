@@ -95,13 +95,14 @@ def synthesise(
     if run:
         for step in made.steps:
             tools.require(step.tool)
+    title = device.title if library is None else f"Standard cells {liberty.title(library)}"
     scripts = dict(made.scripts) | ({} if library is None else {LIBERTY: library})
     with new_folder(target, MARKER) as finished, _workshop(folder, finished, job) as work:
         for name, text in scripts.items():
             (work / job.here / name).write_text(text, "utf-8")
         found = _run(work, job, made, timeout, progress) if run else _Found()
         result = Synthesis(
-            device.name, device.title, device.family.name, clock, str(target), available(device),
+            device.name, title, device.family.name, clock, str(target), available(device),
             None if estimate is None else Figures.of(estimate), found.synthesis, found.placed, found.path,
             found.bitstream, found.others, tuple(scripts), made.by_hand, found.trouble, found.seconds,
         )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,14 @@ def test_place_and_route(device: str, family: str, figures: Figures) -> None:
     assert path.start.endswith(".u_mul.a_q") and path.start.startswith(f"u_{path.start_layer}.")
     assert sum(path.layers.values()) == pytest.approx(path.delay)
     assert set(path.layers) == {path.start_layer}
+
+
+def test_a_device_without_multipliers(tmp_path: Path) -> None:
+    report = json.loads((SAVED / "ice40up5k.timing.json").read_text())
+    del report["utilization"]["ICESTORM_DSP"]
+    (tmp_path / "t.json").write_text(json.dumps(report))
+    figures, _ = routed(tmp_path / "t.json", "ice40", small_plan())
+    assert (figures.luts, figures.dsps, figures.registers) == (1395, 0, None)
 
 
 def test_timing_of_cells() -> None:
