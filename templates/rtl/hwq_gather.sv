@@ -119,7 +119,7 @@ module hwq_gather #(
       write_q <= '0;
       push_q <= 1'b0;
       freed_q <= '0;
-      fill_q <= -COUNT_W'(RING + LEAD);
+      fill_q <= COUNT_W'(-RING - LEAD);
       ahead_q <= COUNT_W'(SPARE);
     end else begin
       if (push) write_q <= in_ring(write_q, ADDR_W'(1));

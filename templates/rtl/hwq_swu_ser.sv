@@ -117,7 +117,7 @@ module hwq_swu_ser #(
   always_ff @(posedge clk) begin
     if (rst) begin
       write_q <= '0;
-      fill_q <= -FILL_W'(RING);
+      fill_q <= FILL_W'(-RING);
       push_q <= 1'b0;
     end else begin
       if (push) write_q <= (write_q == ADDR_W'(RING - 1)) ? '0 : write_q + 1'b1;
@@ -138,11 +138,11 @@ module hwq_swu_ser #(
 
   always_comb begin
     if (level < 3'd6) freed = '0;
-    else if (32'(oh) == OH - 1) freed = -FILL_W'(beats_freed(OH - 1));
-    else if (32'(oh) == OH_TOP) freed = -FILL_W'(beats_freed(OH_TOP));
-    else if (32'(oh) == OH_BOTTOM) freed = -FILL_W'(beats_freed(OH_BOTTOM));
+    else if (32'(oh) == OH - 1) freed = FILL_W'(-beats_freed(OH - 1));
+    else if (32'(oh) == OH_TOP) freed = FILL_W'(-beats_freed(OH_TOP));
+    else if (32'(oh) == OH_BOTTOM) freed = FILL_W'(-beats_freed(OH_BOTTOM));
     else if (32'(oh) < OH_TOP || 32'(oh) > OH_BOTTOM) freed = '0;
-    else freed = -FILL_W'(SH * ROW);
+    else freed = FILL_W'(-SH * ROW);
   end
 
   // ---------------------------------------------------------------- stage 2: row and column of the tap
@@ -167,14 +167,14 @@ module hwq_swu_ser #(
   end
   always_comb begin
     case (level2_q)
-      3'd0: {step, jump, jump_back} = {-AHEAD_W'(STEP_0), in_ring(STEP_0)};
-      3'd1: {step, jump, jump_back} = {-AHEAD_W'(STEP_1), in_ring(STEP_1)};
-      3'd2: {step, jump, jump_back} = {-AHEAD_W'(STEP_2), in_ring(STEP_2)};
-      3'd3: {step, jump, jump_back} = {-AHEAD_W'(STEP_3), in_ring(STEP_3)};
-      3'd4: {step, jump, jump_back} = {-AHEAD_W'(STEP_4), in_ring(STEP_4)};
-      3'd5: {step, jump, jump_back} = {-AHEAD_W'(STEP_5), in_ring(STEP_5)};
-      3'd6: {step, jump, jump_back} = {-AHEAD_W'(STEP_6), in_ring(STEP_6)};
-      default: {step, jump, jump_back} = {-AHEAD_W'(STEP_7 - FIRST), in_ring(STEP_7)};
+      3'd0: {step, jump, jump_back} = {AHEAD_W'(-STEP_0), in_ring(STEP_0)};
+      3'd1: {step, jump, jump_back} = {AHEAD_W'(-STEP_1), in_ring(STEP_1)};
+      3'd2: {step, jump, jump_back} = {AHEAD_W'(-STEP_2), in_ring(STEP_2)};
+      3'd3: {step, jump, jump_back} = {AHEAD_W'(-STEP_3), in_ring(STEP_3)};
+      3'd4: {step, jump, jump_back} = {AHEAD_W'(-STEP_4), in_ring(STEP_4)};
+      3'd5: {step, jump, jump_back} = {AHEAD_W'(-STEP_5), in_ring(STEP_5)};
+      3'd6: {step, jump, jump_back} = {AHEAD_W'(-STEP_6), in_ring(STEP_6)};
+      default: {step, jump, jump_back} = {AHEAD_W'(FIRST - STEP_7), in_ring(STEP_7)};
     endcase
   end
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from pathlib import Path
 
@@ -77,3 +78,10 @@ def test_packages_have_an_init() -> None:
 def test_files_are_short(pattern: str, limit: int) -> None:
     lengths = {path.name: path.read_bytes().count(b"\n") for path in ROOT.glob(pattern)}
     assert {name: length for name, length in lengths.items() if length > limit} == {}
+
+
+def test_no_sign_before_a_cast() -> None:
+    """Yosys reads ``-W'(x)`` as ``W'(x)``, without a word, and so with ``~`` and ``!``: write ``W'(-x)``."""
+    unary = re.compile(r"(?:[=({,?:&|+*<>-]|\b(?:else|return))\s*[-~!](?:\([^()]*\)|\w+)'\(")
+    texts = {path.name: path.read_text(encoding="utf-8") for path in RTL.glob("*.sv")}
+    assert {name: found for name, text in texts.items() if (found := unary.findall(text))} == {}
