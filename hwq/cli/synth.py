@@ -12,6 +12,7 @@ from hwq import api
 from hwq.cli.commands import Build
 from hwq.cli.options import command
 from hwq.cli.session import Session
+from hwq.hw.device import devices
 from hwq.report import synthesis as shown
 from hwq.synth.run import TIMEOUT
 
@@ -22,7 +23,7 @@ def synth(
     folder: Build,
     device: Annotated[
         str,
-        typer.Option(metavar="NAME", help="An FPGA by name, or asic for standard cells.", show_default=False),
+        typer.Option(metavar="NAME", help=f"An FPGA, or standard cells: {', '.join(devices())}.", show_default=False),
     ],
     clock: Annotated[
         float | None,
