@@ -28,7 +28,7 @@ def as_json(result: Synthesis) -> dict[str, Any]:
 def report(result: Synthesis) -> list[RenderableType]:
     """The whole report, in the order in which it is printed."""
     parts: list[RenderableType] = [f"{result.title}, clock of {result.clock:g} MHz"]
-    if result.last is not None:
+    if result.last or result.estimate:
         parts += ["", table(result), ""]
     if result.critical_path is not None:
         parts += path_lines(result.critical_path)
@@ -69,7 +69,7 @@ def _cell(figures: Figures, row: str, available: Figures | None) -> Text:
         return Text("")
     if row in ("fmax", "slack"):
         return Text(f"{value:.1f}" if row == "fmax" else f"{value:.3f}")
-    text = number(value)
+    text = number(value if row == "rams" else round(value))
     if limit is None or figures is available:
         return Text(text)
     share = f" ({100 * value / limit:.1f} %)" if limit else ""

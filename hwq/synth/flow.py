@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from hwq.emit.render import render
@@ -32,12 +32,8 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Scripts by name, and the steps that hwq can run; a flow of a vendor's tool has scripts only for that part.
+    """Scripts by name, the steps that hwq runs, and commands for the scripts of tools that it does not run."""
 
-    `network` is the name of the network's module in the report of the cells.
-    """
-
-    network: str
     scripts: Mapping[str, str]
     steps: tuple[Step, ...]
     by_hand: tuple[str, ...] = ()
@@ -55,10 +51,11 @@ class Job:
     clock: float
     sources: Sequence[str]
     route: bool = True
-    here: str = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "here", f"{FOLDER}/{self.device.name}")
+    @property
+    def here(self) -> str:
+        """The device's folder in the build."""
+        return f"{FOLDER}/{self.device.name}"
 
     @property
     def top(self) -> str:
@@ -84,7 +81,7 @@ def flow(job: Job) -> Flow:
     """The flow of the job's device."""
     made = _FLOWS[job.device.family.name](job)
     steps = made.steps if job.route else made.steps[:1]
-    return Flow(made.network, {**made.scripts, "run.sh": job.render("run.sh.j2", steps=steps)}, steps, made.by_hand)
+    return Flow({**made.scripts, "run.sh": job.render("run.sh.j2", steps=steps)}, steps, made.by_hand)
 
 
 def _yosys(job: Job, makes: str) -> Step:
@@ -129,7 +126,7 @@ def _ice40(job: Job) -> Flow:
     synth = f"synth_ice40 -device {'u' if chip.startswith('up') else 'hx'}{' -dsp' if job.device.dsps else ''}"
     place = _nextpnr(job, "ice40", "bits.asc", f"--{chip}", "--package", package, "--asc", f"{job.here}/bits.asc")
     pack = job.step("Bitstream", "icepack", "bitstream.bin", "icepack.log", "@bits.asc", "@bitstream.bin", output=True)
-    return Flow(job.top, _with_pins(job, synth), (_yosys(job, "netlist.json"), place, pack))
+    return Flow(_with_pins(job, synth), (_yosys(job, "netlist.json"), place, pack))
 
 
 def _ecp5(job: Job) -> Flow:
@@ -140,12 +137,12 @@ def _ecp5(job: Job) -> Flow:
         "Bitstream", "ecppack", "bitstream.bit", "ecppack.log", "--compress", "@bits.config", "@bitstream.bit",
         output=True,
     )  # fmt: skip
-    return Flow(job.top, _with_pins(job, "synth_ecp5"), (_yosys(job, "netlist.json"), place, pack))
+    return Flow(_with_pins(job, "synth_ecp5"), (_yosys(job, "netlist.json"), place, pack))
 
 
 def _synthesis_only(job: Job, synth: str, scripts: Mapping[str, str], by_hand: tuple[str, ...] = ()) -> Flow:
     script = job.render("fpga.ys.j2", network=job.top, pins=False, synth=synth)
-    return Flow(job.top, {"yosys.ys": script, **scripts}, (_yosys(job, "netlist.json"),), by_hand)
+    return Flow({"yosys.ys": script, **scripts}, (_yosys(job, "netlist.json"),), by_hand)
 
 
 def _gowin(job: Job) -> Flow:
@@ -188,7 +185,7 @@ def _asic(job: Job) -> Flow:
     timing = job.step(
         "Timing", "sta", "timing.log", "timing.log", "-exit", "-no_splash", "@sta.tcl", output=True
     )  # fmt: skip
-    return Flow(job.top, scripts, (_yosys(job, "netlist.v"), timing))
+    return Flow(scripts, (_yosys(job, "netlist.v"), timing))
 
 
 _FLOWS: Mapping[str, Callable[[Job], Flow]] = {

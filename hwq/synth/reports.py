@@ -16,7 +16,6 @@ from hwq.synth.result import CriticalPath, Figures
 
 _USED = re.compile(r"^Info:\s+(\w+):\s+(\d+)/\s*(\d+)\s+\d+%", re.MULTILINE)
 _ERROR = re.compile(r"^(?:ERROR|Error|error): *(.*)$", re.MULTILINE)
-_STAGE = re.compile(r"^\s*(?:\d+\s+)?\s*-?[\d.]+\s+-?[\d.]+ [v^] (\S+)/\S+ \(")
 ROWS: Mapping[str, Mapping[str, str]] = {
     "ice40": {"luts": "ICESTORM_LC", "dsps": "ICESTORM_DSP", "rams": "ICESTORM_RAM"},
     "ecp5": {"luts": "TRELLIS_COMB", "registers": "TRELLIS_FF", "dsps": "MULT18X18D", "rams": "DP16KD"},

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from hwq.emit.folder import check_target, new_folder
 from hwq.errors import BadInput, CheckFailed
+from hwq.hw.cost import is_known, plan_cost
 from hwq.hw.device import Device
 from hwq.hw.plan import Plan
-from hwq.hw.resources import Resources
 from hwq.quant import Progress, silent
 from hwq.synth import liberty, reports
 from hwq.synth.fit import NOUNS, available, lacking, refusal
@@ -52,7 +52,6 @@ def synthesise(
     route: bool = True,
     run: bool = True,
     timeout: float = TIMEOUT,
-    estimate: Resources | None = None,
     progress: Progress = silent,
 ) -> Synthesis:
     """Write the scripts of a device into ``syn/DEVICE`` of a build, run the open tools, and read their reports.
@@ -71,8 +70,6 @@ def synthesise(
         Run the tools; else only write the scripts.
     timeout
         Seconds for each tool.
-    estimate
-        What a model says of the build, for the table.
 
     Raises
     ------
@@ -95,6 +92,7 @@ def synthesise(
     if run:
         for step in made.steps:
             tools.require(step.tool)
+    estimate = Figures.of(plan_cost(build.plan, device.family)) if is_known(device.family) else None
     title = device.title if library is None else f"Standard cells {liberty.title(library)}"
     scripts = dict(made.scripts) | ({} if library is None else {LIBERTY: library})
     with new_folder(target, MARKER) as finished, _workshop(folder, finished, job) as work:
@@ -103,7 +101,7 @@ def synthesise(
         found = _run(work, job, made, timeout, progress) if run else _Found()
         result = Synthesis(
             device.name, title, device.family.name, clock, str(target), available(device),
-            None if estimate is None else Figures.of(estimate), found.synthesis, found.placed, found.path,
+            estimate, found.synthesis, found.placed, found.path,
             found.bitstream, found.others, tuple(scripts), made.by_hand, found.trouble, found.seconds,
         )  # fmt: skip
         saved = {name: value for name, value in asdict(result).items() if name not in ("folder", "seconds")}
@@ -153,7 +151,7 @@ def _run(work: Path, job: Job, made: Flow, timeout: float, progress: Progress) -
         progress(f"{step.title} with {step.tool}", None)
         found.seconds[step.title] = _finish(work, job, step, timeout, found)
         if not found.trouble:
-            _read(work, job, made, step, found)
+            _read(work, job, step, found)
         if found.trouble:
             break
     return found
@@ -190,11 +188,11 @@ def _no_place(too_much: dict[str, tuple[int, int]], wrong: str, job: Job) -> str
     return refusal({NOUNS[row]: pair for row, pair in known.items()}, needed, job.device)
 
 
-def _read(work: Path, job: Job, made: Flow, step: Step, found: _Found) -> None:
+def _read(work: Path, job: Job, step: Step, found: _Found) -> None:
     """Add what a step has reported to what was found."""
     here, family = work / job.here, job.device.family.name
     if step.tool == "yosys":
-        found.synthesis, found.others = reports.synthesised(here / "cells.json", made.network, family)
+        found.synthesis, found.others = reports.synthesised(here / "cells.json", job.top, family)
         found.trouble = lacking(found.synthesis, job.device)
     elif step.tool.startswith("nextpnr"):
         found.placed, found.path = reports.routed(here / "timing.json", family, job.plan)
