@@ -11,6 +11,7 @@ from hwq.emit.rtl import header
 from hwq.hw.device import Device
 from hwq.hw.fold import ceil_div
 from hwq.hw.plan import Edge, Plan
+from hwq.synth.liberty import Buffer
 
 FOLDER = "syn"
 """In a build: what synthesis writes, a folder for each device."""
@@ -43,7 +44,7 @@ class Flow:
 class Job:
     """What is to be synthesised: a plan for a device at a clock in MHz; `route` wants all that comes after synthesis.
 
-    `sources` are the build's RTL files, relative to its folder.
+    `sources` are the build's RTL files, relative to its folder; `buffer` is a cell of the library, for standard cells.
     """
 
     plan: Plan
@@ -51,6 +52,7 @@ class Job:
     clock: float
     sources: Sequence[str]
     route: bool = True
+    buffer: Buffer | None = None
 
     @property
     def here(self) -> str:
@@ -180,7 +182,7 @@ def _asic(job: Job) -> Flow:
     inputs = ["rst", *(f"{{{name}[*]}}" if name in wide else name for name in streams)]
     scripts = {
         "yosys.ys": job.render("asic.ys.j2", picoseconds=round(1e6 / job.clock)),
-        "sta.tcl": job.render("sta.tcl.j2", inputs=inputs),
+        "sta.tcl": job.render("sta.tcl.j2", inputs=inputs, buffer=job.buffer),
     }
     timing = job.step(
         "Timing", "sta", "timing.log", "timing.log", "-exit", "-no_splash", "@sta.tcl", output=True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from hwq.errors import BadInput, ToolMissing
@@ -73,6 +74,38 @@ def title(text: str) -> str:
     """
     found = re.search(r'\blibrary\s*\(\s*"?([^")\s]+)', text)
     return found[1] if found else "unnamed"
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """A cell that drives `output` as `input` is."""
+
+    name: str
+    input: str
+    output: str
+    area: float
+
+
+def buffer(text: str) -> Buffer | None:
+    """The smallest buffer of a liberty file, none that is for clocks; None when there is no such cell."""
+    starts = [*re.finditer(r'\bcell\s*\(\s*"?(\w+)"?\s*\)', text)]
+    ends = [*(start.start() for start in starts[1:]), len(text)]
+    cells = [(start[1], text[start.end() : end]) for start, end in zip(starts, ends, strict=True)]
+    found = [made for name, body in cells if "clk" not in name.lower() and (made := _as_buffer(name, body))]
+    return min(found, key=lambda one: one.area, default=None)
+
+
+def _as_buffer(name: str, body: str) -> Buffer | None:
+    """A cell as a buffer: one input, one output, which is equal to it."""
+    area = re.search(r"\barea\s*:\s*([\d.]+)", body)
+    _, *pins = re.split(r'\bpin\s*\(\s*"?(\w+)"?\s*\)', body)
+    texts = dict(zip(pins[::2], pins[1::2], strict=True))
+    inputs = [pin for pin, text in texts.items() if re.search(r'\bdirection\s*:\s*"?input\b', text)]
+    if area is None or len(texts) != 2 or len(inputs) != 1:
+        return None
+    (output,) = texts.keys() - inputs
+    function = re.search(r'\bfunction\s*:\s*"\(?\s*(\w+)\s*\)?"', texts[output])
+    return Buffer(name, inputs[0], output, float(area[1])) if function and function[1] == inputs[0] else None
 
 
 _PARTS = {"library": r"\blibrary\s*\(", "cell": r"\bcell\s*\(", "flip-flop": r"\bff\s*\(", "area": r"\barea\s*:"}

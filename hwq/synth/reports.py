@@ -115,6 +115,12 @@ def timed(log: str, netlist: str, clock: float, plan: Plan) -> tuple[float, floa
     return left, 1000 / (period - left), path
 
 
+def buffers(log: str) -> int:
+    """How many buffers the script of OpenSTA has put into the netlist."""
+    found = re.search(r"^buffers (\d+)$", log, re.MULTILINE)
+    return int(found[1]) if found else 0
+
+
 def _driven(netlist: str, cell: str) -> str:
     """The net that the output of a cell drives, which has a name of the design; the name itself for a port."""
     body = re.search(rf"^\s*\S+ {re.escape(cell)} \((.*?)\);", netlist, re.MULTILINE | re.DOTALL)

@@ -84,10 +84,11 @@ def synthesise(
     if not CLOCKS[0] <= clock <= CLOCKS[1]:
         raise BadInput(f"--clock {clock:g}: expected {CLOCKS[0]:g} to {CLOCKS[1]:,.0f} MHz.")
     library = _library(device, cells)
+    buffer = None if library is None else liberty.buffer(library)
     build = open_build(folder)
     target = folder / FOLDER / device.name
     check_target(target, MARKER)
-    job = Job(build.plan, device, clock, _sources(folder, build.plan), route)
+    job = Job(build.plan, device, clock, _sources(folder, build.plan), route, buffer)
     made = flow(job)
     if run:
         for step in made.steps:
@@ -199,7 +200,8 @@ def _read(work: Path, job: Job, step: Step, found: _Found) -> None:
     elif step.tool == "sta" and found.synthesis is not None:
         log, netlist = ((work / name).read_text("utf-8", "replace") for name in (step.log, f"{job.here}/netlist.v"))
         slack, fmax, found.path = reports.timed(log, netlist, job.clock, job.plan)
-        had = found.synthesis
-        found.synthesis = Figures(cells=had.cells, area=had.area, fmax=fmax, slack=slack)
+        had, added = found.synthesis, reports.buffers(log)
+        area = (had.area or 0.0) + added * (job.buffer.area if job.buffer else 0.0)
+        found.synthesis = Figures(cells=(had.cells or 0) + added, area=area, fmax=fmax, slack=slack)
     else:
         found.bitstream = Path(step.makes).name

@@ -72,6 +72,16 @@ def test_liberty_that_is_no_text_or_missing(tmp_path: Path) -> None:
             liberty.read(tmp_path / name)
 
 
+def test_the_smallest_buffer() -> None:
+    cell = """cell ({name}) {{ area : {area}; pin(A) {{ direction : input; }}
+      pin(Y) {{ direction : output; function : "{function}"; timing() {{ related_pin : "A"; }} }} }}
+    """
+    cells = [("INV", 1, "A'"), ("BUFX4", 4, "A"), ("BUFX2", 3, "(A)"), ("CLKBUF1", 2, "A")]
+    text = "library (l) {" + "".join(cell.format(name=name, area=a, function=f) for name, a, f in cells) + CELLS + "}"
+    assert liberty.buffer(text) == liberty.Buffer("BUFX2", "A", "Y", 3.0)
+    assert liberty.buffer(CELLS) is None
+
+
 def test_a_library_that_is_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.prefix", str(tmp_path))
     monkeypatch.setenv("XDG_DATA_DIRS", str(tmp_path / "share"))

@@ -5,6 +5,40 @@ read_liberty syn/asic/cells.lib
 set_cmd_units -time ns
 read_verilog syn/asic/netlist.v
 link_design net
+# ABC puts no buffers behind registers. A tree of them for each net with more loads than this, as placers build.
+set limit 16
+set buffers 0
+foreach net [get_nets *] {
+  set name [get_full_name $net]
+  set loads {}
+  foreach pin [get_pins -of_objects $net] {
+    if {[get_property $pin direction] eq "input"} {
+      lappend loads [get_full_name $pin]
+    }
+  }
+  if {[llength $loads] <= $limit || $name eq "clk"} continue
+  foreach pin $loads {
+    disconnect_pin $name $pin
+  }
+  while {[llength $loads] > $limit} {
+    set next {}
+    for {set first 0} {$first < [llength $loads]} {incr first $limit} {
+      incr buffers
+      make_net hwq__net_$buffers
+      make_instance hwq__buffer_$buffers BUFX2
+      connect_pin hwq__net_$buffers hwq__buffer_$buffers/Y
+      foreach pin [lrange $loads $first [expr {$first + $limit - 1}]] {
+        connect_pin hwq__net_$buffers $pin
+      }
+      lappend next hwq__buffer_$buffers/A
+    }
+    set loads $next
+  }
+  foreach pin $loads {
+    connect_pin $name $pin
+  }
+}
+puts "buffers $buffers"
 create_clock -name clk -period 10 [get_ports clk]
 set_input_delay 0 -clock clk [get_ports rst]
 set_input_delay 0 -clock clk [get_ports s_axis_tvalid]
