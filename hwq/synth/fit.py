@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from hwq.hw.cost import is_known
 from hwq.hw.device import Device, devices
 from hwq.synth.result import Figures
 
@@ -43,7 +44,12 @@ def refusal(too_much: Mapping[str, tuple[float, float]], needed: Figures, device
         other = f"--device {larger.name} holds it."
     else:
         other = f"No device of this family holds it; by these numbers --device {larger.name} may."
-    return f"{device.name}: {parts}. {other} Or fold more: fewer --multipliers, more --cycles."
+    smaller = (
+        f"choose the folding for it, hwq generate --device {device.name}"
+        if is_known(device.family)
+        else "fold more: fewer --multipliers, more --cycles"
+    )
+    return f"{device.name}: {parts}. {other} Or {smaller}."
 
 
 def number(value: float) -> str:

@@ -9,7 +9,7 @@ from hwq.hw.plan import Plan
 
 NETWORK = "u_network."
 """In front of what lies in the network, where pins are around it."""
-_ADDED = re.compile(r"_(?:TRELLIS_FF|SB_DFF[A-Z]*)_Q(?:_\d+)?(?:_DFFLC)?$")
+_ADDED = re.compile(r"_(?:TRELLIS_FF|SB_DFF[A-Z]*)_Q(?:_.*)?$")
 OUTSIDE = "pins"
 """The layer of what lies outside."""
 

@@ -105,5 +105,5 @@ def test_owners(name: str, owner: str) -> None:
 
 
 def test_names_inside_the_network() -> None:
-    assert inside("u_network.u_y.q_SB_DFFESR_Q_D") == "u_y.q_SB_DFFESR_Q_D"
+    assert inside("u_network.u_y.q_SB_DFFESR_Q_D_SB_LUT4_O_LC") == "u_y.q"
     assert inside("\\u_y.q[0] ") == "u_y.q[0]"
