@@ -15,7 +15,12 @@ module hwq_rom #(
     input  logic [ADDR_W-1:0] addr,
     output logic [W-1:0]      data
 );
-  (* rom_style = STYLE, ram_style = STYLE *) logic [W-1:0] mem[0:DEPTH-1];
+`ifdef YOSYS  // which calls what is not in block RAM logic, and stops at a word that it does not know
+  (* rom_style = (STYLE == "distributed") ? "logic" : STYLE *)
+`else
+  (* rom_style = STYLE, ram_style = STYLE *)
+`endif
+  logic [W-1:0] mem[0:DEPTH-1];
   logic [W-1:0] read_q;
 
   generate

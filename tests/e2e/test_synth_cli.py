@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from synth_nets import small_plan
 from hwq.emit.generate import generate
 from hwq.hw.cost import is_known
 from hwq.hw.device import device
+from hwq.hw.fold import RomStyle
+from hwq.hw.plan import make_plan
 from hwq.synth import run
 
 TABLE = ("LUTs", "registers", "DSP blocks", "block RAMs")
@@ -46,6 +49,26 @@ def test_synthesis(build: Path, name: str) -> None:
     assert json.loads((build / "syn" / name / run.MARKER).read_text())["synthesis"] == takes
     assert listing(build / "syn") == sorted([name, *(f"{name}/{file}" for file in _files(build / "syn" / name))])
     assert bool(value["by_hand"]) == (name != "gw1n-9")
+
+
+@pytest.mark.yosys
+@pytest.mark.parametrize("name", ["zynq-7020", "ice40up5k"])
+def test_weights_lie_where_they_are_asked_to(name: str, tmp_path: Path) -> None:
+    """In block RAM or in none, as folding files may ask; RAMs and multipliers are exactly those of the estimate."""
+    plan = small_plan()
+    layers = [op.name for op in plan.program.ops if plan.folds[op.name].multipliers]
+    rams = {}
+    for style in (RomStyle.BLOCK, RomStyle.DISTRIBUTED):
+        folds = {**plan.folds, **{layer: replace(plan.folds[layer], rom=style) for layer in layers}}
+        folder = tmp_path / style.value
+        generate(make_plan(plan.program, folds), folder, frames=1)
+        value = done("synth", folder, "--device", name, "--no-route", "--json").json
+        rams[style] = value["synthesis"]["rams"]
+        if value["estimate"] is not None:
+            assert [value["estimate"][kind] for kind in ("dsps", "rams")] == [
+                value["synthesis"][kind] for kind in ("dsps", "rams")
+            ]
+    assert rams[RomStyle.BLOCK] > rams[RomStyle.DISTRIBUTED]
 
 
 MODELS = """read_json syn/zynq-7020/netlist.json
