@@ -14,8 +14,10 @@ from __future__ import annotations
 import argparse
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
+import onnx
 from networks import ROOT, SHARED, digits, shared
 from numpy.typing import NDArray
 from parts import Part, synthesised, whole
@@ -128,12 +130,12 @@ def plans() -> Iterator[tuple[str, Plan]]:
             yield f"{name}, {multipliers}", _plan(name, network.model, network.calib, multipliers)
 
 
-def _plan(name: str, model: object, calib: NDArray[np.float32], multipliers: int) -> Plan:
+def _plan(name: str, model: Path, calib: NDArray[np.float32], multipliers: int) -> Plan:
     """A network in so many multipliers; the program is kept."""
     file = PROGRAMS / f"{name}.hwq"
     if not file.exists():
         PROGRAMS.mkdir(parents=True, exist_ok=True)
-        hwq.save_program(hwq.quantize(str(model), calib[:64], Effort.FAST.config()), file)
+        hwq.save_program(hwq.quantize(model, {onnx.load(model).graph.input[0].name: calib[:64]}, Effort.FAST.config()), file)
     program: Program = hwq.load_program(file)
     return make_plan(program, for_multipliers(program, multipliers).folds)
 

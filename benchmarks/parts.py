@@ -11,6 +11,7 @@ import json
 import math
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,9 +138,8 @@ def _file(family: str, text: str) -> Path:
 
 def _folder(roms: Mapping[str, str]) -> Path:
     """A new folder with the library and memory files."""
-    folder = FOLDER / "run"
-    shutil.rmtree(folder, ignore_errors=True)
-    (folder / "rom").mkdir(parents=True)
+    folder = Path(tempfile.mkdtemp(dir=FOLDER))
+    (folder / "rom").mkdir()
     for path in LIBRARY.glob("*.sv"):
         shutil.copy(path, folder)
     for file, text in roms.items():
@@ -174,6 +174,7 @@ def _yosys(folder: Path, commands: Sequence[str], yosys: str) -> dict[str, Any]:
     if done.returncode or not report.exists():
         raise SystemExit(f"Yosys: {(done.stderr or done.stdout).strip()[-2000:]}")
     found: dict[str, Any] = json.loads(report.read_text())
+    shutil.rmtree(folder)
     return found
 
 

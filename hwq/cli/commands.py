@@ -265,6 +265,8 @@ def _verification(runs: Sequence[Verification]) -> dict[str, Any]:
         "mismatches": sum(run.mismatches for run in runs),
         "cycles_per_frame": measured.cycles_per_frame,
         "cycles_formula": measured.cycles_formula,
+        "latency": measured.latency,
+        "latency_formula": measured.latency_formula,
         "multipliers": measured.multipliers,
         "utilisation": measured.utilisation,
         "passed": all(run.passed for run in runs),

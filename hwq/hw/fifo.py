@@ -46,22 +46,11 @@ class Branches:
         self._program, self._folds = program, folds
         self._shares = _shares(program, folds)
         self._makers = {op.name: op for op in program.ops}
-        self._needed = {op.name: self._pixels_needed(op) for op in program.ops}
+        self._needed = {op.name: pixels_needed(program, op, folds.get(op.name)) for op in program.ops}
 
     def depths(self, join: Op, lanes: int) -> tuple[int, ...]:
         """Beats of `lanes` channels that the FIFO in front of each input of `join` holds; 0 where none is needed."""
         return tuple(self._depth(join, which, lanes) for which in range(len(join.inputs)))
-
-    def _pixels_needed(self, op: Op) -> list[IntArray]:
-        """For each input of `op` the pixels that must be in before each output pixel leaves, as hardware is built."""
-        types = self._program.input_types_of(op)
-        if isinstance(op, Gather) and op.name in self._folds:
-            return [pixels_taken(op, types[0], self._program.types[op.name], self._folds[op.name].lanes_in)]
-        needed = [op.pixels_needed(which, *types) for which in range(len(types))]
-        if op.takes_turns:
-            start = opening_input(self._program, op)
-            needed[start] = np.maximum(needed[start], min(start, 1))
-        return needed
 
     def _depth(self, join: Op, which: int, lanes: int) -> int:
         name = join.inputs[which]
@@ -199,6 +188,18 @@ class Branches:
     def _pitch(self, tensor: str) -> int:
         """Ticks from one pixel of a tensor to the next."""
         return FRAME // self._program.types[tensor].pixels
+
+
+def pixels_needed(program: Program, op: Op, fold: Fold | None = None) -> list[IntArray]:
+    """For each input of `op` the pixels that must be in before each output pixel leaves, as hardware is built."""
+    types = program.input_types_of(op)
+    if isinstance(op, Gather) and fold is not None:
+        return [pixels_taken(op, types[0], program.types[op.name], fold.lanes_in)]
+    needed = [op.pixels_needed(which, *types) for which in range(len(types))]
+    if op.takes_turns:
+        start = opening_input(program, op)
+        needed[start] = np.maximum(needed[start], min(start, 1))
+    return needed
 
 
 def _shares(program: Program, folds: Folds) -> dict[str, float]:

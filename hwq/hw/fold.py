@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
-from math import gcd
+from math import gcd, lcm
 
 from hwq.hw.recurrent_fold import step_cycles
 from hwq.ir.op import Op
@@ -242,6 +242,22 @@ def opening_input(program: Program, op: Op) -> int:
 def fold_of_lanes(lanes: int, y: TensorType) -> Fold:
     """The folding of an operation without a MAC array that takes `lanes` channels a beat."""
     return Fold(lanes, min(lanes, y.channels))
+
+
+def converted_lanes(given: int, taken: int, channels: int) -> list[int]:
+    """Lanes of a stream on its way from `given` to `taken`: by a common multiple where neither divides the other.
+
+    Examples
+    --------
+    >>> converted_lanes(2, 3, 12), converted_lanes(2, 4, 12)
+    ([2, 6, 3], [2, 4])
+    """
+    if given == taken:
+        return [given]
+    wide = max(given, taken)
+    if wide % min(given, taken) and wide < channels:
+        return [given, min(lcm(given, taken), ceil_div(channels, given) * given), taken]
+    return [given, taken]
 
 
 def partitions(channels: int, slack: int = 0) -> list[int]:

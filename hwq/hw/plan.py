@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import lcm
 
 from hwq.hw.bound import Bound
 from hwq.hw.device import Device
 from hwq.hw.engines import build, requant_multipliers
 from hwq.hw.feed import width_converter
 from hwq.hw.fifo import Branches, beats
-from hwq.hw.fold import Fold, ceil_div, cycles, linear_ops, mac_count
+from hwq.hw.fold import Fold, ceil_div, converted_lanes, cycles, linear_ops, mac_count
+from hwq.hw.latency import Latency, latency
 from hwq.hw.netlist import Fork, Instance, Netlist, Stream
 from hwq.hw.pack import is_binary
 from hwq.ir.op import Op
@@ -66,6 +66,16 @@ class Plan:
     def interval(self) -> int:
         """Initiation interval in cycles: the slowest operation or port."""
         return max([*self.cycles.values(), *(edge.beats for edge in (*self.inputs, *self.outputs))])
+
+    @cached_property
+    def latency(self) -> Latency:
+        """Cycles from the first beat of a frame in to those of each tensor out, by formula, in an empty pipeline."""
+        return latency(self.program, self.folds, {edge.port.tensor: edge.lanes for edge in self.inputs})
+
+    @property
+    def frame_latency(self) -> int:
+        """Cycles from the first beat of a frame in to the last one out, by formula, in an empty pipeline."""
+        return max(self.latency.last[edge.port.tensor] for edge in self.outputs)
 
     @property
     def multipliers(self) -> int:
@@ -196,13 +206,11 @@ class _Planner:
 
     def _converted(self, source: Stream, lanes: int, channels: int, name: str) -> Stream:
         """`source` in beats of `lanes` channels; by way of a common multiple where neither divides the other."""
-        if source.lanes == lanes:
-            return source
-        wide = max(lanes, source.lanes)
-        if wide % min(lanes, source.lanes) and wide < channels:
-            middle = min(lcm(lanes, source.lanes), ceil_div(channels, source.lanes) * source.lanes)
-            source = self._width_converter(source, middle, channels, f"{name}__wide")
-        return self._width_converter(source, lanes, channels, f"{name}__lanes")
+        for target in converted_lanes(source.lanes, lanes, channels)[1:]:
+            source = self._width_converter(
+                source, target, channels, f"{name}__{'lanes' if target == lanes else 'wide'}"
+            )
+        return source
 
     def _width_converter(self, source: Stream, lanes: int, channels: int, name: str) -> Stream:
         assert source.tensor is not None

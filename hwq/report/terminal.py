@@ -197,6 +197,8 @@ def verification_lines(runs: Sequence[Verification]) -> list[Text]:
         text += f", stalls {run.stall:g}" if run.stall else ""
         if run.cycles_per_frame is not None:
             text += f", {run.cycles_per_frame:,.0f} cycles a frame (formula {run.cycles_formula:,})"
+        if run.latency is not None:
+            text += f", latency {run.latency:,} (formula {run.latency_formula:,})"
         lines.append(Text(text, style="green" if run.passed else "bold red"))
         lines += [Text(f"  {line}", style="red") for line in run.trouble]
     return lines

@@ -43,7 +43,7 @@ class Build:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """The result on one simulator; `cycles_per_frame` was measured without stalls, None where it was not."""
+    """The result on one simulator; `cycles_per_frame` and `latency` were measured without stalls, None where not."""
 
     simulator: str
     samples: int
@@ -51,6 +51,8 @@ class Verification:
     mismatches: int
     cycles_per_frame: float | None
     cycles_formula: int
+    latency: int | None
+    latency_formula: int
     multipliers: int
     utilisation: float | None
     trouble: tuple[str, ...]
@@ -152,7 +154,8 @@ def verify(
     useful = mac_count(plan.program) / (cycles * plan.multipliers) if cycles and plan.multipliers else None
     mismatches = checked.mismatches + (pace.mismatches if pace and pace is not checked else 0)
     return Verification(
-        simulator, count, stall, mismatches, cycles, plan.interval, plan.multipliers, useful,
+        simulator, count, stall, mismatches, cycles, plan.interval, pace.latency if pace else None, plan.frame_latency,
+        plan.multipliers, useful,
         checked.trouble, simulation.seconds, checked.seconds / count,
     )  # fmt: skip
 

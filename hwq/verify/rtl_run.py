@@ -16,6 +16,8 @@ from hwq.verify.explain import explain
 from hwq.verify.simulate import Simulation, build_icarus, build_verilator
 
 BUILDERS = {"verilator": build_verilator, "icarus": build_icarus}
+FIRST_BEAT = 1
+"""Cycle in which the testbench begins to drive."""
 SHOWN = 8
 """Mismatches that a result quotes."""
 
@@ -32,6 +34,11 @@ class Outcome:
     frame_ends: tuple[int, ...]
     trouble: tuple[str, ...]
     seconds: float
+
+    @property
+    def latency(self) -> int | None:
+        """Cycles from the first beat in to the last one of the first frame out, where nothing stalled."""
+        return self.frame_ends[0] - FIRST_BEAT if self.frame_ends else None
 
     @property
     def cycles_per_frame(self) -> float | None:

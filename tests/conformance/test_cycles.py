@@ -1,4 +1,4 @@
-"""The formula of the cycles a frame holds in simulation, to within 2 %."""
+"""The formulas of the cycles a frame and of the latency hold in simulation, to within 2 % and 5 %."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from recurrent_nets import gru, lstm, rnn
 from hwq.ir.program import Program
 from hwq.ir.window import Window
 
-TOLERANCE = 0.02
+TOLERANCE, LATENCY_TOLERANCE = 0.02, 0.05
 FRAMES = 6
 LEAST, MOST = 300, 2500
 """Frames that are long enough to be judged and short enough to be simulated."""
@@ -103,3 +103,4 @@ def test_formula(program: Program, entry: Entry, tmp_path: Path) -> None:
     result = checked(plan_with(program, {"y": entry}), tmp_path / "build", samples=FRAMES)
     assert result.passed, result.trouble
     assert result.cycles_per_frame == pytest.approx(result.cycles_formula, rel=TOLERANCE)
+    assert result.latency == pytest.approx(result.latency_formula, rel=LATENCY_TOLERANCE, abs=3)

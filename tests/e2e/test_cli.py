@@ -15,8 +15,8 @@ from hwq.ir import serial
 from hwq.ops import Linear
 
 VERIFY_KEYS = {
-    "simulator", "samples", "mismatches", "cycles_per_frame", "cycles_formula", "multipliers", "utilisation",
-    "passed", "runs",
+    "simulator", "samples", "mismatches", "cycles_per_frame", "cycles_formula", "latency", "latency_formula",
+    "multipliers", "utilisation", "passed", "runs",
 }  # fmt: skip
 
 

@@ -1,0 +1,194 @@
+"""Latency: when the pixels of a frame that meets an empty pipeline come out of each operation.
+
+An operation makes one pixel after the other.  A pixel is done `work` cycles after the one before it, and not before
+`tail` cycles after the last input pixel that it needs (`Op.pixels_needed`) is in; then it takes the way through the
+pipeline.  The latencies of modules are those of docs/hardware.md; simulation must meet the sum to within 5 %.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from hwq.arith import IntArray
+from hwq.hw.fifo import pixels_needed
+from hwq.hw.fold import DIVIDER_START, Fold, ceil_div, converted_lanes, groups_of, is_global, multiplies, window_of
+from hwq.hw.recurrent_fold import step_cycles
+from hwq.ir.op import Op
+from hwq.ir.program import Program
+from hwq.ir.types import TensorType
+from hwq.ops import (
+    Add,
+    ArgMax,
+    AvgPool,
+    Codebook,
+    Depthwise,
+    Gather,
+    Linear,
+    MatMul,
+    MaxPool,
+    Mul,
+    Normalise,
+    Pad,
+    PRelu,
+    Recurrent,
+    Rescale,
+    Softmax,
+    Table,
+    Threshold,
+    TopK,
+)
+from hwq.ops.requantised import Requantised
+
+WINDOW, PARALLEL = 5, 2
+"""Cycles through a serial and a parallel window unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Cycles from the first beat of a frame in to the first and to the last beat of each tensor out."""
+
+    first: Mapping[str, int]
+    last: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Pace:
+    """How an operation makes a pixel: cycles of `work`, `tail` and the `way` through the pipeline, beats of the result.
+
+    Work on the first pixel begins with the first input beat where `early`.
+    """
+
+    work: int
+    tail: int
+    way: int
+    beats: int
+    early: bool = False
+
+
+def latency(program: Program, folds: Mapping[str, Fold], lanes: Mapping[str, int]) -> Latency:
+    """The latency of every tensor; `lanes` channels of each input come in a beat."""
+    ends: dict[str, IntArray] = {}
+    width = dict(lanes)
+    first: dict[str, int] = {}
+    for name, type_ in program.input_types.items():
+        beats = ceil_div(type_.channels, lanes[name])
+        ends[name], first[name] = np.arange(1, type_.pixels + 1) * beats, 1
+    for op in program.ops:
+        fold, y = folds[op.name], program.types[op.name]
+        pace, need = _pace(program, op, fold), pixels_needed(program, op, fold)
+        ready = np.zeros(y.pixels, np.int64)
+        for which, name in enumerate(op.inputs):
+            x = program.types[name]
+            beats = ceil_div(x.channels, fold.lanes_in)
+            read = _paced(ends[name], beats) + _converted(width[name], fold.lanes_in, x.channels)
+            came = _came(op, x, read, beats) if fold.parallel else read[need[which] - 1]
+            ready = np.maximum(ready, np.where(need[which] > 0, came, 0) + pace.tail)
+            if pace.early:
+                ready[0] = max(ready[0], read[0] - beats + pace.work)
+        ends[op.name] = _paced(_paced(ready, pace.work) + pace.way, pace.beats)
+        first[op.name] = int(ends[op.name][0]) - pace.beats + 1
+        width[op.name] = fold.lanes_out
+    return Latency(first, {name: int(times[-1]) for name, times in ends.items()})
+
+
+def _paced(times: IntArray, step: int) -> IntArray:
+    """The earliest times, none before its own in `times`, each `step` or more after the one before."""
+    steps = np.arange(len(times)) * step
+    paced: IntArray = np.maximum.accumulate(times - steps) + steps
+    return paced
+
+
+def _converted(given: int, taken: int, channels: int) -> int:
+    """Cycles through converters of lanes, from the last beat of a pixel in to the last one out."""
+    delay = 0
+    for source, target in pairwise(converted_lanes(given, taken, channels)):
+        before, after = ceil_div(channels, source), ceil_div(channels, target)
+        delay += before != after
+        if before < after:
+            delay += after - (before - 1) * (source // target) - 1
+    return delay
+
+
+def _came(op: Op, x: TensorType, read: IntArray, beats: int) -> IntArray:
+    """When the windows of a parallel unit have come; beyond the end of the frame it shifts on by itself."""
+    window = window_of(op, x)
+    rows, columns = window.output(*x.shape[:2])
+    down = np.arange(rows) * window.stride[0] + window.span[0] - 1 - window.pads[0]
+    right = np.arange(columns) * window.stride[1] + window.span[1] - window.pads[1]
+    place = (down[:, None] * x.shape[1] + right).ravel()
+    came: IntArray = read[np.clip(place, 1, x.pixels) - 1] + np.maximum(place - x.pixels, 0) * beats
+    return came
+
+
+def _pace(program: Program, op: Op, fold: Fold) -> _Pace:
+    xs, y = program.input_types_of(op), program.types[op.name]
+    x = xs[0] if xs else y
+    taps, beats = window_of(op, x).taps, ceil_div(x.channels, fold.lanes_in)
+    out = ceil_div(y.channels, fold.lanes_out)
+    scaled = 5 if multiplies(op) or (isinstance(op, Requantised) and not op.requant.is_shift) else 3
+    if isinstance(op, Linear):
+        folds, way = ceil_div(op.channels, fold.pe), scaled + _array(op, fold)
+        if fold.parallel:
+            last = folds if beats == 1 and not isinstance(op, Depthwise) else 1
+            return _Pace(max(beats, last), last, way + PARALLEL, out)
+        if isinstance(op, Depthwise):
+            return _Pace(beats * taps, (beats - 1) * taps + 1, way + WINDOW, 1, True)
+        steps = taps * beats // groups_of(op)
+        return _Pace(folds * steps, (folds - 1) * steps + 1, way + WINDOW, 1, True)
+    if isinstance(op, MatMul):
+        folds = ceil_div(y.channels, fold.pe)
+        way = 12 + _tree(fold.simd) + scaled + fold.pe // fold.lanes_out - 1
+        return _Pace(folds * beats, (folds - 1) * beats + 1, way, 1)
+    if isinstance(op, Pad | MaxPool | AvgPool) and not is_global(op, x):
+        way = WINDOW + 2 + (scaled if isinstance(op, AvgPool) else 0)
+        return _Pace(beats * taps, (beats - 1) * taps + 1, way, 1, True)
+    if isinstance(op, Recurrent):
+        step = step_cycles(op, fold.pe, fold.simd)
+        return _Pace(step, max(1, step - x.channels), 1, 1)
+    if isinstance(op, Softmax):
+        way = 2 * _tree(fold.lanes_in) + op.reciprocal_bits + (4 if op.step else 1)
+        return _Pace(max(beats, op.reciprocal_bits - DIVIDER_START), beats, way + out - 1, out)
+    if isinstance(op, Normalise):
+        return _Pace(beats, beats, 2 * _tree(fold.lanes_in) + 19 + out - 1, out)
+    return _Pace(out, 1, _way(op, fold, scaled), out)
+
+
+def _tree(leaves: int) -> int:
+    return (leaves - 1).bit_length()
+
+
+def _array(op: Linear, fold: Fold) -> int:
+    """From the last beat of a fold to its last sum, all sums of the fold included."""
+    tables = isinstance(op.coding, Codebook)
+    last = op.channels - (ceil_div(op.channels, fold.pe) - 1) * fold.pe
+    serial = ceil_div(last, fold.lanes_out)
+    return 5 + _tree(fold.simd) + tables + (serial if fold.pe > fold.lanes_out else 1)
+
+
+def _way(op: Op, fold: Fold, scaled: int) -> int:
+    """Through an operation without a window or an array."""
+    match op:
+        case Add():
+            return 6
+        case AvgPool() | Mul():
+            return 2 + scaled
+        case Rescale():
+            return 1 + scaled
+        case PRelu():
+            return 6 + (len(op.negative) > 1)
+        case Table():
+            return 8 if op.step else 5
+        case Threshold():
+            return 4 + _tree(op.thresholds.shape[1])
+        case ArgMax():
+            return 2 + _tree(fold.lanes_in)
+        case TopK():
+            return 2 + op.k
+        case Gather():
+            return 4
+        case _:
+            return 1
