@@ -29,6 +29,7 @@ from sweep import module_of, sweep
 import hwq.api as hwq
 from hwq.hw.cost import account, plan_cost
 from hwq.hw.cost.account import Account
+from hwq.hw.cost.engines import CONVOLUTIONAL
 from hwq.hw.device import Family, devices
 from hwq.hw.plan import Plan, make_plan
 from hwq.hw.resources import Resources
@@ -43,6 +44,10 @@ HEAD = "# LUTs and registers of one of each feature, by family.  Written by benc
 FLOOR = 12
 """LUTs or registers that count as none."""
 
+ROUNDS, USUAL = 8, 0.08
+"""Rounds of a fit, and the relative error up to which a part is none of the outliers."""
+
+Array = NDArray[np.float64]
 Coefficients = Mapping[str, tuple[float, float]]
 Case = tuple[Part, Account, Resources]
 """A part, its account, and what Yosys makes of it."""
@@ -68,20 +73,38 @@ def resources(cells: Mapping[str, int], family: str) -> Resources:
 
 
 def fitted(found: Sequence[Case]) -> Coefficients:
-    """Coefficients of least relative error, none of them negative."""
-    names = sorted({name for _, each, _ in found for name in each.uses})
+    """Coefficients of least relative error, none of them negative.
+
+    Those of networks of convolutions come first; engines of other operations add what they alone have.
+    """
+    own = [case for case in found if module_of(case[0]) in CONVOLUTIONAL]
+    first = _fitted(own, {})
+    return _fitted([case for case in found if case not in own], first)
+
+
+def _fitted(found: Sequence[Case], fixed: Coefficients) -> Coefficients:
+    """The coefficients in `fixed`, and those of all other features in `found`."""
+    names = sorted({name for _, each, _ in found for name in each.uses} - fixed.keys())
     amounts = np.array([[each.uses.get(name, 0.0) for name in names] for _, each, _ in found])
-    luts = _least(amounts, np.array([max(0.0, real.luts - each.luts) for _, each, real in found]))
-    registers = _least(amounts, np.array([real.registers for _, _, real in found]))
-    return {
-        name: (round(float(lut), 4), round(float(register), 4))
-        for name, lut, register in zip(names, luts, registers, strict=True)
-    }
+    known = [each.total(dict(fixed)) for _, each, _ in found]
+    columns = []
+    for kind in ("luts", "registers"):
+        wanted = np.array([getattr(real, kind) for _, _, real in found], float)
+        columns.append(_least(amounts, wanted, wanted - np.array([getattr(each, kind) for each in known])))
+    rows = ((round(float(lut), 4), round(float(register), 4)) for lut, register in zip(*columns, strict=True))
+    return {**fixed, **dict(zip(names, rows, strict=True))}
 
 
-def _least(amounts: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.float64]:
+def _least(amounts: Array, wanted: Array, rest: Array) -> Array:
+    """Coefficients that explain `rest` with the least error relative to `wanted`; outliers count less and less.
+
+    Those are parts of which Yosys finds that most is constant, as the tests' extreme cases have it.
+    """
     weight = 1 / (wanted + FLOOR)
-    found: NDArray[np.float64] = nnls(amounts * weight[:, None], wanted * weight, maxiter=100_000)[0]
+    trust = np.ones(len(wanted))
+    for _ in range(ROUNDS):
+        found: Array = nnls(amounts * (weight * trust)[:, None], rest * weight * trust, maxiter=100_000)[0]
+        trust = np.sqrt(np.minimum(1, USUAL / (1e-9 + abs((amounts @ found - rest) * weight))))
     return found
 
 
@@ -135,7 +158,9 @@ def _plan(name: str, model: Path, calib: NDArray[np.float32], multipliers: int) 
     file = PROGRAMS / f"{name}.hwq"
     if not file.exists():
         PROGRAMS.mkdir(parents=True, exist_ok=True)
-        hwq.save_program(hwq.quantize(model, {onnx.load(model).graph.input[0].name: calib[:64]}, Effort.FAST.config()), file)
+        hwq.save_program(
+            hwq.quantize(model, {onnx.load(model).graph.input[0].name: calib[:64]}, Effort.FAST.config()), file
+        )
     program: Program = hwq.load_program(file)
     return make_plan(program, for_multipliers(program, multipliers).folds)
 

@@ -90,23 +90,24 @@ class Account:
             self.use("product.split", times * (a + b) * (count - 1))
         return count > 0
 
-    def rom(self, width: int, depth: int, style: str = "auto") -> None:
-        """hwq_rom: the word read, and a register behind it."""
+    def rom(self, width: int, depth: int, content: str, style: str = "auto") -> None:
+        """hwq_rom: the word read, and a register behind it; `content` tells apart what logic can make less of."""
         if depth < 2:
             return
         where = placed(self.family, Kind.ROM, width, depth, style)
         if where.place is Place.BLOCKS:
             self.rams += where.size
-            self.use("rom.block.bits", width)
+            self.use("rom.block", width)
             self._banks(width, where.banks)
             return
-        self.use("rom.bits", width)
+        self.use(f"{content}.bits", width)
         if depth <= 4:
-            self.use("rom.few", min(width, 2**depth - 2))
+            self.use(f"{content}.few", min(width, 2**depth - 2))
         elif depth <= self.word:
-            self.use(f"rom.word{bits(depth)}", width)
+            self.use(f"{content}.word", width * depth / self.word)
+            self.use(f"{content}.one", width)
         else:
-            self.use("rom.words", width * depth / self.word)
+            self.use(f"{content}.words", width * depth / self.word)
 
     def ram(self, width: int, depth: int) -> None:
         """A RAM that is read by clock, and written elsewhere."""

@@ -38,6 +38,7 @@ def requant_of(a: Account, p: Params, lanes: int, acc: int, multiplied: bool | N
     requant(
         a, lanes, acc, bool(p.get("MUL_EN", 0)) if multiplied is None else multiplied, number(p, "MANT_W"),
         number(p, "M_W", 1), number(p, "SHIFT"), number(p, "ROUND"), number(p, "OUT_W"), number(p, "ZERO"),
+        odd_width(number(p, "MUL")) if "MUL" in p else None,
     )  # fmt: skip
 
 
@@ -56,12 +57,12 @@ def mvau(a: Account, p: Params) -> None:
     a.use("mvau.acts", inputs * act * stage)
     lane = code if terms else weight
     weights(a, pe, simd, lane, code, entries, bool(p.get("CHANNEL_TABLES", 0)), sf, nf, str(p.get("WGT_STYLE", "auto")))
-    a.rom(pe * acc, nf)
+    a.rom(pe * acc, nf, "biases")
     macs(a, pe, simd, act, bool(p.get("ACT_SIGNED", 1)), weight, lane, terms, binary, acc, nf, inputs, rq)
     if multiplied:
         beats = ceil_div(channels, rq)
         a.counter(beats)
-        a.rom(rq * number(p, "M_W"), beats)
+        a.rom(rq * number(p, "M_W"), beats, "factors")
     requant_of(a, p, rq, acc)
     lanes = (1 if simd > 2 else 3 - levels(simd)) if binary else 3
     latency = stage + lanes + levels(simd) + (2 if group > 1 else 1) + (5 if multiplied else 3)
@@ -176,6 +177,17 @@ def signed_width(value: int) -> int:
     return (~value if value < 0 else value).bit_length() + 1
 
 
+def odd_width(factor: int) -> int:
+    """Bits of the odd part of a constant factor, signed: Yosys multiplies by that and shifts.
+
+    Examples
+    --------
+    >>> [odd_width(factor) for factor in (-40, 6, 8, 0)]
+    [4, 3, 2, 0]
+    """
+    return signed_width(factor // (factor & -factor)) if factor else 0
+
+
 def add(a: Account, p: Params) -> None:
     """hwq_add."""
     lanes, widths = number(p, "LANES"), (number(p, "A_W"), number(p, "B_W"))
@@ -183,21 +195,22 @@ def add(a: Account, p: Params) -> None:
     products = [width + signed_width(factor) for width, factor in zip(widths, factors, strict=True)]
     acc = max(*products, signed_width(number(p, "BIAS"))) + 2
     a.use("add")
-    a.use("add.acts", lanes * (sum(widths) + 2))
-    for width, factor, product in zip(widths, factors, products, strict=True):
-        constant(a, width + 1, factor, lanes)
-        a.use("add.products", lanes * product)
+    signs = (p.get("A_SIGNED", 1), p.get("B_SIGNED", 1))
+    for width, signed, factor, product in zip(widths, signs, factors, products, strict=True):
+        kind = "block" if constant(a, width if signed else width + 1, factor, lanes) else "wires"
+        a.use(f"add.{kind}", lanes * (width + product))
     a.use("add.sum", lanes * acc)
     requant_of(a, p, lanes, acc, False)
     credit(a, lanes * number(p, "OUT_W"), 8)
 
 
-def constant(a: Account, width: int, factor: int, lanes: int) -> None:
-    """Products with a constant: nothing for a power of two."""
+def constant(a: Account, width: int, factor: int, lanes: int) -> bool:
+    """Products with a constant, nothing for a power of two; whether they are multiplier blocks."""
     if abs(factor) & (abs(factor) - 1):
-        a.multiply(width, signed_width(factor), lanes)
-    elif factor < 0:
+        return a.multiply(width, odd_width(factor), lanes)
+    if factor < 0:
         a.use("product.negative", lanes * width)
+    return False
 
 
 def rescale(a: Account, p: Params) -> None:

@@ -58,9 +58,9 @@ def add_tree(a: Account, terms: int, term: int, out: int, times: int = 1, featur
 
 def requant(
     a: Account, lanes: int, acc: int, multiplied: bool, mantissa: int, word: int, shift: int, rounding: int,
-    out: int, zero: int,
+    out: int, zero: int, constant: int | None = None,
 ) -> None:  # fmt: skip
-    """hwq_requant."""
+    """hwq_requant; `constant` bits of a multiplier that is one."""
     scaled = acc + (mantissa if mantissa > 1 else 0)
     exponent = word - mantissa + 1
     factor = (scaled - acc + (1 << exponent) - 1 if mantissa else word) if multiplied else 0
@@ -76,13 +76,16 @@ def requant(
         a.use("requant.carry", lanes * (product if rounding == 2 else product + shift))
     if not multiplied:
         a.use("requant.acc", lanes * acc)
+    elif mantissa and constant is not None:
+        a.use("mantissa.constant", lanes * scaled)
+        a.use("mantissa.constant.product", lanes * product)
     elif mantissa:
         _mantissa(a, lanes, scaled, mantissa, exponent, product)
     else:
         pieces = ceil_div(acc - 1, PIECE)
         widths = [PIECE + 1] * (pieces - 1) + [acc - PIECE * (pieces - 1)]
         for width in widths:
-            a.multiply(width, word + 1, lanes)
+            a.multiply(width, word + 1 if constant is None else constant, lanes)
         a.use(f"requant.pieces{pieces}", lanes)
         a.use(f"requant.pieces{pieces}.bits", lanes * product)
 
@@ -104,10 +107,10 @@ def weights(
     a: Account, pe: int, simd: int, weight: int, code: int, entries: int, by_channel: bool, sf: int, nf: int, style: str
 ) -> None:
     """hwq_weights."""
-    a.rom(pe * simd * code, nf * sf, style)
+    a.rom(pe * simd * code, nf * sf, "weights", style)
     if entries:
         count = pe if by_channel else 1
-        a.rom(count * entries * weight, nf if by_channel else 1)
+        a.rom(count * entries * weight, nf if by_channel else 1, "weights")
         a.use("codes", pe * simd * weight)
         a.use("codes.choice" if by_channel and nf > 1 else "codes.constant", pe * simd * weight * (entries - 1))
 

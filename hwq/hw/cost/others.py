@@ -16,10 +16,13 @@ def product(a: Account, p: Params) -> None:
     lanes, wide, other = number(p, "LANES"), number(p, "A_W"), number(p, "B_W")
     a.use("product")
     a.use("product.acts", lanes * (wide + other))
-    for name, width in (("ZERO_A", wide), ("ZERO_B", other)):
-        if number(p, name):
+    factors = []
+    for side, width in (("A", wide), ("B", other)):
+        moved = bool(number(p, f"ZERO_{side}"))
+        factors.append(width + (moved or not p.get(f"{side}_SIGNED", 1)))
+        if moved:
             a.use("product.less", lanes * (width + 1))
-    a.multiply(wide + 1, other + 1, lanes)
+    a.multiply(factors[0], factors[1], lanes)
     requant_of(a, p, lanes, wide + other + 2)
     credit(a, lanes * number(p, "OUT_W"), (7 if p.get("MUL_EN", 0) else 5) + 2)
 
@@ -43,7 +46,7 @@ def prelu(a: Account, p: Params) -> None:
         beats = ceil_div(number(p, "CHANNELS"), lanes)
         a.use("prelu.wait", lanes * width)
         a.counter(beats)
-        a.rom(lanes * factor, beats)
+        a.rom(lanes * factor, beats, "slopes")
     a.multiply(width, factor, lanes)
     requant_of(a, p, lanes, width + factor, False)
     credit(a, lanes * number(p, "OUT_W"), (7 if by_channel else 6) + 2)
@@ -52,7 +55,7 @@ def prelu(a: Account, p: Params) -> None:
 def interpolate(a: Account, width: int, out: int, step: int, fraction: int, entry: int, delta: int, times: int) -> None:
     """hwq_interpolate, `times` of them."""
     for _ in range(times):
-        a.rom(entry + (delta if step else 0), 1 << (width - step))
+        a.rom(entry + (delta if step else 0), 1 << (width - step), "table")
     a.use("curve", times)
     a.use("curve.out", times * out)
     a.use("curve.sum", times * (entry + step))
@@ -89,8 +92,8 @@ def threshold(a: Account, p: Params) -> None:
     a.use("threshold.compared" if beats > 1 else "threshold.constant", lanes * count * width)
     a.use("threshold.reached", lanes * count)
     a.counter(beats)
-    a.rom((lanes if by_channel else 1) * count * width, beats)
-    add_tree(a, count, 1, out, lanes, "ones")
+    a.rom((lanes if by_channel else 1) * count * width, beats, "thresholds")
+    add_tree(a, count, 1, out, lanes, "reached")
     a.use("threshold.out", lanes * out)
     credit(a, lanes * out, 6 + levels(count))
 
@@ -111,7 +114,7 @@ def const(a: Account, p: Params) -> None:
     width, beats = number(p, "W"), number(p, "BEATS")
     a.use("const")
     a.counter(beats)
-    a.rom(width, beats)
+    a.rom(width, beats, "constants")
     credit(a, width, 4)
 
 
@@ -132,8 +135,8 @@ def pattern(a: Account, p: Params, step: int, beat: int) -> None:
     a.use("pattern")
     a.counter(number(p, "STEPS"))
     a.counter(number(p, "BEATS"))
-    a.rom(step, number(p, "STEPS"))
-    a.rom(beat, number(p, "BEATS"))
+    a.rom(step, number(p, "STEPS"), "pattern")
+    a.rom(beat, number(p, "BEATS"), "pattern")
 
 
 def gather(a: Account, p: Params) -> None:
@@ -205,7 +208,7 @@ def softmax(a: Account, p: Params) -> None:
     fifo(a, lanes * act + 1, waiting)
     fifo(a, act + 1, waiting // beats + 1)
     for _ in range(lanes):
-        a.rom(EXP * (2 if step else 1), entries)
+        a.rom(EXP * (2 if step else 1), entries, "table")
     a.use("softmax.below", lanes * (act + bits(entries)))
     if step:
         a.use("softmax.lines", lanes)
@@ -245,7 +248,7 @@ def normalise(a: Account, p: Params) -> None:
     a.use("normalise.scaled", lanes * (act + 1 + count))
     credit(a, lanes * difference + 1, differences)
     add_tree(a, lanes, 2 * difference, 2 * pairs)
-    a.rom(ENTRY, 3 << index)
+    a.rom(ENTRY, 3 << index, "table")
     fifo(a, gap + ENTRY, differences // beats + 1)
     requant(a, lanes, top + 1, True, 0, ENTRY, top + fraction, 1, out, 0)
     credit(a, lanes * out, 8)

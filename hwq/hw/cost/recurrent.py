@@ -20,9 +20,9 @@ def recur(a: Account, p: Params, rows: int, reset_gain: int, vector: int, signed
     for _ in range(simd):
         a.list(vector, 2 * sf)
     a.use("recur.lanes", simd * vector)
-    a.rom(pe * simd * weight, nf * sf)
-    a.rom(pe * acc, nf)
-    a.rom(factor + word, rows)
+    a.rom(pe * simd * weight, nf * sf, "weights")
+    a.rom(pe * acc, nf, "biases")
+    a.rom(factor + word, rows, "factors")
     macs(a, pe, simd, vector, signed, weight, weight, 0, False, acc, nf, simd, 1)
     credit(a, acc, 6 + levels(simd) + (1 if pe > 1 else 0) + pe + 1, pe)
     a.multiply(x + 1, factor + 1)
@@ -39,8 +39,8 @@ def recur(a: Account, p: Params, rows: int, reset_gain: int, vector: int, signed
 
 
 def blend(a: Account, pairs: tuple[tuple[int, int, int], ...], shift: int, rounding: int, out: int, zero: int) -> None:
-    """hwq_blend; `pairs` are widths of two factors and the shift of their product."""
-    acc = max(left + right + up for left, right, up in pairs) + len(pairs) - 1
+    """hwq_blend; `pairs` are widths of two factors, as far as they differ, and the shift of their product."""
+    acc = max(left + right + up for left, right, up in pairs) + len(pairs) + 1
     a.use("blend")
     for left, right, _ in pairs:
         a.multiply(left, right)
@@ -54,15 +54,15 @@ def lstm(a: Account, p: Params) -> None:
     units, out, gate, cell, tanh = (
         number(p, "UNITS"),
         number(p, "OUT_W"),
-        number(p, "CURVE_W") + 1,
+        extended(p, "CURVE_"),
         number(p, "CELL_W"),
-        number(p, "TANH_W") + 1,
+        extended(p, "TANH_"),
     )
     recur(a, p, 4 * units, 0, out, bool(p.get("OUT_SIGNED", 1)))
     latency, curved, curved_cell = gates(a, p), ways(p, "CURVE_"), ways(p, "TANH_")
     a.use("lstm")
     a.use("lstm.gates", 3 * gate)
-    curve(a, p, "CURVE_", number(p, "P_W") + 1, gate - 1)
+    curve(a, p, "CURVE_", number(p, "P_W") + 1, number(p, "CURVE_W"))
     a.list(cell, units)
     a.use("recurrent.held", cell)
     a.use("recurrent.row", (bits(units) + 3))
@@ -72,7 +72,7 @@ def lstm(a: Account, p: Params) -> None:
         a, ((gate, cell, number(p, "CELL_SA")), (gate, gate, number(p, "CELL_SB"))), number(p, "CELL_SHIFT"),
         number(p, "CELL_ROUND"), cell, number(p, "CELL_ZERO"),
     )  # fmt: skip
-    curve(a, p, "TANH_", cell, tanh - 1)
+    curve(a, p, "TANH_", cell, number(p, "TANH_W"))
     a.ram(gate, 5 + curved_cell)
     blend(a, ((gate, tanh, 0),), number(p, "SHIFT"), number(p, "ROUND"), out, number(p, "ZERO"))
     credit(a, out, (latency + curved + curved_cell + 10) // 4 + 3)
@@ -83,14 +83,14 @@ def gru(a: Account, p: Params) -> None:
     units, out, gate, after = (
         number(p, "UNITS"),
         number(p, "OUT_W"),
-        number(p, "CURVE_W") + 1,
+        extended(p, "CURVE_"),
         bool(p.get("RESET_AFTER", 0)),
     )
-    state, fraction = out + 1, number(p, "FRACTION")
+    state, fraction = extended(p, "OUT_"), number(p, "FRACTION")
     recur(a, p, 3 * units, gate + 1 if after else 0, out, bool(p.get("OUT_SIGNED", 1)))
     latency, curved = gates(a, p), ways(p, "CURVE_")
     a.use("gru")
-    curve(a, p, "CURVE_", number(p, "P_W") + 1, gate - 1)
+    curve(a, p, "CURVE_", number(p, "P_W") + 1, number(p, "CURVE_W"))
     for width in (gate, state, *((gate,) if after else ())):
         a.list(width, units)
     a.use("recurrent.held", state)
@@ -116,6 +116,11 @@ def rnn(a: Account, p: Params) -> None:
     a.use("rnn")
     curve(a, p, "CURVE_", number(p, "P_W"), out)
     credit(a, out, gates(a, p) + ways(p, "CURVE_") + 2)
+
+
+def extended(p: Params, prefix: str) -> int:
+    """Bits of a value that may have no sign, with one."""
+    return number(p, f"{prefix}W") + (0 if p.get(f"{prefix}SIGNED", 1) else 1)
 
 
 def gates(a: Account, p: Params) -> int:
