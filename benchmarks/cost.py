@@ -17,8 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import onnx
-from networks import ROOT, SHARED, digits, shared
+from networks import ROOT, SHARED, digits, quantised, shared
 from numpy.typing import NDArray
 from parts import Part, synthesised, whole
 from rich.console import Console
@@ -26,7 +25,6 @@ from rich.table import Table
 from scipy.optimize import nnls
 from sweep import module_of, sweep
 
-import hwq.api as hwq
 from hwq.hw.cost import account, plan_cost
 from hwq.hw.cost.account import Account
 from hwq.hw.cost.engines import CONVOLUTIONAL
@@ -34,16 +32,25 @@ from hwq.hw.device import Family, devices
 from hwq.hw.plan import Plan, make_plan
 from hwq.hw.resources import Resources
 from hwq.hw.solve import for_multipliers
-from hwq.ir.program import Program
-from hwq.quant.config import Effort
 from hwq.synth.cells import count
 
 FILE = ROOT / "hwq" / "hw" / "cost" / "coefficients.toml"
-PROGRAMS = ROOT / "build" / "programs"
 HEAD = "# LUTs and registers of one of each feature, by family.  Written by benchmarks/cost.py.\n"
 FLOOR = 12
 """LUTs or registers that count as none."""
 
+LEAST = {
+    "macs.acc": (1, 1), "macs.serial.bits": (1, 1), "tree.bits": (1, 1), "tree.passed": (0, 1), "ones.passed": (0, 1),
+    "rom.address": (0, 1), "mvau.acts": (0, 1), "counter.bits": (0, 1), "fifo.pointers": (0, 1), "fifo.count": (0, 1),
+    "credit.count": (0, 1), "loop.bits": (0, 1), "requant.acc": (0, 1), "requant.quotient": (0, 1),
+    "requant.out": (0, 1), "pool.sum": (1, 1), "gap.sum": (1, 1), "add.sum": (1, 1), "serial.data": (0, 1),
+    "serial.fill": (1, 1), "serial.ahead": (1, 1), "delay.bits": (0, 1), "recur.sum": (1, 0),
+}  # fmt: skip
+"""LUTs and registers that the RTL makes of a feature at least: fits stay with what is known."""
+BELIEF = 0.3
+"""Weight of the coefficients of MODEL, times their ratio, where another family is fitted to few parts."""
+MODEL, RATIO = "xilinx7", {4: (1.5, 1.05), 6: (1.0, 1.0)}
+"""A family that is known well; LUTs and registers of others to its, by inputs of a LUT."""
 ROUNDS, USUAL = 8, 0.08
 """Rounds of a fit, and the relative error up to which a part is none of the outliers."""
 
@@ -53,9 +60,9 @@ Case = tuple[Part, Account, Resources]
 """A part, its account, and what Yosys makes of it."""
 
 
-def cases(family: Family, yosys: str, known: bool) -> list[Case]:
-    """The parts of the sweep."""
-    parts = sweep()
+def cases(family: Family, yosys: str, known: bool, every: int) -> list[Case]:
+    """The parts of the sweep, or one of `every` so many."""
+    parts = sweep()[::every]
     cells = synthesised(parts, family.name, yosys, known)
     return [
         (part, account(part.part, family), resources(found, family.name))
@@ -72,30 +79,34 @@ def resources(cells: Mapping[str, int], family: str) -> Resources:
     return found.resources
 
 
-def fitted(found: Sequence[Case]) -> Coefficients:
-    """Coefficients of least relative error, none of them negative.
+def fitted(found: Sequence[Case], prior: Coefficients) -> Coefficients:
+    """Coefficients of least relative error, none of them negative; near `prior` where parts do not say otherwise.
 
     Those of networks of convolutions come first; engines of other operations add what they alone have.
     """
     own = [case for case in found if module_of(case[0]) in CONVOLUTIONAL]
-    first = _fitted(own, {})
-    return _fitted([case for case in found if case not in own], first)
+    first = _fitted(own, {}, prior)
+    return {**prior, **_fitted([case for case in found if case not in own], first, prior)}
 
 
-def _fitted(found: Sequence[Case], fixed: Coefficients) -> Coefficients:
+def _fitted(found: Sequence[Case], fixed: Coefficients, prior: Coefficients) -> Coefficients:
     """The coefficients in `fixed`, and those of all other features in `found`."""
     names = sorted({name for _, each, _ in found for name in each.uses} - fixed.keys())
     amounts = np.array([[each.uses.get(name, 0.0) for name in names] for _, each, _ in found])
-    known = [each.total(dict(fixed)) for _, each, _ in found]
+    least = {name: LEAST.get(name, (0, 0)) for name in names}
+    known = [each.total({**fixed, **least}) for _, each, _ in found]
     columns = []
-    for kind in ("luts", "registers"):
+    for number, kind in enumerate(("luts", "registers")):
         wanted = np.array([getattr(real, kind) for _, _, real in found], float)
-        columns.append(_least(amounts, wanted, wanted - np.array([getattr(each, kind) for each in known])))
+        rest = wanted - np.array([getattr(each, kind) for each in known])
+        floor = np.array([least[name][number] for name in names], float)
+        guess = np.array([prior.get(name, (0, 0))[number] for name in names]) - floor if prior else None
+        columns.append(_least(amounts, wanted, rest, guess) + floor)
     rows = ((round(float(lut), 4), round(float(register), 4)) for lut, register in zip(*columns, strict=True))
     return {**fixed, **dict(zip(names, rows, strict=True))}
 
 
-def _least(amounts: Array, wanted: Array, rest: Array) -> Array:
+def _least(amounts: Array, wanted: Array, rest: Array, guess: Array | None) -> Array:
     """Coefficients that explain `rest` with the least error relative to `wanted`; outliers count less and less.
 
     Those are parts of which Yosys finds that most is constant, as the tests' extreme cases have it.
@@ -103,9 +114,22 @@ def _least(amounts: Array, wanted: Array, rest: Array) -> Array:
     weight = 1 / (wanted + FLOOR)
     trust = np.ones(len(wanted))
     for _ in range(ROUNDS):
-        found: Array = nnls(amounts * (weight * trust)[:, None], rest * weight * trust, maxiter=100_000)[0]
+        rows, target = amounts * (weight * trust)[:, None], rest * weight * trust
+        if guess is not None:
+            pull = np.diag(BELIEF * np.sqrt((rows**2).sum(0)) + 1e-9)
+            rows, target = np.vstack([rows, pull]), np.concatenate([target, pull @ guess.clip(0)])
+        found: Array = nnls(rows, target, maxiter=100_000)[0]
         trust = np.sqrt(np.minimum(1, USUAL / (1e-9 + abs((amounts @ found - rest) * weight))))
     return found
+
+
+def prior(family: Family) -> Coefficients:
+    """What is believed of a family before it is measured: nothing of MODEL, of others that they are like it."""
+    if family.name == MODEL:
+        return {}
+    luts, registers = RATIO[family.lut_inputs]
+    known = tomllib.loads(FILE.read_text("utf-8"))[MODEL]
+    return {name: (round(lut * luts, 4), round(register * registers, 4)) for name, (lut, register) in known.items()}
 
 
 def write(family: str, coefficients: Coefficients) -> None:
@@ -154,14 +178,8 @@ def plans() -> Iterator[tuple[str, Plan]]:
 
 
 def _plan(name: str, model: Path, calib: NDArray[np.float32], multipliers: int) -> Plan:
-    """A network in so many multipliers; the program is kept."""
-    file = PROGRAMS / f"{name}.hwq"
-    if not file.exists():
-        PROGRAMS.mkdir(parents=True, exist_ok=True)
-        hwq.save_program(
-            hwq.quantize(model, {onnx.load(model).graph.input[0].name: calib[:64]}, Effort.FAST.config()), file
-        )
-    program: Program = hwq.load_program(file)
+    """A network in so many multipliers."""
+    program = quantised(name, model, calib)
     return make_plan(program, for_multipliers(program, multipliers).folds)
 
 
@@ -187,14 +205,15 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="compare whole networks")
     parser.add_argument("--only", default="", help="with --check: a part of the network's name")
     parser.add_argument("--known", action="store_true", help="run no Yosys")
+    parser.add_argument("--every", type=int, default=1, help="fit to one of so many parts (default: 1)")
     options = parser.parse_args()
     family = {device.family.name: device.family for device in devices().values()}[options.family]
     console = Console(width=130)
     if options.check:
         check(family, options.yosys, options.only, console)
         return
-    found = cases(family, options.yosys, options.known)
-    coefficients = fitted(found)
+    found = cases(family, options.yosys, options.known, options.every)
+    coefficients = fitted(found, prior(family))
     write(family.name, coefficients)
     console.print(errors(found, coefficients))
 

@@ -13,7 +13,12 @@ import onnx
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+import hwq.api as hwq
+from hwq.ir.program import Program
+from hwq.quant.config import Effort
+
 ROOT = Path(__file__).resolve().parent.parent
+PROGRAMS = ROOT / "build" / "programs"
 SHARED = ROOT.parent / "shared" / "models"
 Samples = NDArray[Any]
 Run = Callable[[list[Samples]], list[Samples]]
@@ -51,6 +56,16 @@ def digits() -> Network:
 
     calib = np.load(folder / "calib.npz")["image"]
     return Network("digits", folder / "model.onnx", calib, test["image"], score, True)
+
+
+def quantised(name: str, model: Path, calib: Samples) -> Program:
+    """The program of a network that has one input, quantised quickly; it is kept in build/programs."""
+    file = PROGRAMS / f"{name}.hwq"
+    if not file.exists():
+        PROGRAMS.mkdir(parents=True, exist_ok=True)
+        data = {onnx.load(model).graph.input[0].name: calib[:64]}
+        hwq.save_program(hwq.quantize(model, data, Effort.FAST.config()), file)
+    return hwq.load_program(file)
 
 
 def evaluation_script() -> Any:

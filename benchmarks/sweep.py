@@ -7,12 +7,13 @@ import sys
 from collections.abc import Iterator
 
 import numpy as np
-from networks import ROOT
+from networks import ROOT, digits, quantised
 from parts import Part, parts_of, wrapped
 
 from hwq.hw.fold import options
 from hwq.hw.netlist import Instance, Stream
 from hwq.hw.plan import Plan, make_plan
+from hwq.hw.solve import for_multipliers
 from hwq.ir.op import Op
 from hwq.ir.program import Program
 from hwq.ir.window import Window
@@ -25,9 +26,9 @@ from hardware import entries, plan_with
 MOST = {"hwq_mvau": 30, "hwq_swu_ser": 14, "hwq_swu_par": 12}
 OTHERS = 8
 """Parts of the tests' cases of one module, at most."""
-LAYERS = 16
-"""Layers at random."""
-LARGEST = 24
+LAYERS, MORE = 16, 6
+"""Layers at random, the second of them with larger arrays."""
+LARGEST, LARGER = 24, 64
 """Multipliers of an array, at most: larger ones take Yosys minutes and say nothing new."""
 
 SAME = Window((3, 3), pads=(1, 1, 1, 1))
@@ -44,9 +45,9 @@ def sweep() -> list[Part]:
     for module, parts in found.items():
         parts.sort(key=lambda part: hashlib.sha256(part.text.encode()).hexdigest())
         chosen += [part for part in parts if _size(part) <= LARGEST][: MOST.get(module, OTHERS)]
-    for part in (*streams(), *layers()):
+    for part in (*streams(), *layers(), *demo()):
         chosen.append(part)
-    return list({part.text: part for part in chosen if _size(part) <= LARGEST and not _constant(part)}.values())
+    return list({part.text: part for part in chosen if not _constant(part)}.values())
 
 
 def _constant(part: Part) -> bool:
@@ -84,12 +85,24 @@ def _plan(program: Program, entry: dict[str, object]) -> Plan:
 def layers() -> Iterator[Part]:
     """Of layers with more channels, in any of their better foldings."""
     rng = np.random.default_rng(1)
-    for number in range(LAYERS):
+    for number in range(LAYERS + MORE):
         program = _layer(number, rng)
         op = program.ops[0]
-        found = [option.fold for option in options(program, op) if option.fold.multipliers <= LARGEST]
+        found = [
+            option.fold
+            for option in options(program, op)
+            if option.fold.multipliers <= (LARGEST if number < LAYERS else LARGER)
+        ]
         for fold in {found[int(place)] for place in rng.integers(0, len(found), 2)}:
             yield from parts_of(make_plan(program, {op.name: fold}))
+
+
+def demo() -> Iterator[Part]:
+    """Of the digits demo, whose memories hold what training made of them."""
+    network = digits()
+    program = quantised("digits", network.model, network.calib)
+    for multipliers in (16, 40, 96):
+        yield from parts_of(make_plan(program, for_multipliers(program, multipliers)))
 
 
 def _layer(number: int, rng: np.random.Generator) -> Program:

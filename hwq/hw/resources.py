@@ -22,3 +22,9 @@ class Resources:
         return Resources(
             self.luts + other.luts, self.registers + other.registers, self.dsps + other.dsps, self.rams + other.rams
         )
+
+    def __sub__(self, other: Resources) -> Resources:
+        """What is left of this one without the other."""
+        return Resources(
+            self.luts - other.luts, self.registers - other.registers, self.dsps - other.dsps, self.rams - other.rams
+        )

@@ -13,6 +13,7 @@ from functools import cache, reduce
 from importlib import resources
 from operator import add
 
+from hwq.errors import BadInput
 from hwq.hw.cost.account import Account, Coefficients
 from hwq.hw.cost.engines import CONVOLUTIONAL
 from hwq.hw.cost.others import OTHER
@@ -67,9 +68,17 @@ def is_known(family: Family) -> bool:
 @cache
 def _coefficients(family: str) -> Coefficients:
     """LUTs and registers of each feature on a family."""
-    return {name: (luts, registers) for name, (luts, registers) in _file()[LIKE.get(family, family)].items()}
+    found = _all().get(LIKE.get(family, family))
+    if found is None:
+        raise BadInput(f"family {family}: no costs are known, expected one of {', '.join(known_families())}")
+    return {name: (luts, registers) for name, (luts, registers) in found.items()}
+
+
+def known_families() -> list[str]:
+    """Families whose costs are known."""
+    return sorted([*_all(), *(name for name, other in LIKE.items() if other in _all())])
 
 
 @cache
-def _file() -> dict[str, dict[str, tuple[float, float]]]:
+def _all() -> dict[str, dict[str, list[float]]]:
     return tomllib.loads(resources.files("hwq.hw.cost").joinpath("coefficients.toml").read_text("utf-8"))

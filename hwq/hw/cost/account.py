@@ -97,9 +97,10 @@ class Account:
         where = placed(self.family, Kind.ROM, width, depth, style)
         if where.place is Place.BLOCKS:
             self.rams += where.size
-            self.use("rom.block", width)
+            self.use(f"{content}.block", width)
             self._banks(width, where.banks)
             return
+        self.use("rom.address", bits(depth))  # Yosys moves the register behind the memory before it
         self.use(f"{content}.bits", width)
         if depth <= 4:
             self.use(f"{content}.few", min(width, 2**depth - 2))

@@ -33,12 +33,14 @@ def literal(text: str) -> int:
     return -value if sign.startswith("-") else value
 
 
-def requant_of(a: Account, p: Params, lanes: int, acc: int, multiplied: bool | None = None) -> None:
-    """The requantiser of an engine."""
+def requant_of(
+    a: Account, p: Params, lanes: int, acc: int, multiplied: bool | None = None, absorbed: bool = False
+) -> None:
+    """The requantiser of an engine; `absorbed` as there."""
     requant(
         a, lanes, acc, bool(p.get("MUL_EN", 0)) if multiplied is None else multiplied, number(p, "MANT_W"),
         number(p, "M_W", 1), number(p, "SHIFT"), number(p, "ROUND"), number(p, "OUT_W"), number(p, "ZERO"),
-        odd_width(number(p, "MUL")) if "MUL" in p else None,
+        odd_width(number(p, "MUL")) if "MUL" in p else None, absorbed,
     )  # fmt: skip
 
 
@@ -54,7 +56,7 @@ def mvau(a: Account, p: Params) -> None:
     a.use("mvau")
     for states in (sf, nf, nf * sf):
         a.counter(states)
-    a.use("mvau.acts", inputs * act * stage)
+    a.use("mvau.acts", inputs * act * (stage - 1))
     lane = code if terms else weight
     weights(a, pe, simd, lane, code, entries, bool(p.get("CHANNEL_TABLES", 0)), sf, nf, str(p.get("WGT_STYLE", "auto")))
     a.rom(pe * acc, nf, "biases")
@@ -199,7 +201,7 @@ def add(a: Account, p: Params) -> None:
     for width, signed, factor, product in zip(widths, signs, factors, products, strict=True):
         kind = "block" if constant(a, width if signed else width + 1, factor, lanes) else "wires"
         a.use(f"add.{kind}", lanes * (width + product))
-    a.use("add.sum", lanes * acc)
+    a.use("add.sum" if not a.dsps else "add.sum.block", lanes * acc)
     requant_of(a, p, lanes, acc, False)
     credit(a, lanes * number(p, "OUT_W"), 8)
 

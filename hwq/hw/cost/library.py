@@ -58,9 +58,12 @@ def add_tree(a: Account, terms: int, term: int, out: int, times: int = 1, featur
 
 def requant(
     a: Account, lanes: int, acc: int, multiplied: bool, mantissa: int, word: int, shift: int, rounding: int,
-    out: int, zero: int, constant: int | None = None,
+    out: int, zero: int, constant: int | None = None, absorbed: bool = False,
 ) -> None:  # fmt: skip
-    """hwq_requant; `constant` bits of a multiplier that is one."""
+    """hwq_requant; `constant` bits of a multiplier that is one.
+
+    The first register is `absorbed` where a multiplier block stands before it.
+    """
     scaled = acc + (mantissa if mantissa > 1 else 0)
     exponent = word - mantissa + 1
     factor = (scaled - acc + (1 << exponent) - 1 if mantissa else word) if multiplied else 0
@@ -75,7 +78,7 @@ def requant(
         a.use(f"requant.round{rounding}", lanes)
         a.use("requant.carry", lanes * (product if rounding == 2 else product + shift))
     if not multiplied:
-        a.use("requant.acc", lanes * acc)
+        a.use("requant.absorbed" if absorbed else "requant.acc", lanes * acc)
     elif mantissa and constant is not None:
         a.use("mantissa.constant", lanes * scaled)
         a.use("mantissa.constant.product", lanes * product)

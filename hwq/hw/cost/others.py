@@ -22,8 +22,8 @@ def product(a: Account, p: Params) -> None:
         factors.append(width + (moved or not p.get(f"{side}_SIGNED", 1)))
         if moved:
             a.use("product.less", lanes * (width + 1))
-    a.multiply(factors[0], factors[1], lanes)
-    requant_of(a, p, lanes, wide + other + 2)
+    block = a.multiply(factors[0], factors[1], lanes)
+    requant_of(a, p, lanes, wide + other + 2, absorbed=block)
     credit(a, lanes * number(p, "OUT_W"), (7 if p.get("MUL_EN", 0) else 5) + 2)
 
 
@@ -47,8 +47,8 @@ def prelu(a: Account, p: Params) -> None:
         a.use("prelu.wait", lanes * width)
         a.counter(beats)
         a.rom(lanes * factor, beats, "slopes")
-    a.multiply(width, factor, lanes)
-    requant_of(a, p, lanes, width + factor, False)
+    block = a.multiply(width, factor, lanes)
+    requant_of(a, p, lanes, width + factor, False, block)
     credit(a, lanes * number(p, "OUT_W"), (7 if by_channel else 6) + 2)
 
 

@@ -42,11 +42,10 @@ def blend(a: Account, pairs: tuple[tuple[int, int, int], ...], shift: int, round
     """hwq_blend; `pairs` are widths of two factors, as far as they differ, and the shift of their product."""
     acc = max(left + right + up for left, right, up in pairs) + len(pairs) + 1
     a.use("blend")
-    for left, right, _ in pairs:
-        a.multiply(left, right)
+    blocks = [a.multiply(left, right) for left, right, _ in pairs]
     if len(pairs) > 1:
         a.use("blend.sum", acc)
-    requant(a, 1, acc, False, 0, 1, shift, rounding, out, zero)
+    requant(a, 1, acc, False, 0, 1, shift, rounding, out, zero, None, all(blocks))
 
 
 def lstm(a: Account, p: Params) -> None:
