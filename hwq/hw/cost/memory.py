@@ -6,7 +6,7 @@ Equal rules give equal block RAMs, so what is counted here is what synthesis mak
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cache
 
@@ -72,10 +72,11 @@ _XILINX = Cells(
     ),
     (Shape(8, 5, (6,), 4, 7), Shape(8, 6, (3,), 4, 7), Shape(8, 5, (4,), 2, 8)),
 )
-_LATTICE = Cells(1 / 16, (Shape(128, 14, _WIDE, 1),), (Shape(4, 4, (4,), 4),))
+_ULTRASCALE = replace(_XILINX, luts=(Shape(16, 5, (14,), 8, 16), Shape(16, 6, (7,), 8, 16)))
+_LATTICE = Cells(1 / 16, (Shape(128, 14, _WIDE, 1),), (Shape(4, 4, (4,), 6),))
 FAMILIES = {
     "xilinx7": _XILINX,
-    "xilinx_us": _XILINX,
+    "xilinx_us": _ULTRASCALE,
     "ecp5": _LATTICE,
     "gowin": _LATTICE,
     "ice40": Cells(1 / 16, (Shape(64, 11, (2, 4, 8, 16), 1),)),
