@@ -10,8 +10,8 @@ import numpy as np
 from networks import ROOT, digits, quantised
 from parts import Part, parts_of, wrapped
 
-from hwq.hw.fold import options
 from hwq.hw.netlist import Instance, Stream
+from hwq.hw.options import options
 from hwq.hw.plan import Plan, make_plan
 from hwq.hw.solve import for_multipliers
 from hwq.ir.op import Op
@@ -102,7 +102,7 @@ def demo() -> Iterator[Part]:
     network = digits()
     program = quantised("digits", network.model, network.calib)
     for multipliers in (16, 40, 96):
-        yield from parts_of(make_plan(program, for_multipliers(program, multipliers)))
+        yield from parts_of(make_plan(program, for_multipliers(program, multipliers).folds))
 
 
 def _layer(number: int, rng: np.random.Generator) -> Program:

@@ -15,7 +15,17 @@ import numpy as np
 
 from hwq.arith import IntArray
 from hwq.hw.fifo import pixels_needed
-from hwq.hw.fold import DIVIDER_START, Fold, ceil_div, converted_lanes, groups_of, is_global, multiplies, window_of
+from hwq.hw.fold import (
+    DIVIDER_START,
+    Feed,
+    Fold,
+    ceil_div,
+    converted_lanes,
+    groups_of,
+    is_global,
+    multiplies,
+    window_of,
+)
 from hwq.hw.recurrent_fold import step_cycles
 from hwq.ir.op import Op
 from hwq.ir.program import Program
@@ -25,6 +35,7 @@ from hwq.ops import (
     ArgMax,
     AvgPool,
     Codebook,
+    Dense,
     Depthwise,
     Gather,
     Linear,
@@ -59,7 +70,8 @@ class Latency:
 class _Pace:
     """How an operation makes a pixel: cycles of `work`, `tail` and the `way` through the pipeline, beats of the result.
 
-    Work on the first pixel begins with the first input beat where `early`.
+    Work on the first pixel begins with the first input beat where `early`.  A window unit in front of a flat feed takes
+    `unit` cycles a window, and then it is `between` cycles to the array.
     """
 
     work: int
@@ -67,6 +79,8 @@ class _Pace:
     way: int
     beats: int
     early: bool = False
+    unit: int = 0
+    between: int = 0
 
 
 def latency(program: Program, folds: Mapping[str, Fold], lanes: Mapping[str, int]) -> Latency:
@@ -85,11 +99,14 @@ def latency(program: Program, folds: Mapping[str, Fold], lanes: Mapping[str, int
             x = program.types[name]
             beats = ceil_div(x.channels, fold.lanes_in)
             read = _paced(ends[name], beats) + _converted(width[name], fold.lanes_in, x.channels)
-            came = _came(op, x, read, beats) if fold.parallel else read[need[which] - 1]
-            ready = np.maximum(ready, np.where(need[which] > 0, came, 0) + pace.tail)
+            at_once = fold.feed in (Feed.PARALLEL, Feed.FLAT_PARALLEL)
+            came = _came(op, x, read, beats) if at_once else read[need[which] - 1]
+            ready = np.maximum(ready, np.where(need[which] > 0, came, 0))
             if pace.early:
-                ready[0] = max(ready[0], read[0] - beats + pace.work)
-        ends[op.name] = _paced(_paced(ready, pace.work) + pace.way, pace.beats)
+                ready[0] = max(ready[0], read[0] - beats + (pace.unit or pace.work - pace.tail))
+        if pace.unit:
+            ready = _paced(ready, pace.unit) + pace.between
+        ends[op.name] = _paced(_paced(ready + pace.tail, pace.work) + pace.way, pace.beats)
         first[op.name] = int(ends[op.name][0]) - pace.beats + 1
         width[op.name] = fold.lanes_out
     return Latency(first, {name: int(times[-1]) for name, times in ends.items()})
@@ -104,13 +121,14 @@ def _paced(times: IntArray, step: int) -> IntArray:
 
 def _converted(given: int, taken: int, channels: int) -> int:
     """Cycles through converters of lanes, from the last beat of a pixel in to the last one out."""
-    delay = 0
-    for source, target in pairwise(converted_lanes(given, taken, channels)):
-        before, after = ceil_div(channels, source), ceil_div(channels, target)
-        delay += before != after
-        if before < after:
-            delay += after - (before - 1) * (source // target) - 1
-    return delay
+    return sum(_narrowed(*lanes, channels) for lanes in pairwise(converted_lanes(given, taken, channels)))
+
+
+def _narrowed(source: int, target: int, channels: int) -> int:
+    """The same of one converter, from beats of `source` lanes to beats of `target`."""
+    before, after = ceil_div(channels, source), ceil_div(channels, target)
+    more = after - (before - 1) * (source // target) - 1 if before < after else 0
+    return (before != after) + more
 
 
 def _came(op: Op, x: TensorType, read: IntArray, beats: int) -> IntArray:
@@ -132,6 +150,15 @@ def _pace(program: Program, op: Op, fold: Fold) -> _Pace:
     scaled = 5 if multiplies(op) or (isinstance(op, Requantised) and not op.requant.is_shift) else 3
     if isinstance(op, Linear):
         folds, way = ceil_div(op.channels, fold.pe), scaled + _array(op, fold)
+        if fold.flat:
+            elements = taps * x.channels
+            steps, at_once = ceil_div(elements, fold.simd), fold.feed is Feed.FLAT_PARALLEL
+            unit = 0 if isinstance(op, Dense) else steps if at_once else taps * beats
+            between = _narrowed(elements if at_once else fold.lanes_in, fold.simd, elements)
+            between += (WINDOW if folds > 1 else 0) + (0 if isinstance(op, Dense) else PARALLEL if at_once else WINDOW)
+            return _Pace(
+                folds * steps, (folds - 1) * steps + 1, way, 1, unit > 0 and not at_once, max(1, unit), between
+            )
         if fold.parallel:
             last = folds if beats == 1 and not isinstance(op, Depthwise) else 1
             return _Pace(max(beats, last), last, way + PARALLEL, out)

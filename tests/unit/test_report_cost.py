@@ -25,7 +25,7 @@ def _residual() -> Plan:
     x = tensor(8, 8, 6)
     ops = [conv(x, 6, SAME, name="first"), conv(x, 6, SAME, name="second", source="first")]
     net = program([*ops, add_of(x, x, sources=("second", "a"))], {"a": x})
-    return make_plan(net, for_multipliers(net, 8))
+    return make_plan(net, for_multipliers(net, 8).folds)
 
 
 def test_rows_add_up() -> None:

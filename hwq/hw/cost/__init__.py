@@ -62,7 +62,7 @@ def _edge(edge: Edge, module: str) -> Instance:
 
 def is_known(family: Family) -> bool:
     """Whether there are coefficients of a family."""
-    return LIKE.get(family.name, family.name) in _file()
+    return LIKE.get(family.name, family.name) in _all()
 
 
 @cache
@@ -70,13 +70,8 @@ def _coefficients(family: str) -> Coefficients:
     """LUTs and registers of each feature on a family."""
     found = _all().get(LIKE.get(family, family))
     if found is None:
-        raise BadInput(f"family {family}: no costs are known, expected one of {', '.join(known_families())}")
+        raise BadInput(f"family {family}: no costs are known, expected one of {', '.join([*_all(), *LIKE])}")
     return {name: (luts, registers) for name, (luts, registers) in found.items()}
-
-
-def known_families() -> list[str]:
-    """Families whose costs are known."""
-    return sorted([*_all(), *(name for name, other in LIKE.items() if other in _all())])
 
 
 @cache
