@@ -20,7 +20,7 @@ from hwq.hw.plan import Plan
 from hwq.hw.resources import Resources
 from hwq.ir.window import Window
 
-FAMILIES = {name: device(name).family for name in ("artix7-35t", "zu3eg")}
+FAMILIES = {name: device(name).family for name in ("artix7-35t", "zu3eg", "ecp5-25f")}
 X = tensor(8, 8, 16)
 SAME = Window((3, 3), pads=(1, 1, 1, 1))
 

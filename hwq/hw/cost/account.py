@@ -102,11 +102,11 @@ class Account:
             return
         self.use("rom.address", bits(depth))  # Yosys moves the register behind the memory before it
         self.use(f"{content}.bits", width)
-        if depth <= 8:
-            self.use(f"{content}.few{bits(depth)}", width)
+        if depth <= 4:
+            self.use(f"{content}.few", min(width, 2**depth - 2))
         elif depth <= self.word:
-            self.use(f"{content}.word", width * depth / self.word)
             self.use(f"{content}.one", width)
+            self.use(f"{content}.word", width * depth / self.word)
         else:
             self.use(f"{content}.words", width * depth / self.word)
 
