@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 
 import numpy as np
-from networks import ROOT, digits, quantised
+from networks import ROOT, SHARED, digits, quantised
 from parts import Part, parts_of, wrapped
 
 from hwq.hw.netlist import Instance, Stream
@@ -98,11 +98,16 @@ def layers() -> Iterator[Part]:
 
 
 def demo() -> Iterator[Part]:
-    """Of the digits demo, whose memories hold what training made of them."""
+    """Of the digits demo and, where they are present, of two perceptrons: memories hold what training made of them."""
     network = digits()
     program = quantised("digits", network.model, network.calib)
     for multipliers in (16, 40, 96):
         yield from parts_of(make_plan(program, for_multipliers(program, multipliers).folds))
+    for name in ("digits_mlp", "jet_mlp") if SHARED.is_dir() else ():
+        calib = np.load(SHARED / "small" / f"{name}_data.npz")["x_calib"]
+        program = quantised(name, SHARED / "small" / f"{name}.onnx", calib)
+        plan = make_plan(program, for_multipliers(program, 64).folds)
+        yield from (part for part in parts_of(plan) if module_of(part) == "hwq_mvau")
 
 
 def _layer(number: int, rng: np.random.Generator) -> Program:
