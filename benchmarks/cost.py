@@ -47,6 +47,8 @@ LEAST = {
     "serial.fill": (1, 1), "serial.ahead": (1, 1), "delay.bits": (0, 1), "recur.sum": (1, 0),
 }  # fmt: skip
 """LUTs and registers that the RTL makes of a feature at least: fits stay with what is known."""
+LEFT_OUT = {"ecp5": ("hwq_dwc",)}
+"""Modules that are no use in a fit: Yosys makes them several times as large alone as within a network."""
 BELIEF = 0.3
 """Weight of the coefficients of MODEL, times their ratio, where another family is fitted to few parts."""
 MODEL, RATIO = "xilinx7", {4: (1.5, 1.05), 6: (1.0, 1.0)}
@@ -62,7 +64,7 @@ Case = tuple[Part, Account, Resources]
 
 def cases(family: Family, yosys: str, known: bool, every: int) -> list[Case]:
     """The parts of the sweep, or one of `every` so many."""
-    parts = sweep()[::every]
+    parts = [part for part in sweep()[::every] if module_of(part) not in LEFT_OUT.get(family.name, ())]
     cells = synthesised(parts, family.name, yosys, known)
     return [
         (part, account(part.part, family), resources(found, family.name))
