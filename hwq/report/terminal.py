@@ -49,7 +49,7 @@ def layer_table(summary: Summary) -> NarrowingTable:
         "weights": [row.weights for row in rows],
         "ROM\nkbit": [kilobits(row.rom_bits) if row.rom_bits else "" for row in rows],
         "MACs": [short_number(row.macs) if row.macs else "" for row in rows],
-        "folding": [row.folding.replace("parallel", "par") for row in rows],
+        "folding": [row.folding.replace("flat-parallel", "flat").replace("parallel", "par") for row in rows],
         "cycles ": [f"{row.cycles}{MARK if row.name in summary.limited_by else ' '}" for row in rows],
         "busy": ["" if row.utilisation is None else f"{100 * row.utilisation:.0f} %" for row in rows],
     }

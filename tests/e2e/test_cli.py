@@ -189,7 +189,7 @@ def test_report_fits_the_terminal(columns: int, digits_build: Path) -> None:
     text = done("report", digits_build, columns=columns).out
     assert all(len(line) <= columns for line in text.splitlines())
     assert text.splitlines()[0] == "model: weight bits 8, act bits 8, scale pow2"
-    assert "3456<" in text and "28,935 at 100 MHz" in text and "block1_relu1" in text
+    assert "2560<" in text and "39,062 at 100 MHz" in text and "block1_relu1" in text
     assert ("depthwise" in text) == (columns >= 80)
 
 

@@ -51,7 +51,7 @@ def folder_command(request: pytest.FixtureRequest, tiny_files: tuple[Path, Path]
 @pytest.fixture
 def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fail when the long part of a command begins: its output is to be checked before."""
-    for module, name in ((quantising, "quantize_graph"), (simulating, "Simulator"), (building, "make_plan")):
+    for module, name in ((quantising, "quantize_graph"), (simulating, "Simulator"), (building, "write_build")):
         monkeypatch.setattr(module, name, _raise(AssertionError("the work began")))
 
 
