@@ -3,7 +3,8 @@
 A test module ``test_hwq_<noun>.py`` tests ``hwq_<noun>.sv`` of ``templates/rtl`` or ``templates/tb`` and has
 
 - ``CASES: list[dict]``: sets of parameters. Names in capitals are parameters of the HDL module, others are
-  for the test alone; all reach the test as JSON in the environment variable HWQ_PARAMS;
+  for the test alone; all reach the test as JSON in the environment variable HWQ_PARAMS. ``family: NAME`` defines the
+  macro HWQ_NAME, under which modules name cells of that family of devices, and adds ``rtl_sim/cells/NAME.sv``;
 - optionally ``SOURCES: list[str]``: RTL files besides the module and what it instantiates;
 - optionally ``prepare(params, folder)``: writes memory files into the simulator's working folder.
 """
@@ -143,6 +144,10 @@ def _built(simulator: str, top: str, sources: list[Path], params: dict[str, Any]
     """Return cocotb's runner with a finished build, from the cache when there is an equal one."""
     overrides = {key: literal(value) for key, value in params.items() if key.isupper()}
     args = _BUILD_ARGS[simulator]
+    defines = {}
+    if family := params.get("family"):
+        defines = {f"HWQ_{family.upper()}": 1}
+        sources = [HERE / "cells" / f"{family}.sv", *sources]
     key = content_key(
         sources,
         {
@@ -150,6 +155,7 @@ def _built(simulator: str, top: str, sources: list[Path], params: dict[str, Any]
             "top": top,
             "parameters": overrides,
             "arguments": args,
+            "defines": defines,
         },
     )
 
@@ -161,6 +167,7 @@ def _built(simulator: str, top: str, sources: list[Path], params: dict[str, Any]
                 sources=sources,
                 hdl_toplevel=top,
                 parameters=overrides,
+                defines=defines,
                 build_args=args,
                 build_dir=folder,
                 timescale=("1ns", "1ps"),

@@ -12,7 +12,7 @@ ROUNDS = 6
 """Times that all CHANNELS sums are made."""
 
 
-def _case(pe: int, simd: int, sf: int, channels: int, rq: int, **others: int) -> dict[str, int]:
+def _case(pe: int, simd: int, sf: int, channels: int, rq: int, **others: int) -> dict[str, Any]:
     """One case; `sf` beats a fold and ACC_W that holds every sum and a start as large."""
     case = {"ACT_W": 8, "ACT_SIGNED": 1, "WGT_W": 8, **others}
     acc_w = case["ACT_W"] + case["WGT_W"] + (simd * sf).bit_length() + 1
@@ -20,7 +20,7 @@ def _case(pe: int, simd: int, sf: int, channels: int, rq: int, **others: int) ->
     return {"PE": pe, "SIMD": simd, "sf": sf, "NF": folds, "CHANNELS": channels, "RQ": rq, "ACC_W": acc_w, **case}
 
 
-CASES: list[dict[str, int]] = [
+CASES: list[dict[str, Any]] = [
     _case(4, 3, 4, 10, 1),
     _case(4, 2, 2, 7, 2, ACT_SIGNED=0, DEPTHWISE=1),
     _case(1, 1, 1, 1, 1),
@@ -31,6 +31,7 @@ CASES: list[dict[str, int]] = [
     _case(3, 7, 3, 8, 1, ACT_W=1, ACT_SIGNED=0, WGT_W=1, BINARY=1),
     _case(2, 1, 3, 5, 1, ACT_W=1, ACT_SIGNED=0, WGT_W=1, BINARY=1),
     _case(4, 2, 2, 4, 4, ACT_W=1, ACT_SIGNED=0, WGT_W=1, BINARY=1, DEPTHWISE=1),
+    _case(4, 3, 4, 10, 1) | {"family": "ecp5"},
 ]
 
 

@@ -1,7 +1,8 @@
 // q is d delayed by N enabled shifts: after the k-th shift q = d(k - N + 1), where d(k) was shifted in by shift k.
 //
-// N = 0 is a wire, N = 1 a register, N >= 2 a ring of N words whose read address runs one ahead of its write address
-// (they never meet, so no read-during-write logic). The first N words out after reset are unknown.
+// N = 0 is a wire, N = 1 a register, N = 2 two of them. N >= 3 is a ring of N - 1 words and a register behind it, which
+// block RAMs have; the read address runs one ahead of the write address, so they never meet and no read-during-write
+// logic is needed. The first N words out after reset are unknown.
 module hwq_delay #(
     parameter int W = 8,  // bits of a word
     parameter int N = 1   // shifts
@@ -17,18 +18,27 @@ module hwq_delay #(
       assign q = d;
     end else if (N == 1) begin : g_register
       always_ff @(posedge clk) if (en) q <= d;
+    end else if (N == 2) begin : g_registers
+      logic [W-1:0] first_q;
+      always_ff @(posedge clk)
+        if (en) begin
+          first_q <= d;
+          q <= first_q;
+        end
     end else begin : g_ring
-      localparam int PTR_W = $clog2(N);
+      localparam int WORDS = N - 1;
+      localparam int PTR_W = $clog2(WORDS);
 
-      (* no_rw_check *) logic [W-1:0] mem[0:N-1];
+      (* no_rw_check *) logic [W-1:0] mem[0:WORDS-1];
+      logic [W-1:0] word_q;
       logic [PTR_W-1:0] write_q, read_q;
 
-      always_ff @(posedge clk) begin
+      always_ff @(posedge clk)
         if (en) begin
           mem[write_q] <= d;
-          q <= mem[read_q];
+          word_q <= mem[read_q];
+          q <= word_q;
         end
-      end
 
       always_ff @(posedge clk) begin
         if (rst) begin
@@ -36,7 +46,7 @@ module hwq_delay #(
           read_q <= PTR_W'(1);
         end else if (en) begin
           write_q <= read_q;
-          read_q <= (read_q == PTR_W'(N - 1)) ? '0 : read_q + 1'b1;
+          read_q <= (read_q == PTR_W'(WORDS - 1)) ? '0 : read_q + 1'b1;
         end
       end
     end

@@ -101,11 +101,7 @@ module hwq_macs #(
                 .clk(clk), .a(act), .code(weight), .p(term[s])
             );
           end else begin : g_mul
-            wire signed [PROD_W-1:0] product;
-            logic signed [PROD_W-1:0] product_q;
-            hwq_mul #(.A_W(A_W), .B_W(WGT_W)) u_mul (.clk(clk), .a(act), .b(weight), .p(product));
-            always_ff @(posedge clk) product_q <= product;
-            assign term[s] = product_q;
+            hwq_mul #(.A_W(A_W), .B_W(WGT_W), .LATENCY(3)) u_mul (.clk(clk), .a(act), .b(weight), .p(term[s]));
           end
         end
       end

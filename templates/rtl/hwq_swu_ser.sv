@@ -13,7 +13,7 @@
 //   reaches PB = (OH-1)*SH + SPAN - PT - H rows below the image (negative: rows left unread),
 //   and (ROWS - SPAN)*W*CF >= 3 beats, which hide the latency of giving a row back.
 // From ROWS >= SPAN + SH each row less costs at most W*CF cycles a frame; from ROWS >= min(SPAN, H) it works, slowly.
-// Latency 5 cycles from a beat in to the same beat out. No border leaves before the first beat of its frame has come.
+// Latency 6 cycles from a beat in to the same beat out. No border leaves before the first beat of its frame has come.
 //
 // How: the next tap lies a constant number of beats away, which depends only on how many loops wrap at this beat (the
 // level). So one adder steps the ring address, and one steps `ahead`, the beats written beyond the present tap: its
@@ -238,27 +238,26 @@ module hwq_swu_ser #(
     end
   end
 
-  // ---------------------------------------------------------------- read data, padding, output
-  logic issued1_q, issued2_q, pad1_q;
-  logic [DATA_W-1:0] out_q;
+  // ---------------------------------------------------------------- read data, its own register, padding, output
+  logic [2:0] issued_q;
+  logic pad1_q, pad2_q;
+  logic [DATA_W-1:0] read_word_q, out_q;
 
   always_ff @(posedge clk) begin
     pad1_q <= pad_q;
-    out_q <= pad1_q ? PAD : word_q;
+    pad2_q <= pad1_q;
+    read_word_q <= word_q;
+    out_q <= pad2_q ? PAD : read_word_q;
+    issued_q <= rst ? '0 : {issued_q[1:0], go};
   end
 
-  always_ff @(posedge clk) begin
-    if (rst) {issued1_q, issued2_q} <= '0;
-    else {issued1_q, issued2_q} <= {go, issued1_q};
-  end
-
-  hwq_credit #(.W(DATA_W), .DEPTH(4)) u_output (
+  hwq_credit #(.W(DATA_W), .DEPTH(5)) u_output (
       .clk(clk),
       .rst(rst),
       .take(go),
       .take_n(1'b1),
       .room(room),
-      .valid_i(issued2_q),
+      .valid_i(issued_q[2]),
       .data_i(out_q),
       .m_axis_tvalid(m_axis_tvalid),
       .m_axis_tready(m_axis_tready),

@@ -94,7 +94,8 @@ def swu_ser(a: Account, p: Params) -> None:
     a.use("serial.data", data)
     loops(a, cf // groups, kw, kh, number(p, "NF", 1), groups, ow, oh)
     a.ram(data, ring)
-    credit(a, data, 4)
+    a.use("delay.bits", data)
+    credit(a, data, 5)
 
 
 def swu_par(a: Account, p: Params) -> None:

@@ -33,10 +33,13 @@ def delay(a: Account, width: int, length: int) -> None:
     """hwq_delay."""
     if length == 1:
         a.use("delay.bits", width)
-    elif length > 1:
+    elif length == 2:
+        a.use("delay.bits", 2 * width)
+    elif length > 2:
         a.use("delay")
-        a.use("delay.pointers", 2 * bits(length))
-        a.ram(width, length)
+        a.use("delay.pointers", 2 * bits(length - 1))
+        a.use("delay.bits", width)
+        a.ram(width, length - 1)
 
 
 def loops(a: Account, *counts: int) -> None:
