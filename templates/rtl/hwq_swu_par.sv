@@ -98,23 +98,42 @@ module hwq_swu_par #(
   end
 
   // ---------------------------------------------------------------- row and column of the window's first tap
+  // Whether each row and column of taps lies in the image is in registers, found while the window before is there.
   logic signed [Y_W-1:0] y_q;
   logic signed [X_W-1:0] x_q;
+  logic [KH-1:0] row_ok_q, row_first, row_next;
+  logic [KW-1:0] column_ok_q, column_first, column_next;
+
+  generate
+    for (genvar kh = 0; kh < KH; kh = kh + 1) begin : g_row_ok
+      assign row_first[kh] = kh * DH >= PT && kh * DH < H + PT;
+      assign row_next[kh] = y_q >= Y_W'(-kh * DH - SH) && y_q < Y_W'(H - kh * DH - SH);
+    end
+    for (genvar kw = 0; kw < KW; kw = kw + 1) begin : g_column_ok
+      assign column_first[kw] = kw * DW >= PL && kw * DW < W + PL;
+      assign column_next[kw] = x_q >= X_W'(-kw * DW - SW) && x_q < X_W'(W - kw * DW - SW);
+    end
+  endgenerate
 
   always_ff @(posedge clk) begin
     if (rst) begin
       y_q <= Y_W'(-PT);
       x_q <= X_W'(-PL);
+      row_ok_q <= row_first;
+      column_ok_q <= column_first;
     end else if (emit && level != 3'd0) begin
       x_q <= (level == 3'd1) ? x_q + X_W'(SW) : X_W'(-PL);
-      if (level != 3'd1) y_q <= (level == 3'd2) ? y_q + Y_W'(SH) : Y_W'(-PT);
+      column_ok_q <= (level == 3'd1) ? column_next : column_first;
+      if (level != 3'd1) begin
+        y_q <= (level == 3'd2) ? y_q + Y_W'(SH) : Y_W'(-PT);
+        row_ok_q <= (level == 3'd2) ? row_next : row_first;
+      end
     end
   end
 
   // ---------------------------------------------------------------- taps
   logic [DATA_W-1:0] newest_q;
   logic [KH*KW*DATA_W-1:0] window;
-  logic [KW-1:0] column_ok;
   wire [DATA_W-1:0] head[0:KH-1];  // newest tap of each kernel row; row KH-1 is the live one
 
   always_ff @(posedge clk) if (shift) newest_q <= s_axis_tdata;
@@ -136,14 +155,9 @@ module hwq_swu_par #(
         assign head[kh] = line_q[kh*DATA_W +: DATA_W];
       end
     end
-    for (genvar kw = 0; kw < KW; kw = kw + 1) begin : g_column
-      assign column_ok[kw] = x_q >= X_W'(-kw * DW) && x_q < X_W'(W - kw * DW);
-    end
     for (genvar kh = 0; kh < KH; kh = kh + 1) begin : g_row
       wire [DATA_W-1:0] tap[0:KW-1];
-      logic row_ok;
 
-      assign row_ok = y_q >= Y_W'(-kh * DH) && y_q < Y_W'(H - kh * DH);
       assign tap[KW-1] = head[kh];
       for (genvar kw = 0; kw < KW; kw = kw + 1) begin : g_tap
         if (kw < KW - 1) begin : g_delay
@@ -155,7 +169,7 @@ module hwq_swu_par #(
               .q(tap[kw])
           );
         end
-        assign window[(kh*KW+kw)*DATA_W +: DATA_W] = (row_ok && column_ok[kw]) ? tap[kw] : PAD;
+        assign window[(kh*KW+kw)*DATA_W +: DATA_W] = (row_ok_q[kh] && column_ok_q[kw]) ? tap[kw] : PAD;
       end
     end
   endgenerate
