@@ -125,6 +125,12 @@ def measured() -> Iterator[Case]:
     yield tested("hwq_concat", "2 inputs of 4 lanes, 8 beats of each in turn", W=32, COUNTS=0x88)
     yield tested("hwq_const", "1 lane, 64 beats", BEATS=64)
     yield tested("hwq_const", "4 lanes, 1,024 beats", W=32, BEATS=1024)
+    array = {"PE": 4, "SIMD": 4}
+    yield tested("hwq_macs", "PE 4, SIMD 4, a block for each product", **array)
+    yield tested("hwq_macs", "the same, 2 products in a block", PACK=2, **array)
+    array |= {"ACT_W": 4, "WGT_W": 4, "LOWEST": 0}
+    yield tested("hwq_macs", "PE 4, SIMD 4, 4 bits, no blocks", **array)
+    yield tested("hwq_macs", "the same, 4 products in a block", PACK=4, **array)
     places = np.arange(256).reshape(8, 8, 4)
     yield moved("8 x 8 x 4 transposed, 4 lanes", places.transpose(1, 0, 2), 4, (8, 8, 4))
     blocks = np.arange(8 * 8 * 16).reshape(8, 8, 2, 2, 4)

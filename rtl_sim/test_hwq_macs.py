@@ -32,6 +32,10 @@ CASES: list[dict[str, Any]] = [
     _case(2, 1, 3, 5, 1, ACT_W=1, ACT_SIGNED=0, WGT_W=1, BINARY=1),
     _case(4, 2, 2, 4, 4, ACT_W=1, ACT_SIGNED=0, WGT_W=1, BINARY=1, DEPTHWISE=1),
     _case(4, 3, 4, 10, 1) | {"family": "ecp5"},
+    _case(4, 3, 4, 10, 1, PACK=2),
+    _case(5, 2, 2, 8, 5, ACT_SIGNED=0, PACK=2, LOWEST=0),
+    _case(7, 3, 3, 9, 7, ACT_W=4, WGT_W=4, PACK=4, LOWEST=0),
+    _case(3, 2, 3, 3, 1, ACT_W=4, ACT_SIGNED=0, WGT_W=4, PACK=3) | {"family": "ecp5"},
 ]
 
 
@@ -58,7 +62,8 @@ def beat(source: random.Random, case: dict[str, int]) -> tuple[list[int], list[i
     acts = extremes_and_others(source, case["ACT_W"], case["ACT_SIGNED"], lanes)
     count = case["PE"] * case["SIMD"]
     if not case.get("TERMS"):
-        return acts, extremes_and_others(source, case["WGT_W"], 1, count)
+        weights = extremes_and_others(source, case["WGT_W"], 1, count)
+        return acts, weights if case.get("LOWEST", 1) else [max(w, 1 - (1 << (case["WGT_W"] - 1))) for w in weights]
     codes: list[int] = []
     while len(codes) < count:
         code = source.getrandbits(case["CODE_W"])

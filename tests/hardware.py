@@ -23,10 +23,12 @@ from hwq.hw.fold import (
     window_of,
 )
 from hwq.hw.folding_file import parse_folding
+from hwq.hw.packing import shares
 from hwq.hw.plan import Plan, make_plan
 from hwq.hw.recurrent_fold import recurrent_fits
 from hwq.ir.op import Op
 from hwq.ir.program import Program
+from hwq.ir.types import TensorType
 from hwq.ops import Depthwise, GroupConv, Linear, MatMul, Recurrent
 from hwq.verify.check import Verification, verify
 
@@ -53,7 +55,7 @@ def entries(program: Program, op: Op) -> list[Entry]:
         lanes = dict.fromkeys([*(n for n in wanted if lanes_fit(op, n, xs, y)), *lane_choices(op, xs, y)[-1:]])
         return [{"lanes": n} for n in lanes]
     if isinstance(op, GroupConv):
-        return _grouped(op, x.channels // op.groups, y.channels // op.groups)
+        return _packed(op, x, _grouped(op, x.channels // op.groups, y.channels // op.groups))
     m, c, taps = y.channels, x.channels, window_of(op, x).taps
     part_m, part_c = max(1, 2 * m // 3), max(1, 2 * c // 3)
     grid = [(1, 1), (part_m, part_c), (m, c), (m, 1), (1, c), (ceil_div(m, 2), part_c), (part_m, c)]
@@ -85,7 +87,16 @@ def entries(program: Program, op: Op) -> list[Entry]:
             del entry["simd"]
         if entry not in unique:
             unique.append(entry)
-    return unique
+    return _packed(op, x, unique)
+
+
+def _packed(op: Op, x: TensorType, found: list[Entry]) -> list[Entry]:
+    """`found` with two or three outputs for a multiplier in every other folding."""
+    if shares(op, x):
+        for number, entry in enumerate(found[1::2]):
+            if entry["pe"] > 1:
+                entry["pack"] = min(2 + number % 2, entry["pe"])
+    return found
 
 
 def _flat(outputs: int, channels: int, elements: int) -> list[Entry]:

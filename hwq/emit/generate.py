@@ -67,6 +67,7 @@ def manifest(plan: Plan) -> dict[str, Any]:
         "top": plan.program.name,
         "cycles_formula": plan.interval,
         "multipliers": plan.multipliers,
+        "multiplier_blocks": plan.multiplier_blocks,
         "shift_add_lanes": plan.shift_add_lanes,
         "xnor_lanes": plan.xnor_lanes,
         "requant_multipliers": plan.requant_multipliers,

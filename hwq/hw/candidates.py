@@ -13,6 +13,7 @@ from hwq.hw.engines import build
 from hwq.hw.fold import Fold, RomStyle
 from hwq.hw.netlist import Netlist, Stream
 from hwq.hw.options import Option, all_options
+from hwq.hw.packing import packed
 from hwq.hw.resources import Resources
 from hwq.ir.op import Op
 from hwq.ir.program import Program
@@ -63,11 +64,19 @@ class Candidates:
         fast = [option for option in self._options[op.name] if option.cycles <= cycles]
         frugal = sorted(fast, key=lambda option: option.fold.multipliers)
         for option in {option.fold: option for option in (*fast[:KEPT], *frugal[: KEPT // 3])}.values():
-            for fold in _stores(op, option):
+            for fold in self._choices(op, option):
                 key = (op.name, fold)
                 if key not in self._taken:
                     self._taken[key] = engine_cost(self._program, op, fold, self._family)
                 yield Candidate(fold, self._taken[key])
+
+    def _choices(self, op: Op, option: Option) -> list[Fold]:
+        """A folding with its weights in block RAM and in LUTs, where there are weights, its products packed or not."""
+        if not isinstance(op, Linear):
+            return [option.fold]
+        packs = {1, min(option.fold.pe, packed(op, self._program.first_type(op), self._family))}
+        styles = (RomStyle.BLOCK, RomStyle.DISTRIBUTED)
+        return [replace(option.fold, rom=style, pack=pack) for pack in sorted(packs) for style in styles]
 
 
 def engine_cost(program: Program, op: Op, fold: Fold, family: Family) -> Resources:
@@ -77,13 +86,6 @@ def engine_cost(program: Program, op: Op, fold: Fold, family: Family) -> Resourc
     sources = [Stream(name, fold.lanes_in * types[name].bits, name, fold.lanes_in) for name in op.inputs]
     build(net, program, op, fold, sources)
     return reduce(add, (part_cost(part, family) for part in net.parts), Resources())
-
-
-def _stores(op: Op, option: Option) -> list[Fold]:
-    """A folding with its weights in block RAM and in LUTs, where there are weights."""
-    if not isinstance(op, Linear):
-        return [option.fold]
-    return [replace(option.fold, rom=style) for style in (RomStyle.BLOCK, RomStyle.DISTRIBUTED)]
 
 
 def _front(found: Iterator[Candidate]) -> list[Candidate]:

@@ -24,6 +24,7 @@ from hwq.hw.pack import (
     tables,
     weight_words,
 )
+from hwq.hw.packing import reaches_lowest
 from hwq.hw.params import Params, multiplier_params, requant_params, wide
 from hwq.hw.recurrent import gru, lstm, rnn
 from hwq.hw.thresholds import threshold
@@ -96,6 +97,7 @@ def _linear(net: Netlist, program: Program, op: Linear, fold: Fold, sources: Seq
         "WGT_W": op.weight_bits, "ACC_W": op.acc_bits, "SF": steps, "NF": folds, "CHANNELS": op.channels,
         "DEPTHWISE": int(depthwise), "HOLD": int(fold.parallel and not depthwise and folds > 1),
         **_weight_params(net, op, fold, x),
+        **({"PACK": fold.pack, "LOWEST": int(reaches_lowest(op))} if fold.pack > 1 else {}),
         "BIAS_FILE": net.rom(f"{op.name}_bias", fold.pe * op.acc_bits, lambda: bias_words(op, fold, is_binary(op, x))),
         **_multiplier_rom(net, op, fold), "RQ": fold.lanes_out, "OUT_W": op.bits, **requant_params(op.requant),
     }  # fmt: skip

@@ -69,7 +69,7 @@ class RomStyle(Enum):
 class Fold:
     """`lanes_in` and `lanes_out` channels a beat; `pe` x `simd` multipliers (0 where there are none), fed by `feed`.
 
-    `rom` says where weights go.
+    `rom` says where weights go.  Each `pack` outputs share multiplier blocks (see `hwq.hw.packing`).
     """
 
     lanes_in: int
@@ -78,6 +78,7 @@ class Fold:
     simd: int = 0
     feed: Feed = Feed.SERIAL
     rom: RomStyle = RomStyle.AUTO
+    pack: int = 1
 
     @property
     def multipliers(self) -> int:

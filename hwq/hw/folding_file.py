@@ -23,6 +23,7 @@ from hwq.hw.fold import (
     turns_unseen,
     window_of,
 )
+from hwq.hw.packing import shares
 from hwq.hw.recurrent_fold import recurrent_fits
 from hwq.ir.op import Op
 from hwq.ir.program import Program
@@ -37,8 +38,8 @@ def folding_text(folds: Mapping[str, Fold]) -> dict[str, dict[str, Any]]:
     """The folding of each operation: ``pe``, ``simd``, ``rq`` and ``window`` for a MAC array, else ``lanes``.
 
     ``simd`` counts input channels; a parallel window multiplies all taps of them at once.  With a flat window it counts
-    elements of the window, and ``lanes`` input channels.  ``rom`` stands where weights have a place of their own.  The
-    array of a recurrent layer has ``pe`` and ``simd`` alone.
+    elements of the window, and ``lanes`` input channels.  ``rom`` stands where weights have a place of their own, and
+    ``pack`` where outputs share multipliers.  The array of a recurrent layer has ``pe`` and ``simd`` alone.
     """
     out: dict[str, dict[str, Any]] = {}
     for name, fold in folds.items():
@@ -49,6 +50,8 @@ def folding_text(folds: Mapping[str, Fold]) -> dict[str, dict[str, Any]]:
             out[name] = entry | ({"simd": fold.simd, "lanes": fold.lanes_in} if fold.flat else {})
             if fold.rom is not RomStyle.AUTO:
                 out[name]["rom"] = fold.rom.value
+            if fold.pack > 1:
+                out[name]["pack"] = fold.pack
         else:
             out[name] = {"lanes": fold.lanes_in}
     return out
@@ -125,7 +128,7 @@ def _fold(program: Program, op: Op, entry: Any) -> Fold:
             )
     if pe % rq or pe // rq > steps:
         raise ValueError(f"rq is {rq}, expected a divisor of pe = {pe} that is at least pe / {steps}")
-    return replace(fold, rom=_rom(op, entry))
+    return replace(fold, rom=_rom(op, entry), pack=_pack(op, entry, x, pe))
 
 
 def _check_groups(op: GroupConv, x: TensorType, fold: Fold) -> None:
@@ -145,6 +148,14 @@ def _rom(op: Linear | MatMul, entry: dict[str, Any]) -> RomStyle:
     if style not in known:
         raise ValueError(f"rom is {style!r:.40}, expected {' or '.join(known)}")
     return RomStyle(style)
+
+
+def _pack(op: Linear | MatMul, entry: dict[str, Any], x: TensorType, pe: int) -> int:
+    """How many outputs share multipliers; left out, none do."""
+    pack = _count({"pack": 1, **entry}, "pack", pe)
+    if pack > 1 and not shares(op, x):
+        raise ValueError(f"pack is {pack}, expected 1: its products have no factor in common, or no multipliers")
+    return pack
 
 
 def _feed(op: Linear | MatMul, entry: dict[str, Any], x: TensorType) -> Feed:

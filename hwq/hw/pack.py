@@ -96,6 +96,12 @@ def tables(op: Linear, fold: Fold, depthwise: bool, binary: bool = False) -> Int
     return values
 
 
+def lowest_weight(op: Linear) -> int:
+    """The least of the weights, and of the entries of the tables that name them."""
+    entries = op.coding.values(op.weight_bits) if isinstance(op.coding, Codebook) else op.weight
+    return min(int(op.weight.min()), int(entries.min()))
+
+
 def code_bits(op: Linear, values: IntArray | None) -> int:
     """Bits of a stored weight; `values` are its `tables`."""
     return op.weight_bits if values is None else int(values.shape[-1] - 1).bit_length()

@@ -83,6 +83,12 @@ class Plan:
         return sum(fold.multipliers for fold in self.folds.values())
 
     @property
+    def multiplier_blocks(self) -> int:
+        """Multipliers of all MAC arrays that are built: one for products that share it, none for other lanes."""
+        built = sum(ceil_div(fold.pe, fold.pack) * fold.simd for fold in self.folds.values())
+        return built - self.shift_add_lanes - self.xnor_lanes
+
+    @property
     def shift_add_lanes(self) -> int:
         """Those of `multipliers` that are shifts and adders, because their weights are sums of powers of two."""
         return sum(

@@ -59,6 +59,7 @@ class Summary:
     rom_bits: int
     fifo_bits: int
     multipliers: int
+    multiplier_blocks: int
     shift_add_lanes: int
     xnor_lanes: int
     requant_multipliers: int
@@ -88,6 +89,7 @@ def summarise(plan: Plan, verified: Sequence[Verification] = ()) -> Summary:
         rom_bits=plan.rom_bits,
         fifo_bits=plan.fifo_bits,
         multipliers=plan.multipliers,
+        multiplier_blocks=plan.multiplier_blocks,
         shift_add_lanes=plan.shift_add_lanes,
         xnor_lanes=plan.xnor_lanes,
         requant_multipliers=plan.requant_multipliers,

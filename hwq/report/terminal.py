@@ -111,6 +111,9 @@ def totals(summary: Summary) -> RenderableType:
         arrays += f" ({summary.shift_add_lanes:,} of them shifts and adders)"
     if summary.xnor_lanes:
         arrays += f" ({summary.xnor_lanes:,} of them XNOR gates)"
+    shared = summary.multipliers - summary.shift_add_lanes - summary.xnor_lanes - summary.multiplier_blocks
+    if shared:
+        arrays += f" ({shared:,} of them in the block of another one)"
     rows = {
         "multiply-accumulates": f"{summary.macs:,} a frame",
         "multipliers": f"{arrays}, {summary.requant_multipliers:,} in requantisers and products",

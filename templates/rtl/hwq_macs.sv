@@ -7,6 +7,8 @@
 //               TERMS a sum of powers of two (see hwq_shift_add). BINARY: activations of one bit, unsigned, and weights
 //               of one bit, 0 for -1 and 1 for 1: a product is a XOR, whose 1 counts as -1, so that
 //               acc = start + sum of w * act - (number of weights that are 1)
+//   PACK        PEs whose products of one activation share a multiplier (see hwq_mul_packed), the last of them maybe
+//               fewer; not with DEPTHWISE, TERMS or BINARY. LOWEST: a weight may be -2^(WGT_W-1)
 //   start       PE p at [p*ACC_W +: ACC_W]: of the fold whose number was `fold` two cycles before
 //   beats out   ceil(CHANNELS / RQ) every NF folds, in order; lanes past CHANNELS are don't care. early is high two
 //               cycles before valid_o
@@ -22,6 +24,8 @@ module hwq_macs #(
     parameter int CODE_W = WGT_W,
     parameter int TERMS = 0,
     parameter bit BINARY = 0,
+    parameter int PACK = 1,
+    parameter bit LOWEST = 1,
     parameter int ACC_W = 24,
     parameter int NF = 2,
     parameter int CHANNELS = 4,
@@ -48,6 +52,7 @@ module hwq_macs #(
   localparam int LAST_GROUP = (CHANNELS + RQ - 1) / RQ - (NF - 1) * GROUP;
   localparam int A_W = ACT_SIGNED ? ACT_W : ACT_W + 1;
   localparam int PROD_W = BINARY ? 1 : A_W + WGT_W;
+  localparam int FIELD_W = (ACT_SIGNED && LOWEST) ? PROD_W : PROD_W - 1;
   localparam int TREE_W = PROD_W + $clog2(SIMD);
   localparam int XOR_STAGE = (SIMD > 2) ? 1 : 3 - $clog2(SIMD);  // the start of a fold takes three cycles to come
   localparam int SUM_STAGE = (BINARY ? XOR_STAGE : 3) + $clog2(SIMD);
@@ -77,17 +82,17 @@ module hwq_macs #(
   logic done_q;
   always_ff @(posedge clk) done_q <= sum_valid && last_q[SUM_STAGE] && !rst;
 
+  wire [PROD_W-1:0] term[0:PE*SIMD-1];
   wire signed [ACC_W-1:0] acc[0:PE-1];
   generate
     for (genvar p = 0; p < PE; p = p + 1) begin : g_pe
-      wire [PROD_W-1:0] term[0:SIMD-1];
       for (genvar s = 0; s < SIMD; s = s + 1) begin : g_simd
         localparam int LANE = DEPTHWISE ? s * PE + p : s;
         wire [ACT_W-1:0] lane = acts[LANE*ACT_W+:ACT_W];
         wire [CODE_W-1:0] weight = weights[(p*SIMD+s)*CODE_W+:CODE_W];
         if (BINARY) begin : g_xor
           hwq_delay #(.W(1), .N(XOR_STAGE)) u_term (
-              .clk(clk), .rst(rst), .en(1'b1), .d(lane[0] ^ weight[0]), .q(term[s])
+              .clk(clk), .rst(rst), .en(1'b1), .d(lane[0] ^ weight[0]), .q(term[p*SIMD+s])
           );
         end else begin : g_product
           wire signed [A_W-1:0] act;
@@ -98,17 +103,30 @@ module hwq_macs #(
           end
           if (TERMS > 0) begin : g_shift_add
             hwq_shift_add #(.A_W(A_W), .TERMS(TERMS), .TERM_W(CODE_W / TERMS), .P_W(PROD_W)) u_shift_add (
-                .clk(clk), .a(act), .code(weight), .p(term[s])
+                .clk(clk), .a(act), .code(weight), .p(term[p*SIMD+s])
             );
-          end else begin : g_mul
-            hwq_mul #(.A_W(A_W), .B_W(WGT_W), .LATENCY(3)) u_mul (.clk(clk), .a(act), .b(weight), .p(term[s]));
+          end else if (PACK == 1) begin : g_mul
+            hwq_mul #(.A_W(A_W), .B_W(WGT_W), .LATENCY(3)) u_mul (
+                .clk(clk), .a(act), .b(weight), .p(term[p*SIMD+s])
+            );
+          end else if (p % PACK == 0) begin : g_packed
+            localparam int COUNT = (PE - p < PACK) ? PE - p : PACK;
+            wire [COUNT*WGT_W-1:0] factors;
+            wire [COUNT*PROD_W-1:0] found;
+            for (genvar i = 0; i < COUNT; i = i + 1) begin : g_product
+              assign factors[i*WGT_W+:WGT_W] = weights[((p+i)*SIMD+s)*CODE_W+:WGT_W];
+              assign term[(p+i)*SIMD+s] = found[i*PROD_W+:PROD_W];
+            end
+            hwq_mul_packed #(.PACK(COUNT), .A_W(A_W), .B_W(WGT_W), .P_W(FIELD_W), .LOWEST(LOWEST)) u_mul (
+                .clk(clk), .a(act), .b(factors), .p(found)
+            );
           end
         end
       end
       // Gathered in one process and passed on whole: Icarus is quadratic on a wide bus that is driven in slices.
       logic [SIMD*PROD_W-1:0] gathered, products;
       always_comb begin
-        for (int s = 0; s < SIMD; s = s + 1) gathered[s*PROD_W+:PROD_W] = term[s];
+        for (int s = 0; s < SIMD; s = s + 1) gathered[s*PROD_W+:PROD_W] = term[p*SIMD+s];
         products = gathered;
       end
       wire signed [TREE_W-1:0] sum;
@@ -171,6 +189,8 @@ module hwq_macs #(
   initial begin
     if (RQ < 1 || PE % RQ != 0) $fatal(1, "hwq_macs: PE=%0d RQ=%0d, expected RQ to divide PE", PE, RQ);
     if (NF != (CHANNELS + PE - 1) / PE) $fatal(1, "hwq_macs: NF=%0d CHANNELS=%0d PE=%0d", NF, CHANNELS, PE);
+    if (PACK > 1 && (DEPTHWISE || TERMS > 0 || BINARY))
+      $fatal(1, "hwq_macs: PACK=%0d with DEPTHWISE=%0d TERMS=%0d BINARY=%0d", PACK, DEPTHWISE, TERMS, BINARY);
     if (BINARY && (ACT_W != 1 || ACT_SIGNED || CODE_W != 1))
       $fatal(1, "hwq_macs: BINARY with ACT_W=%0d ACT_SIGNED=%0d CODE_W=%0d", ACT_W, ACT_SIGNED, CODE_W);
   end

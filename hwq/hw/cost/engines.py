@@ -60,7 +60,8 @@ def mvau(a: Account, p: Params) -> None:
     lane = code if terms else weight
     weights(a, pe, simd, lane, code, entries, bool(p.get("CHANNEL_TABLES", 0)), sf, nf, str(p.get("WGT_STYLE", "auto")))
     a.rom(pe * acc, nf, "biases")
-    macs(a, pe, simd, act, bool(p.get("ACT_SIGNED", 1)), weight, lane, terms, binary, acc, nf, inputs, rq)
+    macs(a, pe, simd, act, bool(p.get("ACT_SIGNED", 1)), weight, lane, terms, binary, acc, nf, inputs, rq,
+         number(p, "PACK", 1), bool(p.get("LOWEST", 1)))  # fmt: skip
     if multiplied:
         beats = ceil_div(channels, rq)
         a.counter(beats)

@@ -123,7 +123,7 @@ def weights(
 
 def macs(
     a: Account, pe: int, simd: int, act: int, signed: bool, weight: int, code: int, terms: int, binary: bool, acc: int,
-    nf: int, inputs: int, rq: int,
+    nf: int, inputs: int, rq: int, pack: int = 1, lowest: bool = True,
 ) -> None:  # fmt: skip
     """hwq_macs; `inputs` lanes of activations come in."""
     factor = act if signed else act + 1
@@ -137,7 +137,12 @@ def macs(
     elif terms:
         _shift_add(a, lanes, inputs, factor, code, terms, product)
     else:
-        kind = "block" if a.multiply(factor, weight, lanes) else "soft"
+        kind = "soft"
+        field = factor + weight - (0 if signed and lowest else 1)
+        for count, groups in ((pack, pe // pack), (pe % pack, 1)):
+            word = (count - 1) * field + weight + (lowest and count > 1)
+            if count and groups and a.multiply(word, factor, groups * simd):
+                kind = "block"
         a.use(f"macs.{kind}.acts", inputs * act)
         a.use(f"macs.{kind}.weights", lanes * weight)
         a.use(f"macs.{kind}.products" if simd > 1 else f"macs.{kind}.alone", lanes * product)
