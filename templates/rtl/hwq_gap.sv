@@ -48,7 +48,8 @@ module hwq_gap #(
   assign s_axis_tready = room || !last_pixel;
   wire fire = s_axis_tvalid && s_axis_tready;
 
-  // Stage 1 holds the beat, its group and its place in the frame; stage 2 adds it to the sums of the group.
+  // Stage 1 holds the beat, its group, its place in the frame and the sums of the group so far; stage 2 adds the beat to
+  // them. The group that stage 2 writes is never the one that stage 1 reads, unless there is only one.
   logic valid1_q;
   logic first1_q;
   logic last1_q;
@@ -81,7 +82,14 @@ module hwq_gap #(
       logic signed [ACT_W:0] x_q;
       logic signed [ACC_W-1:0] mem[0:CF-1];
       logic signed [ACC_W-1:0] sum_q;
-      wire signed [ACC_W-1:0] previous = first1_q ? ACC_W'(BIAS) : mem[cf1_q];
+      wire signed [ACC_W-1:0] previous;
+      if (CF == 1) begin : g_one
+        assign previous = first1_q ? ACC_W'(BIAS) : mem[0];
+      end else begin : g_several
+        logic signed [ACC_W-1:0] previous_q;
+        always_ff @(posedge clk) previous_q <= (pixel_q == '0) ? ACC_W'(BIAS) : mem[cf_q];
+        assign previous = previous_q;
+      end
       wire signed [ACC_W-1:0] sum = previous + ACC_W'(x_q);
       always_ff @(posedge clk) begin
         x_q <= {ACT_SIGNED && lane[ACT_W-1], lane};

@@ -170,6 +170,8 @@ def gap(a: Account, p: Params) -> None:
     a.counter(number(p, "PIXELS"))
     a.use("gap.acts", lanes * (act + 1))
     a.use("gap.sum", lanes * acc)
+    if beats > 1:
+        a.use("delay.bits", lanes * acc)
     for _ in range(lanes):
         a.list(acc, beats)
     requant_of(a, p, lanes, acc)
