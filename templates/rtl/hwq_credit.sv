@@ -24,18 +24,19 @@ module hwq_credit #(
 );
   localparam int COUNT_W = $clog2(DEPTH + 1);
 
-  logic [COUNT_W-1:0] free_q;
+  // Free places beyond those of a group: its sign says whether there is room, so nothing is compared.
+  logic [COUNT_W:0] spare_q;
   wire returned = m_axis_tvalid && m_axis_tready;
-  wire [COUNT_W-1:0] taken = take ? COUNT_W'(take_n) : '0;
-  wire [COUNT_W-1:0] free_d = free_q + COUNT_W'(returned) - taken;
+  wire [COUNT_W:0] taken = take ? (COUNT_W + 1)'(take_n) : '0;
+  wire [COUNT_W:0] spare_d = spare_q + (COUNT_W + 1)'(returned) - taken;
 
   always_ff @(posedge clk)
     if (rst) begin
-      free_q <= COUNT_W'(DEPTH);
+      spare_q <= (COUNT_W + 1)'(DEPTH - GROUP);
       room <= 1'b0;
     end else begin
-      free_q <= free_d;
-      room <= free_d >= COUNT_W'(GROUP);
+      spare_q <= spare_d;
+      room <= !spare_d[COUNT_W];
     end
 
   wire fifo_tready;

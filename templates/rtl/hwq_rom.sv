@@ -2,7 +2,8 @@
 //
 //   contents    FILE, a $readmemh file of DEPTH words (path relative to the working directory of the tool)
 //   STYLE       "auto", "block" or "distributed", a request to the synthesiser
-//   latency     2 (read register, output register: the shape that block RAMs have)
+//   latency     2: read register and output register, the shape that block RAMs have; up to 32 words, which become
+//               logic, address register and output register, so that nothing else hangs on the address of many bits
 //   throughput  one word a cycle
 module hwq_rom #(
     parameter int W = 8,
@@ -21,7 +22,6 @@ module hwq_rom #(
   (* rom_style = STYLE, ram_style = STYLE *)
 `endif
   logic [W-1:0] mem[0:DEPTH-1];
-  logic [W-1:0] read_q;
 
   generate
     if (FILE != "") begin : g_init
@@ -29,8 +29,19 @@ module hwq_rom #(
     end
   endgenerate
 
-  always_ff @(posedge clk) begin
-    read_q <= mem[addr];
-    data <= read_q;
-  end
+  generate
+    if (DEPTH <= 32 && STYLE != "block") begin : g_logic
+      logic [ADDR_W-1:0] addr_q;
+      always_ff @(posedge clk) begin
+        addr_q <= addr;
+        data <= mem[addr_q];
+      end
+    end else begin : g_block
+      logic [W-1:0] read_q;
+      always_ff @(posedge clk) begin
+        read_q <= mem[addr];
+        data <= read_q;
+      end
+    end
+  endgenerate
 endmodule
