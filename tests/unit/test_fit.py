@@ -123,6 +123,15 @@ def test_weights_go_where_there_is_room() -> None:
         parse_folding({"y": {**folding_text(plan.folds)["y"], "rom": "flash"}}, p, "file")
 
 
+def test_products_share_blocks_where_those_are_few() -> None:
+    x = tensor(8, 8, 16)
+    net = program([conv(x, 16, SAME, scale="shift")], {"a": x})
+    found = fit(net, Budget.of(ZYNQ, {"dsps": 4}))
+    plan = make_plan(net, found.folds)
+    assert (plan.multipliers, plan.multiplier_blocks, found.folds["y"].pack) == (8, 4, 2)
+    assert plan_cost(plan, ZYNQ.family).dsps == 4
+
+
 def test_a_rate_that_the_device_cannot_keep() -> None:
     p = _residual()
     with pytest.raises(BadInput) as refusal:
