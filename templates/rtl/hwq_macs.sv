@@ -117,7 +117,7 @@ module hwq_macs #(
               assign factors[i*WGT_W+:WGT_W] = weights[((p+i)*SIMD+s)*CODE_W+:WGT_W];
               assign term[(p+i)*SIMD+s] = found[i*PROD_W+:PROD_W];
             end
-            hwq_mul_packed #(.PACK(COUNT), .A_W(A_W), .B_W(WGT_W), .P_W(FIELD_W), .LOWEST(LOWEST)) u_mul (
+            hwq_mul_packed #(.PACK(COUNT), .A_W(A_W), .B_W(WGT_W), .P_W(FIELD_W), .LOWEST(LOWEST)) u_packed (
                 .clk(clk), .a(act), .b(factors), .p(found)
             );
           end

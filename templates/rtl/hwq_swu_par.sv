@@ -56,7 +56,7 @@ module hwq_swu_par #(
   logic emit, shift, beat, ready, frame_end, flush_q;
   logic [2:0] level;
   logic unused_outer;
-  logic signed [SHIFT_W-1:0] missing_q, missing_d, beyond_q, beyond_d, step;  // _d: without what comes in now
+  logic signed [SHIFT_W-1:0] missing_q, missing_d, missing_less, beyond_q, beyond_d, beyond_less, step;
 
   assign emit = missing_q[SHIFT_W-1] && ready;
   assign s_axis_tready = !missing_q[SHIFT_W-1] || ready;
@@ -82,8 +82,10 @@ module hwq_swu_par #(
   // A beat is known to come late in a cycle, so it only chooses: numbers and comparisons with and without it are there.
   logic flush, flush_beat;
   always_comb begin
-    beyond_d = frame_end ? beyond_q + SHIFT_W'(FRAME) : beyond_q;
-    missing_d = emit ? missing_q + step : missing_q;
+    beyond_d = beyond_q + (frame_end ? SHIFT_W'(FRAME) : '0);
+    beyond_less = beyond_q + (frame_end ? SHIFT_W'(FRAME - 1) : '1);
+    missing_d = missing_q + (emit ? step : '0);
+    missing_less = missing_q + (emit ? step - SHIFT_W'(1) : '1);
     flush = beyond_q == (frame_end ? SHIFT_W'(FIRST - 1 - FRAME) : SHIFT_W'(FIRST - 1));
     flush_beat = beyond_q == (frame_end ? SHIFT_W'(FIRST - FRAME) : SHIFT_W'(FIRST));
   end
@@ -95,8 +97,8 @@ module hwq_swu_par #(
       flush_q <= 1'b0;
     end else begin
       if (frame_end) missing_q <= beat ? beyond_q - 1'b1 : beyond_q;
-      else missing_q <= shift ? missing_d - 1'b1 : missing_d;
-      beyond_q <= beat ? beyond_d - 1'b1 : beyond_d;
+      else missing_q <= shift ? missing_less : missing_d;
+      beyond_q <= beat ? beyond_less : beyond_d;
       flush_q <= beat ? flush_beat : flush;  // the frame to emit is in, and no beat of the next one
     end
   end
