@@ -90,13 +90,17 @@ def _yosys(job: Job, makes: str) -> Step:
     return job.step("Synthesis", "yosys", makes, "yosys.log", "-q", "-l", "@yosys.log", "-s", "@yosys.ys")
 
 
-def _with_pins(job: Job, synth: str) -> dict[str, str]:
-    """Scripts for a flow that goes on to a bitstream: the network between few pins."""
+def _with_pins(job: Job, synth: str, macro: str = "") -> dict[str, str]:
+    """Scripts for a flow that goes on to a bitstream: the network between few pins.
+
+    Under a `macro` RTL names blocks of the family, which Yosys knows from `synth` on, so it cannot check them before.
+    """
     inputs, outputs = _placed(job.plan.inputs), _placed(job.plan.outputs)
     top, out_bits = f"{job.top}_pins", sum(edge["width"] for edge in outputs)
     return {
         "yosys.ys": job.render(
-            "fpga.ys.j2", top=top, network=job.top, pins=True, synth=synth,
+            "fpga.ys.j2", top=top, network=job.top, pins=True, synth=synth, macro=f"-D {macro} " if macro else "",
+            check="" if macro else "-check ",
             sources=[*job.sources, f"{job.here}/pins.sv"],
         ),
         "pins.sv": job.render(
@@ -139,11 +143,11 @@ def _ecp5(job: Job) -> Flow:
         "Bitstream", "ecppack", "bitstream.bit", "ecppack.log", "--compress", "@bits.config", "@bitstream.bit",
         output=True,
     )  # fmt: skip
-    return Flow(_with_pins(job, "synth_ecp5"), (_yosys(job, "netlist.json"), place, pack))
+    return Flow(_with_pins(job, "synth_ecp5", "HWQ_ECP5"), (_yosys(job, "netlist.json"), place, pack))
 
 
 def _synthesis_only(job: Job, synth: str, scripts: Mapping[str, str], by_hand: tuple[str, ...] = ()) -> Flow:
-    script = job.render("fpga.ys.j2", network=job.top, pins=False, synth=synth)
+    script = job.render("fpga.ys.j2", network=job.top, pins=False, synth=synth, macro="", check="-check ")
     return Flow({"yosys.ys": script, **scripts}, (_yosys(job, "netlist.json"),), by_hand)
 
 
