@@ -1,6 +1,6 @@
 """The Python interface: one function for each command of `hwq`, with the same name."""
 
-from hwq.api.building import build, default_simulator, doctor, generate, report, verify
+from hwq.api.building import build, default_simulator, doctor, generate, on_device, report, verify
 from hwq.api.comparing import diff
 from hwq.api.exporting import export
 from hwq.api.loading import load_program, save_program
@@ -16,7 +16,6 @@ from hwq.sim import Simulator, exactness
 
 __all__ = [
     "Cut", "Simulator", "Target", "analyze", "build", "default_simulator", "device", "devices", "diff", "doctor",
-    "exactness", "explore",
-    "export", "generate", "inspect", "load_program", "quantize", "report", "save_program", "simulate", "simulate_files",
-    "simulate_stream", "synth", "vectors", "verify", "weight_only",
+    "exactness", "explore", "export", "generate", "inspect", "load_program", "on_device", "quantize", "report",
+    "save_program", "simulate", "simulate_files", "simulate_stream", "synth", "vectors", "verify", "weight_only",
 ]  # fmt: skip

@@ -11,6 +11,8 @@ from hwq.emit.generate import generate as write_build
 from hwq.errors import BadInput, ToolMissing
 from hwq.frontend.cut import WHOLE, Cut
 from hwq.frontend.data import Data, load_arrays
+from hwq.hw.cost import is_known
+from hwq.hw.device import Device, device
 from hwq.hw.plan import Plan
 from hwq.hw.target import Target
 from hwq.ir.program import Program, quantise_inputs
@@ -106,6 +108,23 @@ def _simulators(sim: str) -> tuple[str, ...]:
 def report(folder: str | Path) -> Summary:
     """What was built: layers, formats, errors, memories, cycles."""
     return summarise(check.open_build(Path(folder)).plan)
+
+
+def on_device(folder: str | Path, name: str | None = None) -> tuple[Plan, Device]:
+    """The plan of a build, and the device called `name` or that it was made for, of which costs are known.
+
+    Raises
+    ------
+    BadInput
+        When there is no device, or what designs take of it is not known.
+    """
+    plan = check.open_build(Path(folder)).plan
+    chosen = plan.device if name is None else device(name)
+    if chosen is None:
+        raise BadInput(f"{folder}: was made for no device, expected one for its costs. Add --device.")
+    if not is_known(chosen.family):
+        raise BadInput(f"--device {chosen.name}: what designs take of it is not known yet. Choose another family.")
+    return plan, chosen
 
 
 def doctor() -> list[Tool]:

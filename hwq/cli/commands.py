@@ -21,6 +21,7 @@ from hwq.ir.program import Program
 from hwq.ir.storage import check_writable, write_atomically
 from hwq.quant.config_file import write_options
 from hwq.report import terminal
+from hwq.report.cost import cost_table, layer_costs
 from hwq.report.exactness import exactness_table
 from hwq.report.summary import summarise
 from hwq.verify.check import SIMULATORS, Verification
@@ -169,10 +170,22 @@ def report(
     weights: Annotated[
         bool, typer.Option("--weights", help="Also show what the weights of each layer take in memory.")
     ] = False,
+    cost: Annotated[
+        bool, typer.Option("--cost", help="Also show what each layer takes of the device, and when its result comes.")
+    ] = False,
+    device: Annotated[
+        str | None, typer.Option(metavar="NAME", help="With --cost: another device.", show_default="the build's own")
+    ] = None,
 ) -> None:
     """Show what was built: layers, formats, error of each layer, memories, cycles."""
+    costs: list[Any] = []
+    table: list[Any] = []
+    if cost or device is not None:
+        plan, chosen = api.on_device(folder, device)
+        costs, table = layer_costs(plan, chosen.family), ["", cost_table(plan, chosen)]
     summary = api.report(folder)
-    session.result(summary.as_json(), *terminal.report(summary, weights))
+    value = {**summary.as_json(), "costs": [asdict(row) for row in costs]}
+    session.result(value, *terminal.report(summary, weights), *table)
 
 
 @app.command(epilog="Example: hwq inspect model.onnx")

@@ -55,9 +55,9 @@ def _layer(part: str, plan: Plan) -> str | None:
 
 
 def cost_table(plan: Plan, device: Device) -> Table:
-    """The costs as a table; the last line is the share of the device."""
+    """The costs as a table; the last line has the shares of the device."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
-    table.add_column("layer")
+    table.add_column("layer", overflow="fold")
     for column in ("LUTs", "registers", "DSP", "block RAM", "cycles", "first out", "last out"):
         table.add_column(column, justify="right")
     for row in layer_costs(plan, device.family):
@@ -69,7 +69,7 @@ def cost_table(plan: Plan, device: Device) -> Table:
         (whole.luts, device.luts), (whole.registers, device.registers), (whole.dsps, device.dsps),
         (whole.rams, device.rams),
     )  # fmt: skip
-    table.add_row(f"of {device.title}", *(f"{used / has:.1%}" if has else "" for used, has in pairs), "", "", "")
+    table.add_row(device.name, *(f"{used / has:.1%}" if has else "" for used, has in pairs), "", "", "")
     return table
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from functools import reduce
 from operator import add
+from pathlib import Path
 
 import pytest
 from nets import add as add_of
 from nets import conv, program, tensor
 from rich.console import Console
 
+from hwq.cli import main
+from hwq.emit.generate import generate
 from hwq.hw.cost import plan_cost
 from hwq.hw.device import device
 from hwq.hw.plan import Plan, make_plan
@@ -49,4 +53,18 @@ def test_the_table_shows_layers_and_shares() -> None:
     console = Console(width=100, record=True)
     console.print(cost_table(_residual(), ARTIX))
     text = console.export_text()
-    assert "second" in text and ARTIX.title in text and "%" in text
+    assert "second" in text and ARTIX.name in text and "%" in text
+
+
+def test_what_a_person_sees(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    generate(_residual(), tmp_path / "build", frames=1)
+    words = ["report", str(tmp_path / "build")]
+    assert main([*words, "--cost"]) == 2
+    assert "was made for no device" in capsys.readouterr().err
+    assert main([*words, "--device", "ice40up5k"]) == 2
+    assert "not known yet" in capsys.readouterr().err
+    assert main([*words, "--cost", "--device", "zynq-7020"]) == 0
+    assert "zynq-7020" in capsys.readouterr().out
+    assert main([*words, "--device", "zynq-7020", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["costs"]
+    assert [row["name"] for row in rows] == ["first", "second", "y", PORTS] and rows[0]["resources"]["dsps"] > 0
