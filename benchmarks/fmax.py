@@ -37,11 +37,11 @@ from hwq.api import quantize
 from hwq.emit.generate import generate
 from hwq.hw.folding_file import parse_folding
 from hwq.hw.plan import Plan, make_plan
-from hwq.hw.ram_registers import use_ram_registers
 from hwq.hw.target import Target
 from hwq.ir.op import Op
 from hwq.ir.types import TensorType
 from hwq.ir.window import Window
+from hwq.synth.ram_registers import use_ram_registers
 
 FOLDER = ROOT / "build" / "fmax"
 SECONDS = 3600

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hwq.emit.render import render
@@ -11,17 +12,23 @@ from hwq.emit.rtl import header
 from hwq.hw.device import Device
 from hwq.hw.fold import ceil_div
 from hwq.hw.plan import Edge, Plan
+from hwq.synth import ram_registers
 from hwq.synth.liberty import Buffer
 
 FOLDER = "syn"
 """In a build: what synthesis writes, a folder for each device."""
+EDITOR = "ram_registers.py"
+"""Name of the script in such a folder that moves registers into block RAMs."""
 LIBERTY = "cells.lib"
 """Name of the liberty file in such a folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One program of a flow, run in the build folder; it writes `log`, itself or (`output`) by what it prints."""
+    """One program of a flow, run in the build folder; it writes `log`, itself or (`output`) by what it prints.
+
+    In the netlist `edits` that it made registers move into block RAMs.
+    """
 
     title: str
     tool: str
@@ -29,6 +36,7 @@ class Step:
     log: str
     makes: str
     output: bool = False
+    edits: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +151,9 @@ def _ecp5(job: Job) -> Flow:
         "Bitstream", "ecppack", "bitstream.bit", "ecppack.log", "--compress", "@bits.config", "@bitstream.bit",
         output=True,
     )  # fmt: skip
-    return Flow(_with_pins(job, "synth_ecp5", "HWQ_ECP5"), (_yosys(job, "netlist.json"), place, pack))
+    yosys = replace(_yosys(job, "netlist.json"), edits=f"{job.here}/netlist.json")
+    scripts = {**_with_pins(job, "synth_ecp5", "HWQ_ECP5"), EDITOR: inspect.getsource(ram_registers)}
+    return Flow(scripts, (yosys, place, pack))
 
 
 def _synthesis_only(job: Job, synth: str, scripts: Mapping[str, str], by_hand: tuple[str, ...] = ()) -> Flow:

@@ -16,7 +16,7 @@ from hwq.hw.cost import is_known, plan_cost
 from hwq.hw.device import Device
 from hwq.hw.plan import Plan
 from hwq.quant import Progress, silent
-from hwq.synth import liberty, reports
+from hwq.synth import liberty, ram_registers, reports
 from hwq.synth.fit import NOUNS, available, lacking, refusal
 from hwq.synth.flow import FOLDER, LIBERTY, Flow, Job, Step, flow
 from hwq.synth.result import CriticalPath, Figures, Synthesis
@@ -151,6 +151,8 @@ def _run(work: Path, job: Job, made: Flow, timeout: float, progress: Progress) -
     for step in made.steps:
         progress(f"{step.title} with {step.tool}", None)
         found.seconds[step.title] = _finish(work, job, step, timeout, found)
+        if step.edits and not found.trouble:
+            ram_registers.edit(work / step.edits)
         if not found.trouble:
             _read(work, job, step, found)
         if found.trouble:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
+import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hwq.hw.ram_registers import use_ram_registers
+from hwq.synth import ram_registers
+from hwq.synth.ram_registers import use_ram_registers
 
 CLOCK, ENABLE, OTHER = 2, 3, 4
 FIRST = 10
@@ -85,3 +91,12 @@ def test_an_output_of_the_module_reads_too() -> None:
     net = module(36, register(0))
     net["ports"]["y"] = {"direction": "output", "bits": [FIRST + 1]}
     assert moved(net)[0] == 0
+
+
+def test_the_copy_in_a_build_does_the_same(tmp_path: Path) -> None:
+    script, file = tmp_path / "ram_registers.py", tmp_path / "netlist.json"
+    script.write_text(inspect.getsource(ram_registers))
+    net = module(36, register(0), register(18))
+    file.write_text(json.dumps({"modules": {"top": net}}))
+    subprocess.run([sys.executable, "-I", script, file], check=True)
+    assert moved(net)[0] == 2 and json.loads(file.read_text()) == {"modules": {"top": net}}

@@ -11,5 +11,6 @@ tool() {
   "$name" "$@"
 }
 tool yosys -q -l syn/ecp5-25f/yosys.log -s syn/ecp5-25f/yosys.ys
+python3 syn/ecp5-25f/ram_registers.py syn/ecp5-25f/netlist.json
 tool nextpnr-ecp5 -q -l syn/ecp5-25f/nextpnr.log --25k --package CABGA381 --speed 6 --lpf-allow-unconstrained --textcfg syn/ecp5-25f/bits.config --freq 100 --timing-allow-fail --seed 1 --json syn/ecp5-25f/netlist.json --report syn/ecp5-25f/timing.json
 tool ecppack --compress syn/ecp5-25f/bits.config syn/ecp5-25f/bitstream.bit >syn/ecp5-25f/ecppack.log

@@ -2,11 +2,18 @@
 
 A DP16KD has registers at its outputs, but Yosys never uses them: the second register of hwq_rom becomes flip-flops, and
 the way to them is what takes longest.  This moves such flip-flops into the block.  Results and cycles stay as they are.
+
+    python3 ram_registers.py netlist.json          changes the file
+
+Needs nothing but Python, so that a copy can lie beside the scripts of a build.
 """
 
 from __future__ import annotations
 
+import json
+import sys
 from collections import defaultdict
+from pathlib import Path
 from typing import Any
 
 WIDE = 36
@@ -22,6 +29,13 @@ def use_ram_registers(design: dict[str, Any]) -> int:
     reset.
     """
     return sum(_module(module) for module in design["modules"].values())
+
+
+def edit(path: Path) -> None:
+    """Do so in a file."""
+    design = json.loads(path.read_text("utf-8"))
+    use_ram_registers(design)
+    path.write_text(json.dumps(design), "utf-8")
 
 
 def _module(module: dict[str, Any]) -> int:
@@ -83,3 +97,7 @@ def _enable(cell: Cell) -> Bit:
     """The bit that lets a register take its input."""
     bit: Bit = cell["connections"]["CE"][0] if cell["parameters"]["CEMUX"].strip() == "CE" else "1"
     return bit
+
+
+if __name__ == "__main__":
+    edit(Path(sys.argv[1]))
