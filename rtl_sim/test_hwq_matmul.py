@@ -121,7 +121,7 @@ async def multiplies(dut: Any, pattern: str) -> None:
         steps, folds = -(-case["K"] // case["SIMD"]), -(-case["N"] // case["PE"])
         latency = 6 + (case["SIMD"] - 1).bit_length() + (1 if case["PE"] == case["RQ"] else 2)
         latency += 5 if case["MUL_EN"] else 3
-        assert cycles[0] == max(case["N"] * steps, 5) + steps + latency + 1
+        assert cycles[0] == max(case["N"] * steps, 6) + steps + latency + 1
         beats = case["T"] * len(masks)
         slowest = max(case["T"] * folds * steps, case["N"] * steps, beats)
         assert cycles[-1] - cycles[2 * beats - 1] == (HEADS - 2) * slowest

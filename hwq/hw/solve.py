@@ -79,7 +79,7 @@ def for_multipliers(program: Program, budget: int) -> Solved:
         )
     busy = (target for target in affordable if macs >= MIN_UTILISATION * target * multipliers(target))
     target = next(busy, affordable[0])
-    least = max(ceil_div(macs, budget), slowest)
+    least = max(ceil_div(macs, max(1, budget)), slowest)
     binds = f"{budget:,} multipliers"
     if target == slowest:
         binds = f"{', '.join(name for name in fastest if fastest[name] == slowest)} can be no faster"

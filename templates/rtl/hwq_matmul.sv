@@ -9,7 +9,7 @@
 //   memory      two heads of b, one comes in while the other is used: PE RAMs of 2*NF*SF words; a few rows of a
 //   MUL         as hwq_requant reads it: the factor itself only with MANT_W = 0
 //   folding     RQ divides PE, PE / RQ <= SF
-//   latency     LATENCY + 5 from the last beat of a row of a to the output FIFO, if its head of b has come before;
+//   latency     LATENCY + 6 from the last beat of a row of a to the output FIFO, if its head of b has come before;
 //               LATENCY + SF from the last beat of a head of b, if its first row of a has
 //   throughput  a head in max(T*NF*SF, N*SF, T*ceil(N / RQ)) cycles while the output is taken; free running, on credit
 module hwq_matmul #(

@@ -107,7 +107,8 @@ def test_depths_by_hand() -> None:
     """Pixels that wait for a head of the other input, and a row (also a head) or what the other's layers hold."""
     head = ROWS * CHANNELS
     depths = {name: Branches(p).depths(p.ops[-1], 1) for name, p in PROGRAMS.items()}
-    assert depths["scores"] == (head + max(head, LATENCY), 0)
+    # What comes from layers of one tap, which store no rows, waits for the pipelines of the other input.
+    assert depths["scores"] == (head + max(head, LATENCY), CHANNELS + LATENCY)
     assert depths["self"] == depths["input"] == (head + head, 0)
     assert depths["inputs"] == (0, 0)
     # 3 x 3: pixel (0, 1) needs pixel (1, 2), the eighth, so the layer is 7 pixels late, and 12 at the end of the head.
@@ -121,8 +122,8 @@ def test_depths_of_attention() -> None:
     p = PROGRAMS["attention"]
     frame, row = SQUARE.pixels * SQUARE.channels, SQUARE.shape[1] * SQUARE.channels
     scores, values, out = (Branches(p).depths(op, 1) for op in p.ops if len(op.inputs) > 1)
-    assert scores == (frame + max(row, LATENCY), 0)
-    assert values == (SQUARE.channels + max(row, LATENCY), 0)
+    assert scores == (frame + max(row, LATENCY), SQUARE.channels + max(row, LATENCY))
+    assert values == (SQUARE.channels + max(row, LATENCY), SQUARE.channels + 4 * LATENCY)
     assert out == (frame + 6 * LATENCY, 0)
 
 
