@@ -54,7 +54,7 @@ from hwq.ops import (
 )
 from hwq.ops.requantised import Requantised
 
-WINDOW, PARALLEL = 5, 2
+WINDOW, PARALLEL = 6, 2
 """Cycles through a serial and a parallel window unit."""
 
 
@@ -168,7 +168,7 @@ def _pace(program: Program, op: Op, fold: Fold) -> _Pace:
         return _Pace(folds * steps, (folds - 1) * steps + 1, way + WINDOW, 1, True)
     if isinstance(op, MatMul):
         folds = ceil_div(y.channels, fold.pe)
-        way = 12 + _tree(fold.simd) + scaled + fold.pe // fold.lanes_out - 1
+        way = 13 + _tree(fold.simd) + scaled + fold.pe // fold.lanes_out - 1
         return _Pace(folds * beats, (folds - 1) * beats + 1, way, 1)
     if isinstance(op, Pad | MaxPool | AvgPool) and not is_global(op, x):
         way = WINDOW + 2 + (scaled if isinstance(op, AvgPool) else 0)
