@@ -183,7 +183,9 @@ def report(
     if cost or device is not None:
         plan, chosen = api.on_device(folder, device)
         costs, table = layer_costs(plan, chosen.family), ["", cost_table(plan, chosen)]
-    summary = api.report(folder)
+        summary = summarise(plan)
+    else:
+        summary = api.report(folder)
     value = {**summary.as_json(), "costs": [asdict(row) for row in costs]}
     session.result(value, *terminal.report(summary, weights), *table)
 

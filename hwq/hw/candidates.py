@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import cached_property, reduce
 from operator import add
 
 from hwq.hw.cost import part_cost
@@ -12,7 +12,7 @@ from hwq.hw.device import Family
 from hwq.hw.engines import build
 from hwq.hw.fold import Fold, RomStyle
 from hwq.hw.netlist import Netlist, Stream
-from hwq.hw.options import Option, all_options
+from hwq.hw.options import Option, all_options, intervals, slowest
 from hwq.hw.packing import packed
 from hwq.hw.resources import Resources
 from hwq.ir.op import Op
@@ -45,16 +45,15 @@ class Candidates:
         self._options = all_options(program)
         self._taken: dict[tuple[str, Fold], Resources] = {}
 
-    @property
+    @cached_property
     def intervals(self) -> list[int]:
-        """Cycles a frame that some folding of some operation takes and that all operations can keep, rising."""
-        least = max((min(o.cycles for o in found) for found in self._options.values()), default=1)
-        return sorted({o.cycles for found in self._options.values() for o in found if o.cycles >= least} or {1})
+        """Cycles a frame that may be asked for, rising (see `hwq.hw.options.intervals`)."""
+        return intervals(self._options)
 
-    def slowest(self) -> list[str]:
-        """Operations whose fastest folding takes the most cycles."""
-        fastest = {name: min(o.cycles for o in found) for name, found in self._options.items()}
-        return [name for name, cycles in fastest.items() if cycles == max(fastest.values())]
+    @property
+    def slowest(self) -> str:
+        """What can be no faster than the least of `intervals`."""
+        return slowest(self._options)
 
     def within(self, cycles: int) -> dict[str, list[Candidate]]:
         """For each operation the candidates that take at most `cycles` and that no other is better than in all."""

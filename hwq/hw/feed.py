@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hwq.hw.fold import Feed, Fold, ceil_div, cycles, in_rows, ring_rows, window_of
 from hwq.hw.netlist import Instance, Netlist, Stream
 from hwq.hw.pack import constant_beat
 from hwq.hw.params import Params
 from hwq.ir.op import Op
 from hwq.ir.program import Program
+from hwq.ir.window import Window
 from hwq.ops import Dense
+
+POINT = Window((1, 1))
 
 
 def window_unit(
@@ -52,10 +57,10 @@ def flat_windows(net: Netlist, program: Program, op: Op, fold: Fold, source: Str
     width_converter(net, taps, beats, x.bits, elements)
     if replays == 1:
         return beats
-    steps = ceil_div(elements, fold.simd)
+    windows, steps = replace(x, shape=(y.pixels, 1, elements)), ceil_div(elements, fold.simd)
     params: Params = {
         "DATA_W": beats.width, "H": y.pixels, "W": 1, "CF": steps, "KH": 1, "KW": 1, "PT": 0, "PL": 0,
-        "OH": y.pixels, "OW": 1, "NF": replays, "ROWS": max(2, 1 + ceil_div(3, steps)),
+        "OH": y.pixels, "OW": 1, "NF": replays, "ROWS": ring_rows(POINT, windows, fold.simd, 0),
     }  # fmt: skip
     again = net.stream(f"{op.name}__again", beats.width)
     net.parts.append(Instance("hwq_swu_ser", f"u_{op.name}__again", params, {"s_axis": beats, "m_axis": again}))

@@ -7,8 +7,7 @@ More cycles allow all that fewer do, so the least are found by bisection over th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import reduce
 from operator import add
 
@@ -20,9 +19,8 @@ from hwq.hw.budget import Budget
 from hwq.hw.candidates import KINDS, Candidate, Candidates
 from hwq.hw.cost import is_known, plan_cost
 from hwq.hw.device import devices
-from hwq.hw.fold import Fold
 from hwq.hw.knapsack import choose
-from hwq.hw.plan import make_plan
+from hwq.hw.plan import Plan, make_plan
 from hwq.hw.resources import Resources
 from hwq.ir.program import Program
 
@@ -30,16 +28,10 @@ ROUNDS = 6
 """How often the parts between engines are counted again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fitted:
-    """A folding within a budget, and its bound: not even if engines could be built in part would fewer cycles fit."""
+def fit(program: Program, budget: Budget, cycles: int | None = None, multipliers: int | None = None) -> Plan:
+    """The plan of fewest cycles within `budget`, or the smallest one that takes at most `cycles`.
 
-    folds: dict[str, Fold]
-    bound: Bound
-
-
-def fit(program: Program, budget: Budget, cycles: int | None = None, multipliers: int | None = None) -> Fitted:
-    """The folding of fewest cycles within `budget`, or the smallest one that takes at most `cycles`.
+    Its bound: not even if engines could be built in part would fewer cycles fit.
 
     Parameters
     ----------
@@ -65,39 +57,48 @@ class _Fitter:
         self.candidates = Candidates(program, budget.device.family)
         self.between = Resources()
 
-    def fitted(self, cycles: int | None) -> Fitted:
+    def fitted(self, cycles: int | None) -> Plan:
         """See `fit`."""
         intervals = self.candidates.intervals
         if cycles is not None:
             if cycles < intervals[0]:
                 raise BadInput(
                     f"{self.program.name}: {cycles:,} cycles a frame asked for, but "
-                    f"{', '.join(self.candidates.slowest())} can take no fewer than {intervals[0]:,}. Ask for at least "
-                    "that many."
+                    f"{self.candidates.slowest} can take no fewer than {intervals[0]:,}. Ask for at least that many."
                 )
             intervals = [cycles]
         for _ in range(ROUNDS):
-            place = _first(intervals, lambda n: self._solved(n) is not None)
-            if place is None:
+            place, folds = self._fewest(intervals)
+            if folds is None:
                 raise BadInput(self._refusal(cycles))
-            folds = self._solved(intervals[place])
-            assert folds is not None
-            plan = make_plan(self.program, {name: one.fold for name, one in folds.items()})
+            plan = make_plan(self.program, {name: one.fold for name, one in folds.items()}, self.budget.device)
             taken = plan_cost(plan, self.budget.device.family)
             if not self.budget.excess(taken):
-                return self._result(folds, plan.interval)
+                return replace(plan, bound=self._bound(plan.interval))
             own = reduce(add, (one.taken for one in folds.values()), Resources())
-            self.between = Resources(*(getattr(taken, kind) - getattr(own, kind) for kind in KINDS))
+            self.between = taken - own
             intervals = intervals[place:]
         raise BadInput(self._refusal(cycles))
 
-    def _result(self, folds: Mapping[str, Candidate], interval: int) -> Fitted:
+    def _fewest(self, intervals: list[int], whole: bool = True) -> tuple[int, dict[str, Candidate] | None]:
+        """The place of the first of `intervals` that can be kept, and the choice for it; None where none can."""
+        low, high, best = 0, len(intervals), None
+        while low < high:
+            middle = (low + high) // 2
+            found = self._solved(intervals[middle], whole)
+            if found is None:
+                low = middle + 1
+            else:
+                high, best = middle, found
+        return low, best
+
+    def _bound(self, interval: int) -> Bound:
+        """How far from the best `interval` is."""
         every = self.candidates.intervals
-        place = _first(every, lambda n: self._solved(n, whole=False) is not None)
+        place, found = self._fewest(every, whole=False)
         faster = [n for n in every if n < interval]
-        binds = self._binds(faster[-1]) if faster else f"{', '.join(self.candidates.slowest())} can be no faster"
-        least = interval if place is None else min(interval, every[place])
-        return Fitted({name: one.fold for name, one in folds.items()}, Bound(least, binds))
+        binds = self._binds(faster[-1]) if faster else f"{self.candidates.slowest} can be no faster"
+        return Bound(interval if found is None else min(interval, every[place]), binds)
 
     def _solved(self, cycles: int, whole: bool = True) -> dict[str, Candidate] | None:
         """The smallest choice of candidates that takes at most `cycles`, or None; in parts unless `whole`."""
@@ -130,9 +131,9 @@ class _Fitter:
         wanted = f"{cycles:,} cycles would take "
         if over:
             return f"{wanted}at least {self.budget.says(over)}"
-        near = {kind: n for kind, n in least.items() if n > 0.5 * self.budget.limit(kind)}
         if self.multipliers is not None:
             return f"{wanted}more than {self.multipliers:,} multipliers"
+        near = {kind: n for kind, n in least.items() if n > 0.5 * self.budget.limit(kind)}
         return f"{wanted}too much of all kinds together: each alone at least {self.budget.says(near)}"
 
     def _refusal(self, cycles: int | None) -> str:
@@ -141,12 +142,10 @@ class _Fitter:
         asked = every[-1] if cycles is None else cycles
         rate = "any rate" if cycles is None else f"{cycles:,} cycles a frame"
         text = f"{self.program.name}: {self.budget.device.title} does not hold it at {rate}: {self._binds(asked)}."
-        place = None if cycles is None else _first(every, lambda n: self._solved(n) is not None)
-        if place is not None:
-            text += f" It holds it at about {every[place]:,} cycles a frame."
-        if self.multipliers is None and not set(self.budget.limits.items()) - set(
-            Budget.of(self.budget.device).limits.items()
-        ):
+        if cycles is not None:
+            place, found = self._fewest(every)
+            text += "" if found is None else f" It holds it at about {every[place]:,} cycles a frame."
+        if self.multipliers is None and self.budget == Budget.of(self.budget.device):
             larger = next((name for name in _larger(self.budget) if _holds(self.program, name, cycles)), None)
             text += f" {larger} would do." if larger else " No device that hwq knows would do."
         return text + " Ask for a lower rate, a larger device or budget, or fewer bits."
@@ -163,12 +162,3 @@ def _holds(program: Program, name: str, cycles: int | None) -> bool:
     fitter = _Fitter(program, Budget.of(devices()[name]), None)
     slow = fitter.candidates.intervals[-1] if cycles is None else cycles
     return fitter._solved(slow) is not None
-
-
-def _first(numbers: list[int], good: Callable[[int], bool]) -> int | None:
-    """Place of the first of rising `numbers` that is good, where all beyond a good one are; None without one."""
-    low, high = 0, len(numbers)
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if good(numbers[middle]) else (middle + 1, high)
-    return low if low < len(numbers) else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -56,6 +56,19 @@ def all_options(program: Program) -> dict[str, list[Option]]:
             found[shape] = options(program, op)
         table[op.name] = found[shape]
     return table
+
+
+def intervals(table: Mapping[str, list[Option]]) -> list[int]:
+    """Cycles a frame that some option of some operation takes and that all operations can keep, rising."""
+    least = max((min(o.cycles for o in found) for found in table.values()), default=1)
+    return sorted({o.cycles for found in table.values() for o in found if o.cycles >= least} or {1})
+
+
+def slowest(table: Mapping[str, list[Option]]) -> str:
+    """The operations whose fastest option takes the most cycles, as a text."""
+    fastest = {name: min(o.cycles for o in found) for name, found in table.items()}
+    most = max(fastest.values(), default=1)
+    return ", ".join(name for name, cycles in fastest.items() if cycles == most)
 
 
 def options(program: Program, op: Op) -> list[Option]:

@@ -33,9 +33,13 @@ def packed_widths(op: Linear, x: TensorType, count: int) -> tuple[int, int]:
     2^(w+a-2), which takes w + a bits too; one less if no weight is the lowest, as then |product| stays below.  The top
     weight takes w bits; one more where it may be the lowest, as the others may borrow from it.
     """
-    lowest = reaches_lowest(op)
-    field = op.weight_bits + x.bits - int(x.signed and not lowest)
-    return (count - 1) * field + op.weight_bits + int(lowest), x.bits + int(not x.signed)
+    return factor_widths(op.weight_bits, x.bits, x.signed, reaches_lowest(op), count)
+
+
+def factor_widths(weight: int, act: int, signed: bool, lowest: bool, count: int) -> tuple[int, int]:
+    """The same for weights and activations of so many bits."""
+    field = weight + act - int(signed and not lowest)
+    return (count - 1) * field + weight + int(lowest), act + int(not signed)
 
 
 def packed(op: Op, x: TensorType, family: Family) -> int:

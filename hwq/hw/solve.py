@@ -13,7 +13,7 @@ from hwq.errors import BadInput, refuse_all
 from hwq.hw.bound import Bound
 from hwq.hw.fold import Fold, ceil_div, mac_count
 from hwq.hw.knapsack import choose
-from hwq.hw.options import Option, all_options
+from hwq.hw.options import Option, all_options, intervals, slowest
 from hwq.ir.program import Program
 
 DEFAULT_MULTIPLIERS = 128
@@ -63,9 +63,7 @@ def for_multipliers(program: Program, budget: int) -> Solved:
         When even one multiplier for each layer is more than `budget`.
     """
     table = all_options(program)
-    fastest = {name: min(o.cycles for o in found) for name, found in table.items()}
-    slowest = max(fastest.values(), default=1)
-    candidates = sorted({o.cycles for found in table.values() for o in found if o.cycles >= slowest}) or [1]
+    candidates = intervals(table)
     macs = mac_count(program)
 
     def multipliers(target: int) -> int:
@@ -79,10 +77,8 @@ def for_multipliers(program: Program, budget: int) -> Solved:
         )
     busy = (target for target in affordable if macs >= MIN_UTILISATION * target * multipliers(target))
     target = next(busy, affordable[0])
-    least = max(ceil_div(macs, max(1, budget)), slowest)
-    binds = f"{budget:,} multipliers"
-    if target == slowest:
-        binds = f"{', '.join(name for name in fastest if fastest[name] == slowest)} can be no faster"
+    least = max(ceil_div(macs, max(1, budget)), candidates[0])
+    binds = f"{slowest(table)} can be no faster" if target == candidates[0] else f"{budget:,} multipliers"
     return Solved(_cheapest(table, target, budget), Bound(least, binds))
 
 

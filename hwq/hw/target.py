@@ -43,8 +43,7 @@ class Target:
         if self.folding is not None:
             return make_plan(program, read_folding(self.folding, program), self.device)
         if self.device is not None and self.device.family.lut_inputs:
-            found = fit(program, Budget.of(self.device, self.limits), self.cycles, self.multipliers)
-            return make_plan(program, found.folds, self.device, found.bound)
+            return fit(program, Budget.of(self.device, self.limits), self.cycles, self.multipliers)
         if self.cycles is not None:
             return make_plan(program, for_cycles(program, self.cycles), self.device)
         solved = for_multipliers(program, DEFAULT_MULTIPLIERS if self.multipliers is None else self.multipliers)

@@ -107,8 +107,9 @@ def count(cells: Mapping[str, int], family: str) -> CellCount:
     """
     sums = dict.fromkeys((_LUT, _MEMORY, _REGISTER, _CARRY, _DSP, _RAM, _FREE), 0.0)
     others = {}
+    patterns = {**CELLS[family], _NOTES: (_FREE, 0)}
     for name, number in cells.items():
-        for pattern, (kind, weight) in ({**CELLS[family], _NOTES: (_FREE, 0)}).items():
+        for pattern, (kind, weight) in patterns.items():
             if re.fullmatch(pattern, name):
                 sums[kind] += weight * number
                 break

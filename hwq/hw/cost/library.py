@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hwq.hw.cost.account import Account, bits, levels
 from hwq.hw.fold import ceil_div
+from hwq.hw.packing import factor_widths
 
 PIECE = 17
 """Bits of an accumulator that one multiplier of a requantiser takes."""
@@ -138,10 +139,9 @@ def macs(
         _shift_add(a, lanes, inputs, factor, code, terms, product)
     else:
         kind = "soft"
-        field = factor + weight - (0 if signed and lowest else 1)
         for count, groups in ((pack, pe // pack), (pe % pack, 1)):
-            word = (count - 1) * field + weight + (lowest and count > 1)
-            if count and groups and a.multiply(word, factor, groups * simd):
+            widths = factor_widths(weight, act, signed, lowest and count > 1, count)
+            if count and groups and a.multiply(*widths, groups * simd):
                 kind = "block"
         a.use(f"macs.{kind}.acts", inputs * act)
         a.use(f"macs.{kind}.weights", lanes * weight)
