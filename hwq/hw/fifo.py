@@ -52,6 +52,14 @@ class Branches:
         """Beats of `lanes` channels that the FIFO in front of each input of `join` holds; 0 where none is needed."""
         return tuple(self._depth(join, which, lanes) for which in range(len(join.inputs)))
 
+    def held(self, join: Op) -> tuple[int, ...]:
+        """Pixels that the FIFO in front of each input of `join` must hold lest the network come to a halt.
+
+        Enough in whatever order pixels move, as tests/unit/test_fifo_proof.py shows by trying all; `depths` are more,
+        for the rate.
+        """
+        return tuple(self._held(join, which) for which in range(len(join.inputs)))
+
     def _depth(self, join: Op, which: int, lanes: int) -> int:
         name = join.inputs[which]
         type_ = self._program.types[name]

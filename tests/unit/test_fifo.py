@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from fork_nets import BLOCKS, SAME, residual, scaled
 from hardware import Entry, checked, plan_with
-from nets import add, conv, corners, dense, maxpool, mul, normalise, program, rescale, softmax, tensor
+from nets import add, conv, corners, dense, mul, program, tensor
 
 from hwq.emit.generate import generate
 from hwq.hw.fifo import Branches
@@ -17,58 +17,7 @@ from hwq.hw.fold import ceil_div, macs
 from hwq.hw.netlist import Instance
 from hwq.hw.plan import Plan
 from hwq.ir.program import Program
-from hwq.ir.window import Window
 from hwq.verify.check import Verification
-
-SAME = Window((3, 3), pads=(1, 1, 1, 1))
-ONE = Window((1, 1))
-
-
-def _residual(height: int, width: int, channels: int, window: Window = SAME, layers: int = 2) -> Program:
-    """y = a + conv(... conv(a))."""
-    x = tensor(height, width, channels)
-    names = ["a", *(f"c{i}" for i in range(layers))]
-    convs = [conv(x, channels, window, name=names[i + 1], source=names[i]) for i in range(layers)]
-    return program([*convs, add(x, x, sources=("a", names[-1]))], {"a": x})
-
-
-def _unequal(height: int, width: int, channels: int) -> Program:
-    """y = rescale(a) + conv1x1(a): nobody stores rows but the convolution."""
-    x = tensor(height, width, channels)
-    return program([rescale(x, name="r"), conv(x, channels, ONE, name="c"), add(x, x, sources=("r", "c"))], {"a": x})
-
-
-def _twins(height: int, width: int, channels: int) -> Program:
-    """y = conv3x3(a) + conv3x3(conv1x1(a)): both branches store rows, and need as many."""
-    x = tensor(height, width, channels)
-    ops = [
-        conv(x, channels, SAME, name="l"),
-        conv(x, channels, ONE, name="r0"),
-        conv(x, channels, SAME, name="r", source="r0"),
-        add(x, x, sources=("l", "r")),
-    ]
-    return program(ops, {"a": x})
-
-
-def _nested(height: int, width: int, channels: int) -> Program:
-    """A residual block within another, and a pooling beside both."""
-    x = tensor(height, width, channels)
-    ops = [
-        conv(x, channels, SAME, name="c"),
-        conv(x, channels, SAME, name="d", source="c"),
-        add(x, x, name="inner", sources=("d", "c")),
-        maxpool(x, SAME, name="m"),
-        add(x, x, name="side", sources=("inner", "m")),
-        add(x, x, sources=("side", "a")),
-    ]
-    return program(ops, {"a": x})
-
-
-def _scaled(height: int, width: int, channels: int) -> Program:
-    """y = a + softmax(normalise(a)): operations that take whole pixels before they begin."""
-    x = tensor(height, width, channels)
-    ops = [normalise(x, name="n"), softmax(x, name="s", source="n")]
-    return program([*ops, add(x, tensor(height, width, channels, signed=False), sources=("a", "s"))], {"a": x})
 
 
 def _plan(p: Program, width: int) -> Plan:
@@ -98,18 +47,6 @@ def _lead(height: int, width: int, reach: int) -> int:
     return max(pixels - delivered for delivered, pixels in enumerate(need))
 
 
-BLOCKS: dict[str, Callable[[int, int, int], Program]] = {
-    "residual": _residual,
-    "one-layer": lambda h, w, c: _residual(h, w, c, layers=1),
-    "1x1": lambda h, w, c: _residual(h, w, c, ONE, 1),
-    "1x1-twice": lambda h, w, c: _residual(h, w, c, ONE, 2),
-    "unequal": _unequal,
-    "twins": _twins,
-    "nested": _nested,
-    "scaled": _scaled,
-}
-
-
 @pytest.mark.icarus
 @pytest.mark.parametrize("block", BLOCKS)
 @pytest.mark.parametrize(
@@ -125,7 +62,7 @@ def test_full_rate_at_the_computed_depth(block: str, shape: tuple[int, int, int]
 @pytest.mark.parametrize("lanes", [1, 40])
 def test_full_rate_around_whole_pixels(lanes: int, tmp_path: Path) -> None:
     """Rows of one pixel: several of them are inside of the branch that scales them."""
-    result = checked(_plan(_scaled(12, 1, 40), lanes), tmp_path / "build", samples=8)
+    result = checked(_plan(scaled(12, 1, 40), lanes), tmp_path / "build", samples=8)
     assert result.passed, result.trouble
     assert result.cycles_per_frame == pytest.approx(result.cycles_formula, rel=0.02)
 
@@ -169,7 +106,7 @@ def _with_depth(plan: Plan, depth: int, folder: Path) -> Verification:
 @pytest.mark.parametrize(("shape", "width", "layers"), [((6, 8, 2), 2, 2), ((6, 8, 2), 2, 1), ((6, 6, 4), 2, 2)])
 def test_both_sides_of_the_bound(shape: tuple[int, int, int], width: int, layers: int, tmp_path: Path) -> None:
     """D = max(need(n) - n) beats run, and so do D - 1, as one beat sits in the join; D - 2 deadlock."""
-    plan = _plan(_residual(*shape, layers=layers), width)
+    plan = _plan(residual(*shape, layers=layers), width)
     bound = _lead(shape[0], shape[1], layers) * ceil_div(shape[2], width)
     (computed,) = _fifos(plan)
     assert computed > bound
@@ -213,7 +150,7 @@ def test_depth_belongs_to_the_nearest_fork() -> None:
         ],
         {"a": x},
     )
-    alone = _residual(6, 6, 2, layers=1)
+    alone = residual(6, 6, 2, layers=1)
     first, second = (Branches(blocks).depths(op, 1) for op in blocks.ops if op.kind == "add")
     assert first == second == Branches(alone).depths(alone.ops[-1], 1)
     assert first[0] > 0 and first[1] == 0
