@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 import shutil
 import subprocess
 import tempfile
@@ -128,12 +129,24 @@ def whole(plan: Plan, family: str, yosys: str) -> Cells:
 
 
 def _file(family: str, text: str) -> Path:
-    """Where the result for a text is kept; the library is part of the text."""
-    library = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(LIBRARY.glob("*.sv")))).hexdigest()
-    key = hashlib.sha256(repr((text, library, SYNTHESIS[family])).encode()).hexdigest()[:24]
+    """Where the result for a text is kept; the modules of the library below it are part of the text."""
+    below = [path.read_text("utf-8") for path in _used(text)]
+    key = hashlib.sha256(repr((text, below, SYNTHESIS[family])).encode()).hexdigest()[:24]
     known = FOLDER / family
     known.mkdir(parents=True, exist_ok=True)
     return known / f"{key}.json"
+
+
+def _used(text: str) -> list[Path]:
+    """The modules of the library that a text names, and those that they name."""
+    found: set[Path] = set()
+    texts = [text]
+    while texts:
+        named = {LIBRARY / f"{name}.sv" for name in set(re.findall(r"\bhwq_\w+", texts.pop()))}
+        fresh = {path for path in named - found if path.exists()}
+        found |= fresh
+        texts += [path.read_text("utf-8") for path in fresh]
+    return sorted(found)
 
 
 def _folder(roms: Mapping[str, str]) -> Path:

@@ -12,7 +12,7 @@
 //   PT <= (KH-1)*DH, PL <= (KW-1)*DW; at stride 1 also PL + PR <= (KW-1)*DW and PT + PB <= (KH-1)*DH, where PR and PB
 //   are how far the last window reaches beyond the image; and a frame that holds the beats of its first window.
 //
-// How: `missing` counts the shifts until the taps hold the next window, minus 1: negative when they do. `beyond` is
+// How: `missing` counts the shifts until the taps hold the next window, minus 1: -1 when they do. `beyond` is
 // the same for the first window of the next frame, and counts beats only, not the empty shifts that let a frame out.
 module hwq_swu_par #(
     parameter int DATA_W = 8,  // bits of a beat
@@ -53,16 +53,17 @@ module hwq_swu_par #(
   localparam int X_W = $clog2(W + OW * SW + PL + KW * DW) + 2;
 
   // ---------------------------------------------------------------- when to shift and when to emit
-  logic emit, shift, beat, ready, frame_end, flush_q;
+  logic emit, shift, beat, ready, last, frame_end, flush_q;
   logic [2:0] level;
   logic unused_outer;
-  logic signed [SHIFT_W-1:0] missing_q, missing_d, missing_less, beyond_q, beyond_d, beyond_less, step;
+  logic signed [SHIFT_W-1:0] missing_q, beyond_q, next, next_less;
 
   assign emit = missing_q[SHIFT_W-1] && ready;
   assign s_axis_tready = !missing_q[SHIFT_W-1] || ready;
   assign beat = s_axis_tvalid && s_axis_tready;
   assign shift = s_axis_tready && (s_axis_tvalid || flush_q);
-  assign frame_end = emit && level == 3'd7;
+  assign last = level == 3'd7;
+  assign frame_end = emit && last;
 
   hwq_loops #(.N0(CF), .N1(OW), .N2(OH), .N6(1)) u_loops (
       .clk(clk),
@@ -72,23 +73,25 @@ module hwq_swu_par #(
       .outer(unused_outer)
   );
 
+  // A window is emitted with `missing` at -1, so what comes then is known before. That a window leaves and that a beat
+  // comes are known late in a cycle, so they only choose: numbers and comparisons with and without them are there.
   always_comb begin
     case (level)
-      3'd0: step = SHIFT_W'(STEP_0);
-      3'd1: step = SHIFT_W'(STEP_1);
-      default: step = SHIFT_W'(STEP_2);
+      3'd0: next = SHIFT_W'(STEP_0 - 1);
+      3'd1: next = SHIFT_W'(STEP_1 - 1);
+      3'd7: next = beyond_q;
+      default: next = SHIFT_W'(STEP_2 - 1);
     endcase
+    next_less = next - SHIFT_W'(1);
   end
-  // A beat is known to come late in a cycle, so it only chooses: numbers and comparisons with and without it are there.
-  logic flush, flush_beat;
-  always_comb begin
-    beyond_d = beyond_q + (frame_end ? SHIFT_W'(FRAME) : '0);
-    beyond_less = beyond_q + (frame_end ? SHIFT_W'(FRAME - 1) : '1);
-    missing_d = missing_q + (emit ? step : '0);
-    missing_less = missing_q + (emit ? step - SHIFT_W'(1) : '1);
-    flush = beyond_q == (frame_end ? SHIFT_W'(FIRST - 1 - FRAME) : SHIFT_W'(FIRST - 1));
-    flush_beat = beyond_q == (frame_end ? SHIFT_W'(FIRST - FRAME) : SHIFT_W'(FIRST));
-  end
+  wire signed [SHIFT_W-1:0] missing_less = missing_q - SHIFT_W'(1);
+  wire signed [SHIFT_W-1:0] beyond_less = beyond_q - SHIFT_W'(1);
+  wire signed [SHIFT_W-1:0] beyond_more = beyond_q + SHIFT_W'(FRAME);
+  wire signed [SHIFT_W-1:0] beyond_more_less = beyond_q + SHIFT_W'(FRAME - 1);
+  wire full = beyond_q == SHIFT_W'(FIRST - 1);  // the frame to emit is in, and no beat of the next one
+  wire full_beat = beyond_q == SHIFT_W'(FIRST);
+  wire full_end = beyond_q == SHIFT_W'(FIRST - 1 - FRAME);
+  wire full_end_beat = beyond_q == SHIFT_W'(FIRST - FRAME);
 
   always_ff @(posedge clk) begin
     if (rst) begin
@@ -96,10 +99,11 @@ module hwq_swu_par #(
       beyond_q <= SHIFT_W'(FIRST - 1 + FRAME);
       flush_q <= 1'b0;
     end else begin
-      if (frame_end) missing_q <= beat ? beyond_q - 1'b1 : beyond_q;
-      else missing_q <= shift ? missing_less : missing_d;
-      beyond_q <= beat ? beyond_less : beyond_d;
-      flush_q <= beat ? flush_beat : flush;  // the frame to emit is in, and no beat of the next one
+      if (emit) missing_q <= (last ? beat : shift) ? next_less : next;
+      else if (shift) missing_q <= missing_less;
+      if (beat) beyond_q <= frame_end ? beyond_more_less : beyond_less;
+      else if (frame_end) beyond_q <= beyond_more;
+      flush_q <= beat ? (frame_end ? full_end_beat : full_beat) : (frame_end ? full_end : full);
     end
   end
 
@@ -200,5 +204,7 @@ module hwq_swu_par #(
     if (FIRST < 1 || FIRST > FRAME || LAST >= FRAME + FIRST || (OH > 1 && STEP_2 < 1))
       $fatal(1, "hwq_swu_par: padding too wide for windows in stream order; use hwq_swu_ser");
   end
+  always @(posedge clk)
+    if (!rst && missing_q[SHIFT_W-1] && !(&missing_q)) $fatal(1, "hwq_swu_par: %m missed a window");
 `endif
 endmodule
