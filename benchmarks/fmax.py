@@ -225,18 +225,23 @@ def _clock(folder: Path) -> Clock:
     )
 
 
-def _instances(folder: Path) -> dict[str, str]:
-    """The module of each instance name in the library and the top."""
-    texts = (path.read_text("utf-8") for path in (folder / "rtl").glob("*.sv"))
+def _instances(folder: Path) -> dict[str, dict[str, str]]:
+    """For each module in a build the modules of its instances, by name."""
+    texts = "\n".join(path.read_text("utf-8") for path in (folder / "rtl").glob("*.sv"))
+    bodies = re.split(r"^module\s+(\w+)", texts, flags=re.MULTILINE)[1:]
+    found = r"^\s*(\w+)\s*(?:#\s*\([^;]*?\)\s*)?(u_\w+)\s*\("
     return {
-        name: module for text in texts for module, name in re.findall(r"\b(hwq_\w+)\s*#\([^;]*?\)\s*(u_\w+)\s*\(", text)
+        name: {instance: module for module, instance in re.findall(found, body, re.MULTILINE)}
+        for name, body in zip(bodies[::2], bodies[1::2], strict=True)
     }
 
 
-def _module(cell: str, instances: dict[str, str]) -> str:
-    """The innermost instance that the name of a cell tells, by its module."""
-    inner = [name for name in re.findall(r"\bu_\w+", cell.split("_TRELLIS")[0]) if name in instances]
-    return instances[inner[-1]] if inner else "the top"
+def _module(cell: str, instances: dict[str, dict[str, str]]) -> str:
+    """The innermost module that the name of a cell tells, from the wrapper down."""
+    module = "wrapper"
+    for name in re.findall(r"\bu_\w+", cell.split("_TRELLIS")[0]):
+        module = instances.get(module, {}).get(name, module)
+    return module if module.startswith("hwq_") else "the top"
 
 
 def main() -> None:

@@ -180,15 +180,9 @@ def _design(row: Mapping[str, Any], clock: float | None) -> Design:
     if "why" in row:
         return Design(row["program"], row["bits"], row["average"], row["db"], part.name, mhz, why=row["why"])
     taken = Resources(**row["taken"])
-    there = (
-        (taken.luts, part.luts),
-        (taken.registers, part.registers),
-        (taken.dsps, part.dsps),
-        (taken.rams, part.rams),
-    )
     return Design(
         row["program"], row["bits"], row["average"], row["db"], part.name, mhz, row["multipliers"], row["cycles"],
-        mhz * 1e6 / row["cycles"], taken, max((used / all_ for used, all_ in there if all_), default=0.0),
+        mhz * 1e6 / row["cycles"], taken, max(taken.share(part.resources).values(), default=0.0),
     )  # fmt: skip
 
 

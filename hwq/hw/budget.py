@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from hwq.errors import BadInput
 from hwq.hw.device import Device
-from hwq.hw.resources import Resources
+from hwq.hw.resources import NOUNS, Resources
 
 KINDS = {"lut": "luts", "ff": "registers", "dsp": "dsps", "bram": "rams"}
 """What users call the fields of `Resources`."""
 FILL = 0.8
 """Share of a device's LUTs and registers that a design may take: fuller ones are slow to route, and slow."""
-UNITS = {"luts": "LUTs", "registers": "registers", "dsps": "multiplier blocks", "rams": "block RAMs"}
 UNLIMITED = float("inf")
 
 
@@ -32,10 +31,8 @@ class Budget:
         """What `device` holds, `FILL` of its LUTs and registers; what is `given` takes the place of that."""
         limits: dict[str, float] = {}
         if device.family.lut_inputs:
-            limits = {
-                "luts": int(FILL * device.luts), "registers": int(FILL * device.registers), "dsps": device.dsps,
-                "rams": device.rams,
-            }  # fmt: skip
+            limits = asdict(device.resources)
+            limits |= {kind: int(FILL * limits[kind]) for kind in ("luts", "registers")}
         return Budget(device, limits | dict(given or {}))
 
     def limit(self, kind: str) -> float:
@@ -56,7 +53,7 @@ class Budget:
         >>> Budget.of(device("zynq-7020")).says({"dsps": 300})
         '300 multiplier blocks (of 220)'
         """
-        return ", ".join(f"{amount:,.0f} {UNITS[kind]} (of {self.limit(kind):,.0f})" for kind, amount in taken.items())
+        return ", ".join(f"{amount:,.0f} {NOUNS[kind]} (of {self.limit(kind):,.0f})" for kind, amount in taken.items())
 
 
 def parse_limits(text: str) -> dict[str, float]:

@@ -9,6 +9,7 @@ from functools import cache
 from importlib import resources
 
 from hwq.errors import BadInput
+from hwq.hw.resources import Resources
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,11 @@ class Device:
     dsps: int
     rams: int
     clock: float
+
+    @property
+    def resources(self) -> Resources:
+        """All that it has."""
+        return Resources(self.luts, self.registers, self.dsps, self.rams)
 
 
 def device(name: str) -> Device:

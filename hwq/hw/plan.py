@@ -62,6 +62,13 @@ class Plan:
             for op in program.ops
         }
 
+    def layer_of(self, part: str) -> str | None:
+        """The operation that a part of the netlist belongs to: parts are named after it, with more behind "__"."""
+        name = part.removeprefix("u_")
+        while name and name not in self.folds:
+            name = name.rpartition("__")[0]
+        return name or None
+
     @property
     def interval(self) -> int:
         """Initiation interval in cycles: the slowest operation or port."""

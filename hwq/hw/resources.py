@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+NOUNS = {"luts": "LUTs", "registers": "registers", "dsps": "multiplier blocks", "rams": "block RAMs"}
+"""The fields of `Resources` in words."""
+
 
 @dataclass(frozen=True, slots=True)
 class Resources:
@@ -22,6 +25,11 @@ class Resources:
         return Resources(
             self.luts + other.luts, self.registers + other.registers, self.dsps + other.dsps, self.rams + other.rams
         )
+
+    def share(self, whole: Resources) -> dict[str, float]:
+        """The share of `whole` that each field is; fields of which there is nothing are left out."""
+        pairs = {name: (getattr(self, name), getattr(whole, name)) for name in NOUNS}
+        return {name: used / there for name, (used, there) in pairs.items() if there}
 
     def __sub__(self, other: Resources) -> Resources:
         """What is left of this one without the other."""

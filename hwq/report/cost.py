@@ -10,7 +10,7 @@ from rich.table import Table
 from hwq.hw.cost import part_cost, plan_cost
 from hwq.hw.device import Device, Family
 from hwq.hw.plan import Plan
-from hwq.hw.resources import Resources
+from hwq.hw.resources import NOUNS, Resources
 
 PORTS = "ports"
 """Name of the row for what belongs to no layer: the edges, and what stands before the outputs."""
@@ -34,7 +34,7 @@ def layer_costs(plan: Plan, family: Family) -> list[LayerCost]:
     """One row for each layer, in program order, and one for the ports; together they are `plan_cost`."""
     sums = {op.name: Resources() for op in plan.program.ops}
     for part in plan.net.parts:
-        name = _layer(part.name.removeprefix("u_"), plan)
+        name = plan.layer_of(part.name)
         if name is not None:
             sums[name] += part_cost(part, family)
     rest = plan_cost(plan, family)
@@ -45,13 +45,6 @@ def layer_costs(plan: Plan, family: Family) -> list[LayerCost]:
         for name, found in sums.items()
     ]
     return [*rows, LayerCost(PORTS, rest, plan.interval, 1, plan.frame_latency)]
-
-
-def _layer(part: str, plan: Plan) -> str | None:
-    """The layer that a part belongs to: parts are named after it, with more behind two underscores."""
-    while part and part not in plan.folds:
-        part = part.rpartition("__")[0]
-    return part or None
 
 
 def cost_table(plan: Plan, device: Device) -> Table:
@@ -65,11 +58,8 @@ def cost_table(plan: Plan, device: Device) -> Table:
     whole = plan_cost(plan, device.family)
     table.add_section()
     table.add_row("all", *_counts(whole), f"{plan.interval:,}", "", f"{plan.frame_latency:,}")
-    pairs = (
-        (whole.luts, device.luts), (whole.registers, device.registers), (whole.dsps, device.dsps),
-        (whole.rams, device.rams),
-    )  # fmt: skip
-    table.add_row(device.name, *(f"{used / has:.1%}" if has else "" for used, has in pairs), "", "", "")
+    shares = whole.share(device.resources)
+    table.add_row(device.name, *(f"{shares[kind]:.1%}" if kind in shares else "" for kind in NOUNS), "", "", "")
     return table
 
 

@@ -6,17 +6,15 @@ from collections.abc import Mapping
 
 from hwq.hw.cost import is_known
 from hwq.hw.device import Device, devices
+from hwq.hw.resources import NOUNS
 from hwq.synth.result import Figures
-
-NOUNS = {"luts": "look-up tables", "registers": "registers", "dsps": "multiplier blocks", "rams": "block RAMs"}
-"""Parts of a device in words."""
 
 
 def available(device: Device) -> Figures | None:
     """What a device has; None for standard cells."""
     if device.family.name == "asic":
         return None
-    return Figures(device.luts, device.registers, device.dsps, device.rams)
+    return Figures.of(device.resources)
 
 
 def lacking(needed: Figures, device: Device) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ def layer(name: str, plan: Plan) -> str:
     tensors = [op.name for op in plan.program.ops] + list(plan.program.input_types)
     ports = [edge.prefix for edge in (*plan.inputs, *plan.outputs)]
     if "." in own and head.startswith("u_"):
-        return head.removeprefix("u_").split("__")[0]
+        return plan.layer_of(head) or head.removeprefix("u_").split("__")[0]
     streams = [stream.name for stream in plan.net.streams]
     found = _longest(own, [*streams, *ports])
     return found.split("__")[0] if found.split("__")[0] in tensors else found or OUTSIDE

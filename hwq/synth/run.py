@@ -15,9 +15,10 @@ from hwq.errors import BadInput, CheckFailed
 from hwq.hw.cost import is_known, plan_cost
 from hwq.hw.device import Device
 from hwq.hw.plan import Plan
+from hwq.hw.resources import NOUNS
 from hwq.quant import Progress, silent
 from hwq.synth import liberty, ram_registers, reports
-from hwq.synth.fit import NOUNS, available, lacking, refusal
+from hwq.synth.fit import available, lacking, refusal
 from hwq.synth.flow import FOLDER, LIBERTY, Flow, Job, Step, flow
 from hwq.synth.result import CriticalPath, Figures, Synthesis
 from hwq.verify import tools

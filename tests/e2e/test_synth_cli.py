@@ -198,9 +198,7 @@ def test_too_large_after_synthesis(build: Path, fakes: Fakes) -> None:
     fakes.synthesises(SB_LUT4=6000, SB_DFF=10)
     ran = run_hwq("synth", build, "--device", "ice40up5k")
     assert ran.code == 1 and "6,000 (113.6 %)" in ran.out
-    assert ran.err.startswith(
-        "ice40up5k: 6,000 look-up tables needed, 5,280 available. --device ice40hx8k holds it. Or "
-    )
+    assert ran.err.startswith("ice40up5k: 6,000 LUTs needed, 5,280 available. --device ice40hx8k holds it. Or ")
     value = run_hwq("synth", build, "--device", "ice40up5k", "--json").json
     assert not value["passed"] and value["trouble"] == [ran.err.strip()] and value["place_and_route"] is None
 
@@ -210,7 +208,7 @@ def test_too_large_for_placement(build: Path, fakes: Fakes) -> None:
     log = "Info:  ICESTORM_LC:  5678/  5280  107%\nERROR: Unable to place cell"
     fakes.says("nextpnr-ice40", f"echo '{log}' >syn/ice40up5k/nextpnr.log; exit 1")
     ran = run_hwq("synth", build, "--device", "ice40up5k")
-    assert ran.code == 1 and ran.err.startswith("ice40up5k: 5,678 look-up tables needed, 5,280 available.")
+    assert ran.code == 1 and ran.err.startswith("ice40up5k: 5,678 LUTs needed, 5,280 available.")
     fakes.says("nextpnr-ice40", "echo 'ERROR: failed to route' >syn/ice40up5k/nextpnr.log; exit 1")
     ran = run_hwq("synth", build, "--device", "ice40up5k")
     assert ran.code == 1 and "found no solution: failed to route" in ran.err and "5,000 (94.7 %)" in ran.out

@@ -32,10 +32,10 @@ def test_what_fits_is_not_refused() -> None:
         ("artix7-35t", Figures(9, 9, 9, 50.5), "50.5 block RAMs needed, 50 available. --device artix7-100t holds it."),
         (
             "ice40up5k", Figures(30000, 30000, 8, 0),
-            ("30,000 look-up tables needed, 5,280 available, 30,000 registers needed, 5,280 available. No device of "
+            ("30,000 LUTs needed, 5,280 available, 30,000 registers needed, 5,280 available. No device of "
             "this family holds it; by these numbers --device ecp5-45f may."),
         ),
-        ("alveo-u250", Figures(10**7, 1, 1, 1), "10,000,000 look-up tables needed, 1,728,000 available. No larger"),
+        ("alveo-u250", Figures(10**7, 1, 1, 1), "10,000,000 LUTs needed, 1,728,000 available. No larger"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_says_which_device_would_do(name: str, needed: Figures, message: str) -> None:
