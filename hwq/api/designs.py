@@ -10,10 +10,12 @@ import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from hwq.api.quantising import quantize
+from hwq.api.scoring import read_labels, score
 from hwq.errors import BadInput
 from hwq.hw.cost import plan_cost
 from hwq.hw.design import Design, judged
@@ -38,13 +40,15 @@ Sized = tuple[str, int | None]
 class Sweep:
     """What is tried: every set of widths on every device, in every size, at every clock in MHz.
 
-    Without clocks that of the device is taken, without multipliers all that it holds.
+    Without clocks that of the device is taken, without multipliers all that it holds.  `labels` is a file of samples
+    with labels by which designs are scored.
     """
 
     bits: tuple[Mapping[str, int], ...]
     devices: tuple[str, ...]
     multipliers: tuple[int, ...] = ()
     clocks: tuple[float, ...] = ()
+    labels: Path | None = None
 
     @property
     def sizes(self) -> list[Sized]:
@@ -72,14 +76,16 @@ def explore_designs(
     Raises
     ------
     BadInput
-        As `quantize`, when a device is unknown, or when the folder cannot be written.
+        As `quantize` and `score`, when a device is unknown, or when the folder cannot be written.
     """
     for name in sweep.devices:
         device(name)
+    if sweep.labels is not None:
+        read_labels(sweep.labels)
     for name in (PROGRAMS, POINTS):
         (folder / name).mkdir(parents=True, exist_ok=True)
     seed = hashlib.sha256(model.read_bytes() + calib.read_bytes()).hexdigest()
-    tasks = [(model, calib, folder, seed, dict(bits), sweep.sizes, config) for bits in sweep.bits]
+    tasks = [(model, calib, folder, seed, dict(bits), sweep.sizes, config, sweep.labels) for bits in sweep.bits]
     found: list[list[dict[str, Any]]] = [[] for _ in tasks]
     for done, (place, rows) in enumerate(_results(tasks, executor)):
         found[place] = rows
@@ -111,24 +117,34 @@ def _results(tasks: Sequence[Any], executor: Executor | None) -> Iterator[tuple[
 
 
 def _task(
-    model: Path, calib: Path, folder: Path, seed: str, bits: dict[str, int], sizes: list[Sized], config: QuantConfig
+    model: Path,
+    calib: Path,
+    folder: Path,
+    seed: str,
+    bits: dict[str, int],
+    sizes: list[Sized],
+    config: QuantConfig,
+    labels: Path | None,
 ) -> list[dict[str, Any]]:
     """One set of widths: its program, and the row of each size."""
     chosen = with_bits(config, bits)
     key = hashlib.sha256((seed + json.dumps(chosen.describe(), sort_keys=True)).encode()).hexdigest()[:16]
-    made: list[Program] = []
+    judge = "" if labels is None else f"-{hashlib.sha256(labels.read_bytes()).hexdigest()[:16]}"
 
+    @cache
     def program() -> Program:
-        if not made:
-            made.append(_kept_program(folder / PROGRAMS / f"{key}.hwq", lambda: quantize(model, calib, chosen)))
-        return made[0]
+        return _kept_program(folder / PROGRAMS / f"{key}.hwq", lambda: quantize(model, calib, chosen))
+
+    @cache
+    def right() -> float | None:
+        return None if labels is None else score(program(), labels)
 
     rows = []
     for name, multipliers in sizes:
-        path = folder / POINTS / f"{key}-{name}-{multipliers or 'all'}.json"
+        path = folder / POINTS / f"{key}-{name}-{multipliers or 'all'}{judge}.json"
         row = _kept_row(path)
         if row is None:
-            row = {"program": f"{PROGRAMS}/{key}.hwq", **_row(program(), bits, name, multipliers)}
+            row = {"program": f"{PROGRAMS}/{key}.hwq", "score": right(), **_row(program(), bits, name, multipliers)}
             write_atomically(path, json.dumps(row).encode())
         rows.append(row)
     return rows
@@ -178,11 +194,14 @@ def _design(row: Mapping[str, Any], clock: float | None) -> Design:
     part = device(row["device"])
     mhz = part.clock if clock is None else clock
     if "why" in row:
-        return Design(row["program"], row["bits"], row["average"], row["db"], part.name, mhz, why=row["why"])
+        return Design(
+            row["program"], row["bits"], row["average"], row["db"], part.name, mhz, score=row["score"], why=row["why"]
+        )
     taken = Resources(**row["taken"])
     return Design(
         row["program"], row["bits"], row["average"], row["db"], part.name, mhz, row["multipliers"], row["cycles"],
         mhz * 1e6 / row["cycles"], taken, max(taken.share(part.resources).values(), default=0.0),
+        row["score"],
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ import typer
 
 from hwq import api
 from hwq.api.designs import Sweep, cores, explore_designs, local_processes, stop
+from hwq.api.scoring import read_labels
 from hwq.cli.session import Session
 from hwq.errors import BadInput, ToolMissing
 from hwq.ir.storage import check_writable, write_atomically
@@ -43,6 +44,15 @@ class DesignOptions:
             metavar="MHZ,..", help="Clocks in MHz.", show_default="that of the device", rich_help_panel=_PANEL
         ),
     ] = None
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.npz",
+            help="Samples with the class of each as `label`: designs are judged by their right answers.",
+            show_default=False,
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
     jobs: Annotated[
         int | None,
         typer.Option(min=1, metavar="N", help="Processes.", show_default="one a core", rich_help_panel=_PANEL),
@@ -58,7 +68,9 @@ class DesignOptions:
 
     def wanted(self) -> bool:
         """Whether designs are asked for; refuses options that say how, but not on what."""
-        others = [name for name in ("multipliers", "clock", "jobs", "dask") if getattr(self, name) is not None]
+        others = [
+            name for name in ("multipliers", "clock", "labels", "jobs", "dask") if getattr(self, name) is not None
+        ]
         if others and self.device is None:
             raise BadInput(f"--{others[0]} was given without --device, expected both. Say which devices to fit.")
         return self.device is not None
@@ -71,6 +83,7 @@ class DesignOptions:
             devices,
             _numbers("--multipliers", self.multipliers, int),
             _numbers("--clock", self.clock, float),
+            self.labels,
         )
 
 
@@ -89,6 +102,8 @@ def explore_hardware(
 ) -> None:
     """Make the designs, and write and show them."""
     options.sweep(())
+    if options.labels is not None:
+        read_labels(options.labels)
     files = [output / f"designs.{kind}" for kind in ("csv", "json", *(("svg", "png") if plot else ()))]
     make_folder(output)
     for file in files:

@@ -18,11 +18,12 @@ from hwq.hw.design import Design
 from hwq.report.figure import figure_bytes, require_plot
 
 LEGEND = """\
-SQNR: signal to quantisation noise of the outputs, on calibration data.  LUTs, DSP, RAM: estimates.
+SQNR: signal to quantisation noise of the outputs, on calibration data.  right: share of right answers, by --labels.
+LUTs, DSP, RAM: estimates.
 area: largest share of the LUTs, registers, multiplier blocks or block RAMs of the device."""
 COLUMNS = (
-    "best", "device", "clock_mhz", "average_bits", "sqnr_db", "multipliers", "cycles", "fps", "luts", "registers",
-    "dsps", "rams", "area", "program", "bits", "why",
+    "best", "device", "clock_mhz", "average_bits", "sqnr_db", "right", "multipliers", "cycles", "fps", "luts",
+    "registers", "dsps", "rams", "area", "program", "bits", "why",
 )  # fmt: skip
 
 
@@ -30,11 +31,13 @@ def table(network: str, designs: Sequence[Design]) -> list[RenderableType]:
     """The best designs, device by device, and why there are none of some."""
     grid = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
     clocks = len({one.clock for one in designs}) > 1
+    scored = any(one.score is not None for one in designs)
     heads = (
         "device",
         *("MHz",) * clocks,
         "bits",
         "SQNR\ndB",
+        *("right\n%",) * scored,
         "multi-\npliers",
         "frames\n/s",
         "LUTs",
@@ -47,7 +50,8 @@ def table(network: str, designs: Sequence[Design]) -> list[RenderableType]:
     best = sorted((one for one in designs if one.best), key=lambda one: (one.device, one.clock, -one.fps, -one.db))
     for one in best:
         grid.add_row(
-            one.device, *(f"{one.clock:g}",) * clocks, f"{one.average:.2f}", f"{one.db:.1f}", f"{one.multipliers:,}",
+            one.device, *(f"{one.clock:g}",) * clocks, f"{one.average:.2f}", f"{one.db:.1f}",
+            *(f"{100 * one.score:.2f}",) * scored if one.score is not None else (), f"{one.multipliers:,}",
             f"{one.fps:,.0f}", f"{one.taken.luts:,.0f}", f"{one.taken.dsps:,}", f"{one.taken.rams:g}",
             f"{100 * one.area:.0f} %",
         )  # fmt: skip
@@ -61,7 +65,8 @@ def rows(designs: Sequence[Design]) -> list[dict[str, Any]]:
     return [
         {
             "best": int(one.best), "device": one.device, "clock_mhz": one.clock, "average_bits": round(one.average, 4),
-            "sqnr_db": round(one.db, 3), "multipliers": one.multipliers, "cycles": one.cycles, "fps": round(one.fps, 3),
+            "sqnr_db": round(one.db, 3), "right": None if one.score is None else round(one.score, 6),
+            "multipliers": one.multipliers, "cycles": one.cycles, "fps": round(one.fps, 3),
             **{kind: round(amount, 1) for kind, amount in asdict(one.taken).items()}, "area": round(one.area, 5),
             "program": one.program, "bits": " ".join(map(str, one.bits.values())), "why": one.why,
         }

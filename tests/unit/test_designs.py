@@ -11,12 +11,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from distributed import LocalCluster
 from rich.console import Console
 
 from hwq.api import designs as making
 from hwq.api.designs import Sweep, explore_designs, local_processes
+from hwq.api.loading import load_program
+from hwq.api.simulating import simulate
 from hwq.cli import design_options, main
 from hwq.errors import BadInput
 from hwq.hw.design import Design, judged
@@ -25,7 +28,7 @@ from hwq.quant.config import Effort
 from hwq.report import designs as report
 
 DIGITS = Path(__file__).resolve().parents[2] / "examples" / "digits"
-MODEL, CALIB = DIGITS / "model.onnx", DIGITS / "calib.npz"
+MODEL, CALIB, TEST = DIGITS / "model.onnx", DIGITS / "calib.npz", DIGITS / "test.npz"
 FAST = Effort.FAST.config()
 ONE = Design(
     "programs/a.hwq", {"a": 8, "b": 4}, 6.0, 30.0, "zynq-7020", 100.0, 16, 1000, 1e5, Resources(10, 20, 3, 1.5), 0.2
@@ -42,7 +45,15 @@ def test_the_best_are_those_that_no_other_beats() -> None:
     small, none = replace(slower, area=0.1), replace(ONE, fps=9e9, area=0.0, why="no")
     found = judged([ONE, slower, rougher, larger, elsewhere, clocked, small, none])
     assert [one.best for one in found] == [True, False, False, False, True, True, True, False]
-    assert [one.best for one in judged([ONE, ONE])] == [True, True]
+    assert [one.best for one in judged([ONE, ONE])] == [True, False]
+
+
+def test_right_answers_count_for_more_than_decibels() -> None:
+    better, rougher = replace(ONE, score=0.9), replace(ONE, score=0.9, db=20.0, area=0.1)
+    wrong, narrow = replace(ONE, score=0.8, db=50.0), replace(ONE, score=0.9, average=4.0)
+    assert [one.best for one in judged([better, rougher, wrong])] == [False, True, False]
+    assert [one.best for one in judged([better, replace(better, db=31.0)])] == [False, True]
+    assert [one.best for one in judged([better, narrow])] == [False, True]
 
 
 def test_a_sweep_and_what_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,6 +82,36 @@ def test_a_sweep_and_what_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     )
     wider = explore_designs(MODEL, CALIB, tmp_path, replace(sweep, devices=("zynq-7020", "artix7-35t")), FAST)
     assert len(wider) == 16 and [one for one in wider if one.device == "zynq-7020"] == found
+
+
+def test_scores(tmp_path: Path) -> None:
+    sweep = replace(_sweep(8, 2, multipliers=(16,)), labels=TEST)
+    exact, rough = explore_designs(MODEL, CALIB, tmp_path, sweep, FAST)
+    program = load_program(tmp_path / exact.program)
+    with np.load(TEST) as test:
+        classes = simulate(program, TEST)["probs.int"].argmax(axis=1)
+        assert exact.score == (classes == test["label"]).mean() > 0.98
+    assert rough.score is not None and rough.score < exact.score
+    plain = explore_designs(MODEL, CALIB, tmp_path, replace(sweep, labels=None), FAST)
+    assert [one.score for one in plain] == [None, None]
+    text = "".join(str(part) for part in report.rows([exact]))
+    assert f"'right': {exact.score:.6f}"[:14] in text
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"image": np.zeros((2, 1, 8, 8), np.float32)}, "found image, expected an array called label"),
+        ({"label": np.zeros(2)}, "label is float64 of shape"),
+        ({"label": np.zeros((2, 1), np.int64)}, "of shape .2, 1., expected the number of a class"),
+        ({"label": np.zeros(3, np.int64), "image": np.zeros((2, 1, 8, 8), np.float32)}, "3 labels for 2 samples"),
+    ],
+)
+def test_bad_labels(arrays: dict[str, np.ndarray], message: str, tmp_path: Path) -> None:
+    file = tmp_path / "labels.npz"
+    np.savez(file, **arrays)
+    with pytest.raises(BadInput, match=message):
+        explore_designs(MODEL, CALIB, tmp_path, replace(_sweep(8, multipliers=(16,)), labels=file), FAST)
 
 
 def test_what_does_not_fit_says_why(tmp_path: Path) -> None:
@@ -127,6 +168,8 @@ def test_table_names_what_is_missing() -> None:
         (["--device", "zynq-7020", "--clock", "-5"], "--clock -5: expected positive numbers"),
         (["--device", "zynq"], "--device zynq: unknown"),
         (["--device", "zynq-7020", "--dask", "nowhere"], "--dask nowhere: "),
+        (["--labels", "no.npz"], "--labels was given without --device"),
+        (["--device", "zynq-7020", "--labels", "no.npz"], "--labels no.npz: cannot be read"),
     ],
 )
 def test_refusals(words: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
