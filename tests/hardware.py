@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from hwq.emit.generate import generate
+from hwq.hw.feed import may_take_turns
 from hwq.hw.fold import (
     Feed,
+    Fold,
     ceil_div,
     divisors,
     feeds,
@@ -81,6 +83,7 @@ def entries(program: Program, op: Op) -> list[Entry]:
             for pe, simd in grid
             if turns_unseen(window_of(op, x), x, y, ceil_div(m, pe) * ceil_div(c * taps, simd))
         ]
+    found[3:3] = _dealt(op, x, m, c * taps)
     unique: list[Entry] = []
     for entry in found:
         if isinstance(op, Depthwise):
@@ -108,6 +111,21 @@ def _flat(outputs: int, channels: int, elements: int) -> list[Entry]:
             rq = next(rq for rq in divisors(pe) if pe // rq <= steps)
             found.append({"pe": pe, "simd": min(simd, elements), "lanes": lanes, "rq": rq, "window": "flat"})
             break
+    return found
+
+
+def _dealt(op: Op, x: TensorType, outputs: int, elements: int) -> list[Entry]:
+    """Foldings of several arrays, of all outputs but a few at once and of one."""
+    found: list[Entry] = []
+    for pe, copies in ((ceil_div(outputs, 2), 2), (ceil_div(outputs, 3), 3), (1, min(4, outputs))):
+        simd = max(1, 2 * elements // 3)
+        window = "serial" if window_of(op, x).taps == 1 else "flat"
+        fold = Fold(1, 1, pe, simd, Feed(window))
+        if 1 < copies <= ceil_div(outputs, pe) and may_take_turns(op, x, fold):
+            lanes = next(n for n in reversed(divisors(x.channels)) if flat_lanes_fit(n, simd, elements))
+            rq = next(rq for rq in divisors(pe) if pe // rq <= ceil_div(elements, simd))
+            entry = {"pe": pe, "simd": simd, "rq": rq, "window": window, "copies": copies}
+            found.append(entry | ({"lanes": lanes} if window == "flat" else {}))
     return found
 
 

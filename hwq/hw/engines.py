@@ -8,7 +8,7 @@ import numpy as np
 
 from hwq.arith import signed_bits
 from hwq.hw import normalisation
-from hwq.hw.feed import flat_windows, window_unit
+from hwq.hw.feed import dealt, flat_windows, gathered, window_beats, window_unit
 from hwq.hw.fold import Fold, RomStyle, ceil_div, groups_of, is_global, multiplies, window_of
 from hwq.hw.gather_engine import gather_part
 from hwq.hw.moves import concat, const
@@ -85,12 +85,15 @@ def _linear(net: Netlist, program: Program, op: Linear, fold: Fold, sources: Seq
     groups = beats if depthwise else groups_of(op)
     folds = ceil_div(op.channels, fold.pe)
     replays = 1 if depthwise else folds // groups
-    if fold.flat:
-        steps = ceil_div(window.taps * x.channels, fold.simd)
-        taps = flat_windows(net, program, op, fold, sources[0], replays)
+    if fold.copies > 1:
+        steps = window_beats(op, x, fold)
+        feeds = dealt(net, program, op, fold, sources[0], replays)
+    elif fold.flat:
+        steps = window_beats(op, x, fold)
+        feeds = [flat_windows(net, program, op, fold, sources[0], replays)]
     else:
         steps = beats // groups * (1 if fold.parallel else window.taps)
-        taps = window_unit(net, program, op, fold, sources[0], groups, replays)
+        feeds = [window_unit(net, program, op, fold, sources[0], groups, replays)]
     out = _result(net, program, op, fold)
     params: Params = {
         "PE": fold.pe, "SIMD": fold.simd, "ACT_W": x.bits, "ACT_SIGNED": int(x.signed),
@@ -101,7 +104,13 @@ def _linear(net: Netlist, program: Program, op: Linear, fold: Fold, sources: Seq
         "BIAS_FILE": net.rom(f"{op.name}_bias", fold.pe * op.acc_bits, lambda: bias_words(op, fold, is_binary(op, x))),
         **_multiplier_rom(net, op, fold), "RQ": fold.lanes_out, "OUT_W": op.bits, **requant_params(op.requant),
     }  # fmt: skip
-    net.parts.append(Instance("hwq_mvau", f"u_{op.name}", params, {"s_axis": taps, "m_axis": out}))
+    if fold.copies == 1:
+        net.parts.append(Instance("hwq_mvau", f"u_{op.name}", params, {"s_axis": feeds[0], "m_axis": out}))
+        return out
+    made = [net.stream(f"{op.name}__copy{which}", out.width) for which in range(fold.copies)]
+    for source, target in zip(feeds, made, strict=True):
+        net.parts.append(Instance("hwq_mvau", f"u_{target.name}", params, {"s_axis": source, "m_axis": target}))
+    gathered(net, op.name, made, out, ceil_div(op.channels, fold.lanes_out))
     return out
 
 
@@ -274,4 +283,4 @@ _BUILD: dict[type[Op], Callable[..., Stream]] = {
 
 def requant_multipliers(op: Op, fold: Fold) -> int:
     """Multipliers of an engine outside of a MAC array: those of its requantiser, and of products."""
-    return fold.lanes_out * (int(multiplies(op)) + int(isinstance(op, Mul)))
+    return fold.copies * fold.lanes_out * (int(multiplies(op)) + int(isinstance(op, Mul)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 
 from hwq.hw.fold import Feed, Fold, ceil_div, cycles, in_rows, ring_rows, window_of
 from hwq.hw.netlist import Instance, Netlist, Stream
@@ -10,10 +10,13 @@ from hwq.hw.pack import constant_beat
 from hwq.hw.params import Params
 from hwq.ir.op import Op
 from hwq.ir.program import Program
+from hwq.ir.types import TensorType
 from hwq.ir.window import Window
-from hwq.ops import Dense
+from hwq.ops import Conv, Dense
 
 POINT = Window((1, 1))
+BRAM_DEPTH = 64
+"""FIFOs deeper than this use block RAM."""
 
 
 def window_unit(
@@ -46,25 +49,83 @@ def window_unit(
 
 
 def flat_windows(net: Netlist, program: Program, op: Op, fold: Fold, source: Stream, replays: int) -> Stream:
-    """Each window `replays` times, in beats of `fold.simd` of its elements.
+    """Each window `replays` times, in beats of `fold.simd` of its elements."""
+    beats = flat_beats(net, program, op, fold, source)
+    if replays == 1:
+        return beats
+    steps = window_beats(op, program.first_type(op), fold)
+    return replayed(net, f"{op.name}__again", beats, steps, program.types[op.name].pixels, replays)
+
+
+def flat_beats(net: Netlist, program: Program, op: Op, fold: Fold, source: Stream) -> Stream:
+    """Each window once, in beats of `fold.simd` of its elements.
 
     A window of a dense layer is its whole input, which comes in that order as it is.
     """
-    x, y = program.first_type(op), program.types[op.name]
-    elements = window_of(op, x).taps * x.channels
+    x = program.first_type(op)
     taps = source if isinstance(op, Dense) else window_unit(net, program, op, fold, source, groups=1)
     beats = net.stream(f"{op.name}__flat", fold.simd * x.bits)
-    width_converter(net, taps, beats, x.bits, elements)
-    if replays == 1:
-        return beats
-    windows, steps = replace(x, shape=(y.pixels, 1, elements)), ceil_div(elements, fold.simd)
+    width_converter(net, taps, beats, x.bits, window_of(op, x).taps * x.channels)
+    return beats
+
+
+def may_take_turns(op: Op, x: TensorType, fold: Fold) -> bool:
+    """Whether windows may go to several arrays in turn: if they come one after the other, each of them once.
+
+    So they do from a flat feed, and where each pixel is a window.
+    """
+    window = window_of(op, x)
+    pixels = window.taps == 1 and window.stride == (1, 1) and not any(window.pads)
+    return isinstance(op, Conv | Dense) and (fold.flat or pixels)
+
+
+def window_beats(op: Op, x: TensorType, fold: Fold) -> int:
+    """Beats of a window before it is read again: of a flat feed, or of a layer whose windows are pixels."""
+    return ceil_div(window_of(op, x).taps * x.channels, fold.simd)
+
+
+def replayed(net: Netlist, name: str, source: Stream, beats: int, count: int, replays: int) -> Stream:
+    """Each of `count` windows a frame, of so many beats, `replays` times."""
+    rows = ring_rows(POINT, TensorType((count, 1, beats), 1, False), 1, 0)
     params: Params = {
-        "DATA_W": beats.width, "H": y.pixels, "W": 1, "CF": steps, "KH": 1, "KW": 1, "PT": 0, "PL": 0,
-        "OH": y.pixels, "OW": 1, "NF": replays, "ROWS": ring_rows(POINT, windows, fold.simd, 0),
+        "DATA_W": source.width, "H": count, "W": 1, "CF": beats, "KH": 1, "KW": 1, "PT": 0, "PL": 0,
+        "OH": count, "OW": 1, "NF": replays, "ROWS": rows,
     }  # fmt: skip
-    again = net.stream(f"{op.name}__again", beats.width)
-    net.parts.append(Instance("hwq_swu_ser", f"u_{op.name}__again", params, {"s_axis": beats, "m_axis": again}))
-    return again
+    out = net.stream(name, source.width)
+    net.parts.append(Instance("hwq_swu_ser", f"u_{name}", params, {"s_axis": source, "m_axis": out}))
+    return out
+
+
+def dealt(net: Netlist, program: Program, op: Op, fold: Fold, source: Stream, replays: int) -> list[Stream]:
+    """Windows in turn to each of `fold.copies` arrays, there `replays` times."""
+    beats = flat_beats(net, program, op, fold, source) if fold.flat else source
+    turns = tuple(net.stream(f"{op.name}__turn{which}", beats.width) for which in range(fold.copies))
+    steps = window_beats(op, program.first_type(op), fold)
+    params: Params = {"W": beats.width, "N": fold.copies, "BEATS": steps}
+    net.parts.append(Instance("hwq_deal", f"u_{op.name}__deal", params, {"s_axis": beats, "m_axis": turns}))
+    return [replayed(net, f"{op.name}__again{which}", turn, steps, 1, replays) for which, turn in enumerate(turns)]
+
+
+def gathered(net: Netlist, name: str, sources: Sequence[Stream], out: Stream, beats: int) -> None:
+    """Fill `out` with pixels of so many beats, in turn from each of `sources`; each waits in a FIFO for its turn."""
+    waiting: list[Stream] = []
+    for which, source in enumerate(sources):
+        waiting.append(net.stream(f"{name}__wait{which}", out.width))
+        queue(net, source, waiting[-1], max(2, beats))
+    bits = beats.bit_length()
+    packed = sum(beats << (bits * which) for which in range(len(sources)))
+    params: Params = {
+        "W": out.width, "N": len(sources), "ROUNDS": 1, "START": 0, "COUNT_W": bits,
+        "COUNTS": f"{bits * len(sources)}'h{packed:x}",
+    }  # fmt: skip
+    net.parts.append(Instance("hwq_concat", f"u_{name}__turns", params, {"s_axis": tuple(waiting), "m_axis": out}))
+
+
+def queue(net: Netlist, source: Stream, out: Stream, depth: int) -> None:
+    """Fill `out` from `source` through a FIFO of `depth` beats."""
+    module = "hwq_fifo_bram" if depth > BRAM_DEPTH else "hwq_fifo"
+    params: Params = {"W": out.width, "DEPTH": depth}
+    net.parts.append(Instance(module, f"u_{out.name}", params, {"s_axis": source, "m_axis": out}))
 
 
 def width_converter(net: Netlist, source: Stream, out: Stream, bits: int, channels: int) -> None:

@@ -31,7 +31,7 @@ LATENCY = 32
 PIXELS_HELD: dict[type[Op], int] = {Normalise: 2, Softmax: 3}
 """Pixels, at most, in operations that need a whole one before they begin with it, beside those in their pipelines."""
 WINDOWS_HELD = 4
-"""Windows, at most, that wait to be read again where an array has a flat feed."""
+"""Windows, at most, that wait to be read again at each array with a flat feed, and each that has its turn."""
 FRAME = 1 << 40
 """Ticks of a frame in the steady state."""
 
@@ -79,9 +79,10 @@ class Branches:
     def _inside(self, names: Iterable[str], channels: int, lanes: int) -> int:
         """Beats of an input for what operations that only others depend on hold at full rate."""
         found = [self._makers[name] for name in names]
-        flat = sum(op.name in self._folds and self._folds[op.name].flat for op in found)
-        held = sum(PIXELS_HELD.get(type(op), 0) for op in found) + WINDOWS_HELD * flat
-        return beats(held, channels, lanes) + LATENCY * (len(found) + flat)
+        folds = [self._folds[op.name] for op in found if op.name in self._folds]
+        again = [fold.copies for fold in folds if fold.flat or fold.copies > 1]
+        held = sum(PIXELS_HELD.get(type(op), 0) for op in found) + WINDOWS_HELD * sum(again)
+        return beats(held, channels, lanes) + LATENCY * (len(found) + len(again))
 
     def _alone(self, join: Op, which: int) -> bool:
         """Whether an input shares nothing with the rest of the program but `join`: it can wait and hold up nobody."""
@@ -176,7 +177,8 @@ class Branches:
 
     def _work(self, op: Op) -> int:
         """Ticks from the last pixel that a pixel of `op` needs to that pixel, in the steady state."""
-        return int(self._shares.get(op.name, 0.0) * self._pitch(op.name))
+        fold = self._folds.get(op.name)
+        return int(self._shares.get(op.name, 0.0) * self._pitch(op.name) * (fold.copies if fold else 1))
 
     def _early(self, join: Op, which: int, latest: bool = False) -> int:
         """Pixels of an input that are there at once in the steady state; `latest` lets it begin as late as it may."""

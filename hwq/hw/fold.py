@@ -69,7 +69,8 @@ class RomStyle(Enum):
 class Fold:
     """`lanes_in` and `lanes_out` channels a beat; `pe` x `simd` multipliers (0 where there are none), fed by `feed`.
 
-    `rom` says where weights go.  Each `pack` outputs share multiplier blocks (see `hwq.hw.packing`).
+    `rom` says where weights go.  Each `pack` outputs share multiplier blocks (see `hwq.hw.packing`).  Pixels go in turn
+    to `copies` of the array.
     """
 
     lanes_in: int
@@ -79,11 +80,12 @@ class Fold:
     feed: Feed = Feed.SERIAL
     rom: RomStyle = RomStyle.AUTO
     pack: int = 1
+    copies: int = 1
 
     @property
     def multipliers(self) -> int:
-        """Multipliers of the MAC array."""
-        return self.pe * self.simd
+        """Multipliers of the MAC array, all copies of it."""
+        return self.pe * self.simd * self.copies
 
     @property
     def parallel(self) -> bool:
@@ -183,10 +185,10 @@ def cycles(op: Op, fold: Fold, xs: Sequence[TensorType], y: TensorType) -> int:
         if fold.flat:
             busy = folds * ceil_div(window.taps * x.channels, fold.simd)
             unit = not isinstance(op, Dense) and fold.feed is Feed.FLAT
-            work = y.pixels * max(busy, window.taps * beats if unit else 0)
+            work = max(ceil_div(y.pixels * busy, fold.copies), y.pixels * window.taps * beats if unit else 0)
         else:
             work = _parallel_cycles(window, x, y, folds) if fold.parallel else y.pixels * folds * window.taps
-            work = work * beats // groups_of(op)
+            work = ceil_div(work * beats // groups_of(op), fold.copies)
     elif isinstance(op, Depthwise):
         work = y.pixels * ceil_div(y.channels, fold.pe) * (1 if fold.parallel else window.taps)
     elif isinstance(op, AvgPool | MaxPool) and not is_global(op, x):

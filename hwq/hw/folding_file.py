@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hwq.errors import BadInput, refuse_all
+from hwq.hw.feed import may_take_turns
 from hwq.hw.fold import (
     Feed,
     Fold,
@@ -38,8 +39,9 @@ def folding_text(folds: Mapping[str, Fold]) -> dict[str, dict[str, Any]]:
     """The folding of each operation: ``pe``, ``simd``, ``rq`` and ``window`` for a MAC array, else ``lanes``.
 
     ``simd`` counts input channels; a parallel window multiplies all taps of them at once.  With a flat window it counts
-    elements of the window, and ``lanes`` input channels.  ``rom`` stands where weights have a place of their own, and
-    ``pack`` where outputs share multipliers.  The array of a recurrent layer has ``pe`` and ``simd`` alone.
+    elements of the window, and ``lanes`` input channels.  ``rom`` stands where weights have a place of their own,
+    ``pack`` where outputs share multipliers, ``copies`` where pixels go to several arrays in turn.  The array of a
+    recurrent layer has ``pe`` and ``simd`` alone.
     """
     out: dict[str, dict[str, Any]] = {}
     for name, fold in folds.items():
@@ -50,8 +52,7 @@ def folding_text(folds: Mapping[str, Fold]) -> dict[str, dict[str, Any]]:
             out[name] = entry | ({"simd": fold.simd, "lanes": fold.lanes_in} if fold.flat else {})
             if fold.rom is not RomStyle.AUTO:
                 out[name]["rom"] = fold.rom.value
-            if fold.pack > 1:
-                out[name]["pack"] = fold.pack
+            out[name] |= {key: number for key, number in (("pack", fold.pack), ("copies", fold.copies)) if number > 1}
         else:
             out[name] = {"lanes": fold.lanes_in}
     return out
@@ -112,7 +113,7 @@ def _fold(program: Program, op: Op, entry: Any) -> Fold:
     if feed in (Feed.FLAT, Feed.FLAT_PARALLEL):
         fold = replace(_flat(entry, window.taps * x.channels, x, pe, rq), feed=feed)
         if feed is Feed.FLAT_PARALLEL:
-            _check_whole(window, x, y, fold)
+            _check_whole(window, x, y, fold, _count({"copies": 1, **entry}, "copies", LIMIT))
         steps = ceil_div(window.taps * x.channels, fold.simd)
     elif isinstance(op, Depthwise):
         fold, steps = Fold(pe, rq, pe, taps, feed), window.taps // taps
@@ -128,7 +129,7 @@ def _fold(program: Program, op: Op, entry: Any) -> Fold:
             )
     if pe % rq or pe // rq > steps:
         raise ValueError(f"rq is {rq}, expected a divisor of pe = {pe} that is at least pe / {steps}")
-    return replace(fold, rom=_rom(op, entry), pack=_pack(op, entry, x, pe))
+    return replace(fold, rom=_rom(op, entry), pack=_pack(op, entry, x, pe), copies=_copies(op, entry, x, y, fold))
 
 
 def _check_groups(op: GroupConv, x: TensorType, fold: Fold) -> None:
@@ -158,6 +159,18 @@ def _pack(op: Linear | MatMul, entry: dict[str, Any], x: TensorType, pe: int) ->
     return pack
 
 
+def _copies(op: Linear | MatMul, entry: dict[str, Any], x: TensorType, y: TensorType, fold: Fold) -> int:
+    """Arrays to which pixels go in turn; left out, there is one."""
+    copies = _count({"copies": 1, **entry}, "copies", LIMIT)
+    most = ceil_div(y.channels, fold.pe) if may_take_turns(op, x, fold) else 1
+    if copies > most:
+        raise ValueError(
+            f"copies is {copies}, expected at most {most}: as many as there are folds of the outputs, in dense layers "
+            "and in convolutions that are 1x1 or have a flat window"
+        )
+    return copies
+
+
 def _feed(op: Linear | MatMul, entry: dict[str, Any], x: TensorType) -> Feed:
     """What feeds the array; a matrix product has one way only and may leave it out."""
     known = feeds(op, x)
@@ -179,11 +192,11 @@ def _flat(entry: dict[str, Any], elements: int, x: TensorType, pe: int, rq: int)
     return Fold(lanes, rq, pe, simd, Feed.FLAT)
 
 
-def _check_whole(window: Window, x: TensorType, y: TensorType, fold: Fold) -> None:
+def _check_whole(window: Window, x: TensorType, y: TensorType, fold: Fold, copies: int) -> None:
     """Refuse a folding that would wait for a parallel window."""
     if fold.lanes_in < x.channels:
         raise ValueError(f"lanes is {fold.lanes_in}, expected all {x.channels} channels with this window")
-    busy = ceil_div(y.channels, fold.pe) * ceil_div(window.taps * x.channels, fold.simd)
+    busy = ceil_div(y.channels, fold.pe) * ceil_div(window.taps * x.channels, fold.simd) // copies
     if not turns_unseen(window, x, y, busy):
         raise ValueError(
             f"an output pixel takes {busy} cycles, too few for this window to move on. Use parallel or flat"

@@ -14,6 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 from hwq.arith import IntArray
+from hwq.hw.feed import BRAM_DEPTH
 from hwq.hw.fifo import pixels_needed
 from hwq.hw.fold import (
     DIVIDER_START,
@@ -56,6 +57,8 @@ from hwq.ops.requantised import Requantised
 
 WINDOW, PARALLEL = 6, 2
 """Cycles through a serial and a parallel window unit."""
+TURNS, DEEP_TURNS = 2, 4
+"""Cycles through a FIFO, of LUTs or of block RAM, and the concat behind it, where arrays take turns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ class _Pace:
     """How an operation makes a pixel: cycles of `work`, `tail` and the `way` through the pipeline, beats of the result.
 
     Work on the first pixel begins with the first input beat where `early`.  A window unit in front of a flat feed takes
-    `unit` cycles a window, and then it is `between` cycles to the array.
+    `unit` cycles a window, and then it is `between` cycles to the array, of which there are `copies`.
     """
 
     work: int
@@ -81,6 +84,7 @@ class _Pace:
     early: bool = False
     unit: int = 0
     between: int = 0
+    copies: int = 1
 
 
 def latency(program: Program, folds: Mapping[str, Fold], lanes: Mapping[str, int]) -> Latency:
@@ -106,7 +110,10 @@ def latency(program: Program, folds: Mapping[str, Fold], lanes: Mapping[str, int
                 ready[0] = max(ready[0], read[0] - beats + (pace.unit or pace.work - pace.tail))
         if pace.unit:
             ready = _paced(ready, pace.unit) + pace.between
-        ends[op.name] = _paced(_paced(ready + pace.tail, pace.work) + pace.way, pace.beats)
+        done = ready + pace.tail
+        for which in range(pace.copies):
+            done[which :: pace.copies] = _paced(done[which :: pace.copies], pace.work)
+        ends[op.name] = _paced(done + pace.way, pace.beats)
         first[op.name] = int(ends[op.name][0]) - pace.beats + 1
         width[op.name] = fold.lanes_out
     return Latency(first, {name: int(times[-1]) for name, times in ends.items()})
@@ -150,14 +157,18 @@ def _pace(program: Program, op: Op, fold: Fold) -> _Pace:
     scaled = 5 if multiplies(op) or (isinstance(op, Requantised) and not op.requant.is_shift) else 3
     if isinstance(op, Linear):
         folds, way = ceil_div(op.channels, fold.pe), scaled + _array(op, fold)
+        beats_out = out if fold.copies > 1 else 1
+        if fold.copies > 1:
+            way += TURNS if out <= BRAM_DEPTH else DEEP_TURNS
         if fold.flat:
             elements = taps * x.channels
             steps, at_once = ceil_div(elements, fold.simd), fold.feed is Feed.FLAT_PARALLEL
             unit = 0 if isinstance(op, Dense) else steps if at_once else taps * beats
             between = _narrowed(elements if at_once else fold.lanes_in, fold.simd, elements)
             between += (WINDOW if folds > 1 else 0) + (0 if isinstance(op, Dense) else PARALLEL if at_once else WINDOW)
+            early = unit > 0 and not at_once
             return _Pace(
-                folds * steps, (folds - 1) * steps + 1, way, 1, unit > 0 and not at_once, max(1, unit), between
+                folds * steps, (folds - 1) * steps + 1, way, beats_out, early, max(1, unit), between, fold.copies
             )
         if fold.parallel:
             last = folds if beats == 1 and not isinstance(op, Depthwise) else 1
@@ -165,7 +176,7 @@ def _pace(program: Program, op: Op, fold: Fold) -> _Pace:
         if isinstance(op, Depthwise):
             return _Pace(beats * taps, (beats - 1) * taps + 1, way + WINDOW, 1, True)
         steps = taps * beats // groups_of(op)
-        return _Pace(folds * steps, (folds - 1) * steps + 1, way + WINDOW, 1, True)
+        return _Pace(folds * steps, (folds - 1) * steps + 1, way + WINDOW, beats_out, True, copies=fold.copies)
     if isinstance(op, MatMul):
         folds = ceil_div(y.channels, fold.pe)
         way = 13 + _tree(fold.simd) + scaled + fold.pe // fold.lanes_out - 1

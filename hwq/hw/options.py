@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
+from hwq.hw.feed import may_take_turns
 from hwq.hw.fold import (
     Feed,
     Fold,
@@ -30,6 +31,8 @@ from hwq.ir.types import TensorType
 from hwq.ops import Conv, Dense, Depthwise, GroupConv, MatMul, Mul, Recurrent
 
 Array = Conv | Dense | Depthwise | GroupConv | MatMul
+COPIES = range(2, 5)
+"""Copies of an array that are looked at."""
 Made = tuple[Fold, int]
 """A fold and the cycles that it takes."""
 
@@ -98,9 +101,10 @@ def _climbs(stairs: list[tuple[int, int]], multipliers: int, cycles: int) -> boo
 
 
 def _cost(fold: Fold, lane: float) -> float:
-    """Multipliers of the array, `lane` for each lane behind it, and a little for the stream and what turns it."""
+    """Multipliers of the array, `lane` for each lane behind it, a little for the stream and what turns or deals it."""
     turning = 1.0 + 0.05 * max(fold.lanes_in, fold.simd) if fold.flat else 0.0
-    return fold.multipliers + fold.lanes_out * lane + 0.01 * fold.lanes_in + turning
+    each = fold.lanes_out * lane + 0.01 * fold.lanes_in
+    return fold.multipliers + fold.copies * each + (fold.copies - 1) + turning
 
 
 def _made(op: Op, xs: Sequence[TensorType], y: TensorType) -> Iterator[Made]:
@@ -144,6 +148,10 @@ def _arrays(op: Array, x: TensorType, y: TensorType) -> Iterator[tuple[Fold, int
     else:
         for simd, pe in product(partitions(x.channels), partitions(y.channels, slack=2)):
             yield Fold(simd, pe, pe, simd), window.taps * ceil_div(x.channels, simd)
+        for copies, simd, pe in product(COPIES, partitions(x.channels), partitions(y.channels)):
+            fold = Fold(simd, pe, pe, simd, copies=copies)
+            if copies <= ceil_div(y.channels, pe) and may_take_turns(op, x, fold):
+                yield fold, ceil_div(x.channels, simd)
         if Feed.PARALLEL in feeds(op, x):
             for simd in partitions(x.channels):
                 groups = ceil_div(x.channels, simd)
@@ -161,9 +169,12 @@ def _flat(op: Array, taps: int, x: TensorType, y: TensorType) -> Iterator[tuple[
         lanes = [n for n in divisors(x.channels) if flat_lanes_fit(n, simd, elements)]
         steps = ceil_div(elements, simd)
         for pe in partitions(y.channels):
-            work = y.pixels * ceil_div(y.channels, pe) * steps
-            enough = next((n for n in lanes if reads * (x.channels // n) <= work), None)
-            if enough is None and whole and turns_unseen(window_of(op, x), x, y, work // y.pixels):
-                yield Fold(x.channels, pe, pe, simd, Feed.FLAT_PARALLEL), steps
-            else:
-                yield Fold(enough or lanes[-1], pe, pe, simd, Feed.FLAT), steps
+            folds = ceil_div(y.channels, pe)
+            for copies in (1, *(n for n in COPIES if n <= folds)):
+                work = ceil_div(y.pixels * folds * steps, copies)
+                enough = next((n for n in lanes if reads * (x.channels // n) <= work), None)
+                unseen = whole and turns_unseen(window_of(op, x), x, y, folds * steps // copies)
+                if enough is None and unseen:
+                    yield Fold(x.channels, pe, pe, simd, Feed.FLAT_PARALLEL, copies=copies), steps
+                elif copies == 1 or enough is not None:
+                    yield Fold(enough or lanes[-1], pe, pe, simd, Feed.FLAT, copies=copies), steps

@@ -9,7 +9,7 @@ from functools import cached_property
 from hwq.hw.bound import Bound
 from hwq.hw.device import Device
 from hwq.hw.engines import build, requant_multipliers
-from hwq.hw.feed import width_converter
+from hwq.hw.feed import queue, width_converter
 from hwq.hw.fifo import Branches, beats
 from hwq.hw.fold import Fold, ceil_div, converted_lanes, cycles, linear_ops, mac_count
 from hwq.hw.latency import Latency, latency
@@ -18,9 +18,6 @@ from hwq.hw.pack import is_binary
 from hwq.ir.op import Op
 from hwq.ir.program import Port, Program
 from hwq.ops import PowerSums
-
-BRAM_DEPTH = 64
-"""FIFOs deeper than this use block RAM."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +89,7 @@ class Plan:
     @property
     def multiplier_blocks(self) -> int:
         """Multipliers of all MAC arrays that are built: one for products that share it, none for other lanes."""
-        built = sum(ceil_div(fold.pe, fold.pack) * fold.simd for fold in self.folds.values())
+        built = sum(fold.copies * ceil_div(fold.pe, fold.pack) * fold.simd for fold in self.folds.values())
         return built - self.shift_add_lanes - self.xnor_lanes
 
     @property
@@ -212,9 +209,7 @@ class _Planner:
     def _fifo(self, source: Stream, depth: int, name: str) -> Stream:
         assert source.tensor is not None
         out = self.net.tensor(name, source.tensor, self.program.types[source.tensor], source.lanes)
-        module = "hwq_fifo_bram" if depth > BRAM_DEPTH else "hwq_fifo"
-        params = {"W": source.width, "DEPTH": depth}
-        self.net.parts.append(Instance(module, f"u_{name}", params, {"s_axis": source, "m_axis": out}))
+        queue(self.net, source, out, depth)
         return out
 
     def _converted(self, source: Stream, lanes: int, channels: int, name: str) -> Stream:

@@ -141,4 +141,8 @@ def _row(plan: Plan, index: int) -> LayerRow:
 def _folding(fold: Fold) -> str:
     if not fold.multipliers:
         return f"{fold.lanes_in} lane{'s' if fold.lanes_in > 1 else ''}"
-    return f"{fold.pe}x{fold.simd}" + ("" if fold.feed in (Feed.SERIAL, Feed.LOOP) else f" {fold.feed.value}")
+    return (
+        (f"{fold.copies} x " if fold.copies > 1 else "")
+        + f"{fold.pe}x{fold.simd}"
+        + ("" if fold.feed in (Feed.SERIAL, Feed.LOOP) else f" {fold.feed.value}")
+    )

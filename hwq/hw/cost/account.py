@@ -124,6 +124,10 @@ class Account:
     def list(self, width: int, depth: int) -> None:
         """A RAM that is read at any time."""
         where = placed(self.family, Kind.LIST, width, depth)
+        if where.place is Place.BLOCKS:
+            self.rams += where.size
+            self.use("list.block.bits", width)
+            return
         self._stored(width, depth, where.place, where.size)
         self._banks(width, where.banks)
 

@@ -268,9 +268,16 @@ def fork(a: Account, p: Params) -> None:
     a.use("fork", number(p, "N"))
 
 
+def deal(a: Account, p: Params) -> None:
+    """hwq_deal: like a fork that counts beats."""
+    a.use("fork", number(p, "N"))
+    a.counter(number(p, "BEATS"))
+
+
 CONVOLUTIONAL: dict[str, Engine] = {
     "hwq_mvau": mvau, "hwq_swu_ser": swu_ser, "hwq_swu_par": swu_par, "hwq_dwc": dwc, "hwq_pool": pool,
     "hwq_gap": gap, "hwq_add": add, "hwq_rescale": rescale, "hwq_argmax": argmax,
     "hwq_fifo_bram": fifo_bram, "hwq_frame_in": frame_in, "hwq_frame_out": frame_out, "hwq_fork": fork,
+    "hwq_deal": deal,
     "hwq_fifo": lambda a, p: fifo(a, number(p, "W"), number(p, "DEPTH")),
 }  # fmt: skip

@@ -15,7 +15,10 @@ MUX, DEMUX, PORT = 0.5, 0.5, 2.0
 
 
 class Kind(Enum):
-    """Who may do what: `ROM` is read by clock, `RAM` as well, `LIST` without one."""
+    """Who may do what: `ROM` is read by clock, `RAM` as well, `LIST` without one.
+
+    Where LUTs are no memory Yosys makes a `LIST` a block RAM: its address comes from a register, which the block has.
+    """
 
     ROM = "rom"
     RAM = "ram"
@@ -91,7 +94,7 @@ def placed(family: str, kind: Kind, width: int, depth: int, style: str = "auto")
     cells = FAMILIES[family]
     logic = Placed(Place.LOGIC, 0, 1)
     found: list[tuple[float, Placed]] = []
-    if kind is not Kind.LIST and style != "distributed":
+    if (kind is not Kind.LIST or not cells.luts) and style != "distributed":
         found += _best(Place.BLOCKS, cells.blocks, kind, width, depth)
     if style == "block" and found:
         return found[0][1]
