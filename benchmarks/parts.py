@@ -37,6 +37,8 @@ SYNTHESIS = {
     "ice40": "synth_ice40 -dsp",
 }
 """What Yosys is told for each family; those without `-flatten` flatten unless they are told not to."""
+MACROS = {"ecp5": " -D HWQ_ECP5"}
+"""Macros that hwq synth gives a family."""
 
 EDGES = (
     ("hwq_frame_in", "s_axis_tlast", "input"), ("hwq_frame_in", "frame_error", "output"),
@@ -122,7 +124,7 @@ def whole(plan: Plan, family: str, yosys: str) -> Cells:
     if not file.exists():
         folder = _folder(roms)
         (folder / "parts.v").write_text(text, "ascii")
-        report = _yosys(folder, [f"{SYNTHESIS[family]} -top {plan.program.name}"], yosys)
+        report = _yosys(folder, family, [f"{SYNTHESIS[family]} -top {plan.program.name}"], yosys)
         file.write_text(json.dumps(report["design"]["num_cells_by_type"], sort_keys=True), "ascii")
     cells: Cells = json.loads(file.read_text())
     return cells
@@ -131,7 +133,7 @@ def whole(plan: Plan, family: str, yosys: str) -> Cells:
 def _file(family: str, text: str) -> Path:
     """Where the result for a text is kept; the modules of the library below it are part of the text."""
     below = [path.read_text("utf-8") for path in _used(text)]
-    key = hashlib.sha256(repr((text, below, SYNTHESIS[family])).encode()).hexdigest()[:24]
+    key = hashlib.sha256(repr((text, below, SYNTHESIS[family] + MACROS.get(family, ""))).encode()).hexdigest()[:24]
     known = FOLDER / family
     known.mkdir(parents=True, exist_ok=True)
     return known / f"{key}.json"
@@ -167,15 +169,15 @@ def _run(parts: Sequence[Part], family: str, yosys: str) -> list[Cells]:
     texts = [part.text.replace("@", name, 1) for name, part in zip(names, parts, strict=True)]
     (folder / "parts.v").write_text("\n".join([*texts, _top(names, texts)]), "ascii")
     apart = f"setattr -mod -set keep_hierarchy 1 {' '.join(names)}"
-    modules = _yosys(folder, [apart, "hierarchy -check -top top", f"{SYNTHESIS[family]} -top top"], yosys)["modules"]
+    modules = _yosys(folder, family, [apart, "hierarchy -top top", f"{SYNTHESIS[family]} -top top"], yosys)["modules"]
     return [modules[f"\\{name}"]["num_cells_by_type"] for name in names]
 
 
-def _yosys(folder: Path, commands: Sequence[str], yosys: str) -> dict[str, Any]:
+def _yosys(folder: Path, family: str, commands: Sequence[str], yosys: str) -> dict[str, Any]:
     """What Yosys says after `commands` on the library and parts.v in `folder`."""
     library = " ".join(sorted(path.name for path in LIBRARY.glob("*.sv")))
     script = [
-        f"read_verilog -sv -defer {library}",
+        f"read_verilog -sv -defer{MACROS.get(family, '')} {library}",
         "read_verilog -sv parts.v",
         *commands,
         "tee -o cells.json stat -json",
