@@ -25,7 +25,7 @@ import hwq.api as hwq
 from hwq.errors import BadInput
 from hwq.hw.cost import plan_cost
 from hwq.hw.device import device
-from hwq.hw.fold import mac_count
+from hwq.hw.work import mac_count
 from hwq.ir import serial
 from hwq.ir.program import Program
 from hwq.quant.config import Effort

@@ -128,6 +128,7 @@ def measured() -> Iterator[Case]:
     array = {"PE": 4, "SIMD": 4}
     yield tested("hwq_macs", "PE 4, SIMD 4, a block for each product", **array)
     yield tested("hwq_macs", "the same, 2 products in a block", PACK=2, **array)
+    yield tested("hwq_macs", "the same, products from LUTs", LOGIC=1, **array)
     array |= {"ACT_W": 4, "WGT_W": 4, "LOWEST": 0}
     yield tested("hwq_macs", "PE 4, SIMD 4, 4 bits, no blocks", **array)
     yield tested("hwq_macs", "the same, 4 products in a block", PACK=4, **array)

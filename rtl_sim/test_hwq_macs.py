@@ -36,6 +36,8 @@ CASES: list[dict[str, Any]] = [
     _case(5, 2, 2, 8, 5, ACT_SIGNED=0, PACK=2, LOWEST=0),
     _case(7, 3, 3, 9, 7, ACT_W=4, WGT_W=4, PACK=4, LOWEST=0),
     _case(3, 2, 3, 3, 1, ACT_W=4, ACT_SIGNED=0, WGT_W=4, PACK=3) | {"family": "ecp5"},
+    _case(4, 3, 4, 10, 1, LOGIC=1),
+    _case(4, 2, 2, 7, 2, ACT_SIGNED=0, WGT_W=5, DEPTHWISE=1, LOGIC=1),
 ]
 
 

@@ -80,10 +80,12 @@ CASES: list[dict[str, int | str]] = [
     _case(4, 6, 1, 10, 4, HOLD=1, ENTRIES=7, CODE_W=3, CHANNEL_TABLES=1, **_TABLES),
     _case(3, 4, 2, 7, 3, "u8", DEPTHWISE=1, ENTRIES=4, CODE_W=2, CHANNEL_TABLES=1, **_TABLES),
     _case(4, 3, 4, 6, 1, weight=2, ENTRIES=2, CODE_W=1, **_TABLES),
-    # multipliers shared by two outputs, by three and one; with a table
+    # multipliers shared by two outputs, by three and one, with a table; products from LUTs
     _case(4, 3, 4, 10, 1, "u8", PACK=2),
     _case(4, 2, 3, 4, 2, "s4", 4, out=_U4, PACK=3),
     _case(3, 2, 4, 7, 3, ENTRIES=5, CODE_W=3, CHANNEL_TABLES=1, PACK=2, **_TABLES),
+    _case(4, 3, 4, 10, 1, "u8", LOGIC=1),
+    _case(3, 2, 4, 7, 3, ENTRIES=5, CODE_W=3, CHANNEL_TABLES=1, LOGIC=1, **_TABLES),
     # sums of powers of two
     _case(4, 3, 3, 10, 2, "u8", TERMS=2, CODE_W=8),
     _case(2, 2, 4, 3, 1, TERMS=1, CODE_W=4),

@@ -25,7 +25,7 @@ from hwq.hw.fold import (
     window_of,
 )
 from hwq.hw.folding_file import parse_folding
-from hwq.hw.packing import shares
+from hwq.hw.packing import multiplied, shares
 from hwq.hw.plan import Plan, make_plan
 from hwq.hw.recurrent_fold import recurrent_fits
 from hwq.ir.op import Op
@@ -57,7 +57,7 @@ def entries(program: Program, op: Op) -> list[Entry]:
         lanes = dict.fromkeys([*(n for n in wanted if lanes_fit(op, n, xs, y)), *lane_choices(op, xs, y)[-1:]])
         return [{"lanes": n} for n in lanes]
     if isinstance(op, GroupConv):
-        return _packed(op, x, _grouped(op, x.channels // op.groups, y.channels // op.groups))
+        return _multiplied(op, x, _grouped(op, x.channels // op.groups, y.channels // op.groups))
     m, c, taps = y.channels, x.channels, window_of(op, x).taps
     part_m, part_c = max(1, 2 * m // 3), max(1, 2 * c // 3)
     grid = [(1, 1), (part_m, part_c), (m, c), (m, 1), (1, c), (ceil_div(m, 2), part_c), (part_m, c)]
@@ -90,16 +90,22 @@ def entries(program: Program, op: Op) -> list[Entry]:
             del entry["simd"]
         if entry not in unique:
             unique.append(entry)
-    return _packed(op, x, unique)
+    return _multiplied(op, x, unique)
 
 
-def _packed(op: Op, x: TensorType, found: list[Entry]) -> list[Entry]:
-    """`found` with two or three outputs for a multiplier in every other folding."""
-    if shares(op, x):
-        for number, entry in enumerate(found[1::2]):
-            if entry["pe"] > 1:
-                entry["pack"] = min(2 + number % 2, entry["pe"])
+def _multiplied(op: Op, x: TensorType, found: list[Entry]) -> list[Entry]:
+    """`found` with two or three outputs for a multiplier in some foldings, and products from LUTs in others."""
+    for number, entry in enumerate(found):
+        if number % 4 == 2 and multiplied(op, x):
+            entry["multiplier"] = "logic"
+        elif number % 2 and entry["pe"] > 1 and shares(op, x):
+            entry["pack"] = min(2 + number // 2 % 2, entry["pe"])
     return found
+
+
+def with_logic(entry: Entry) -> Entry:
+    """The same folding with products from LUTs."""
+    return {key: value for key, value in entry.items() if key != "pack"} | {"multiplier": "logic"}
 
 
 def _flat(outputs: int, channels: int, elements: int) -> list[Entry]:

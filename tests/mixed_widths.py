@@ -6,7 +6,7 @@ from functools import cache
 
 import float_nets as fn
 
-from hwq.hw.fold import linear_ops
+from hwq.hw.work import linear_ops
 from hwq.ir.program import Program
 from hwq.quant import silent
 from hwq.quant.config import QuantConfig

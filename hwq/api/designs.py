@@ -20,9 +20,9 @@ from hwq.errors import BadInput
 from hwq.hw.cost import plan_cost
 from hwq.hw.design import Design, judged
 from hwq.hw.device import device
-from hwq.hw.fold import linear_ops
 from hwq.hw.resources import Resources
 from hwq.hw.target import Target
+from hwq.hw.work import linear_ops
 from hwq.ir import serial
 from hwq.ir.program import Program
 from hwq.ir.storage import write_atomically

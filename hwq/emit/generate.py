@@ -11,9 +11,9 @@ from hwq.emit.folder import MARKER, new_folder
 from hwq.emit.render import library, render
 from hwq.emit.rtl import header, network, testbench
 from hwq.emit.vectors import stimulus, vector_files
-from hwq.hw.fold import mac_count
 from hwq.hw.folding_file import folding_text
 from hwq.hw.plan import Plan
+from hwq.hw.work import mac_count
 from hwq.ir import serial
 from hwq.version import __version__
 

@@ -9,7 +9,7 @@ import numpy as np
 from hwq.arith import signed_bits
 from hwq.hw import normalisation
 from hwq.hw.feed import dealt, flat_windows, gathered, window_beats, window_unit
-from hwq.hw.fold import Fold, RomStyle, ceil_div, groups_of, is_global, multiplies, window_of
+from hwq.hw.fold import Fold, Multiplier, RomStyle, ceil_div, groups_of, is_global, multiplies, window_of
 from hwq.hw.gather_engine import gather_part
 from hwq.hw.moves import concat, const
 from hwq.hw.netlist import Instance, Netlist, Stream
@@ -101,6 +101,7 @@ def _linear(net: Netlist, program: Program, op: Linear, fold: Fold, sources: Seq
         "DEPTHWISE": int(depthwise), "HOLD": int(fold.parallel and not depthwise and folds > 1),
         **_weight_params(net, op, fold, x),
         **({"PACK": fold.pack, "LOWEST": int(reaches_lowest(op))} if fold.pack > 1 else {}),
+        **({"LOGIC": 1} if fold.multiplier is Multiplier.LOGIC else {}),
         "BIAS_FILE": net.rom(f"{op.name}_bias", fold.pe * op.acc_bits, lambda: bias_words(op, fold, is_binary(op, x))),
         **_multiplier_rom(net, op, fold), "RQ": fold.lanes_out, "OUT_W": op.bits, **requant_params(op.requant),
     }  # fmt: skip

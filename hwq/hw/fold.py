@@ -65,6 +65,15 @@ class RomStyle(Enum):
     DISTRIBUTED = "distributed"
 
 
+class Multiplier(Enum):
+    """What multiplies in the array of a layer with weights."""
+
+    AUTO = "auto"
+    """What synthesis makes of a product."""
+    LOGIC = "logic"
+    """Adders and look-up tables (see hwq_mul_logic.sv)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fold:
     """`lanes_in` and `lanes_out` channels a beat; `pe` x `simd` multipliers (0 where there are none), fed by `feed`.
@@ -81,11 +90,17 @@ class Fold:
     rom: RomStyle = RomStyle.AUTO
     pack: int = 1
     copies: int = 1
+    multiplier: Multiplier = Multiplier.AUTO
 
     @property
     def multipliers(self) -> int:
         """Multipliers of the MAC array, all copies of it."""
         return self.pe * self.simd * self.copies
+
+    @property
+    def blocks(self) -> int:
+        """Those of them that are built where each `pack` outputs share one, none of them of logic."""
+        return 0 if self.multiplier is Multiplier.LOGIC else ceil_div(self.pe, self.pack) * self.simd * self.copies
 
     @property
     def parallel(self) -> bool:
@@ -280,21 +295,3 @@ def partitions(channels: int, slack: int = 0) -> list[int]:
 def divisors(number: int) -> list[int]:
     """All of them, ascending."""
     return [part for part in range(1, number + 1) if number % part == 0]
-
-
-def linear_ops(program: Program) -> list[Linear]:
-    """Layers whose weights quantisation may code."""
-    return [op for op in program.ops if isinstance(op, Linear)]
-
-
-def mac_count(program: Program) -> int:
-    """Multiply-accumulates of one frame."""
-    return sum(macs(program, op) for op in program.ops)
-
-
-def macs(program: Program, op: Op) -> int:
-    """Multiply-accumulates of `op` in one frame."""
-    y = program.types[op.name]
-    if isinstance(op, MatMul):
-        return y.pixels * y.channels * op.channels
-    return y.pixels * op.macs_per_pixel if isinstance(op, Linear | Recurrent) else 0

@@ -13,6 +13,7 @@ from hwq.hw.feed import may_take_turns
 from hwq.hw.fold import (
     Feed,
     Fold,
+    Multiplier,
     RomStyle,
     ceil_div,
     feeds,
@@ -24,7 +25,7 @@ from hwq.hw.fold import (
     turns_unseen,
     window_of,
 )
-from hwq.hw.packing import shares
+from hwq.hw.packing import multiplied, shares
 from hwq.hw.recurrent_fold import recurrent_fits
 from hwq.ir.op import Op
 from hwq.ir.program import Program
@@ -40,8 +41,8 @@ def folding_text(folds: Mapping[str, Fold]) -> dict[str, dict[str, Any]]:
 
     ``simd`` counts input channels; a parallel window multiplies all taps of them at once.  With a flat window it counts
     elements of the window, and ``lanes`` input channels.  ``rom`` stands where weights have a place of their own,
-    ``pack`` where outputs share multipliers, ``copies`` where pixels go to several arrays in turn.  The array of a
-    recurrent layer has ``pe`` and ``simd`` alone.
+    ``pack`` where outputs share multipliers, ``copies`` where pixels go to several arrays in turn, and ``multiplier``
+    where synthesis does not choose what multiplies.  The array of a recurrent layer has ``pe`` and ``simd`` alone.
     """
     out: dict[str, dict[str, Any]] = {}
     for name, fold in folds.items():
@@ -53,6 +54,8 @@ def folding_text(folds: Mapping[str, Fold]) -> dict[str, dict[str, Any]]:
             if fold.rom is not RomStyle.AUTO:
                 out[name]["rom"] = fold.rom.value
             out[name] |= {key: number for key, number in (("pack", fold.pack), ("copies", fold.copies)) if number > 1}
+            if fold.multiplier is not Multiplier.AUTO:
+                out[name]["multiplier"] = fold.multiplier.value
         else:
             out[name] = {"lanes": fold.lanes_in}
     return out
@@ -129,7 +132,8 @@ def _fold(program: Program, op: Op, entry: Any) -> Fold:
             )
     if pe % rq or pe // rq > steps:
         raise ValueError(f"rq is {rq}, expected a divisor of pe = {pe} that is at least pe / {steps}")
-    return replace(fold, rom=_rom(op, entry), pack=_pack(op, entry, x, pe), copies=_copies(op, entry, x, y, fold))
+    fold = replace(fold, rom=_rom(op, entry), pack=_pack(op, entry, x, pe), copies=_copies(op, entry, x, y, fold))
+    return replace(fold, multiplier=_multiplier(op, entry, x, fold))
 
 
 def _check_groups(op: GroupConv, x: TensorType, fold: Fold) -> None:
@@ -169,6 +173,17 @@ def _copies(op: Linear | MatMul, entry: dict[str, Any], x: TensorType, y: Tensor
             "and in convolutions that are 1x1 or have a flat window"
         )
     return copies
+
+
+def _multiplier(op: Linear | MatMul, entry: dict[str, Any], x: TensorType, fold: Fold) -> Multiplier:
+    """What multiplies; left out, what synthesis makes of a product."""
+    name = entry.get("multiplier", Multiplier.AUTO.value)
+    known = [one.value for one in Multiplier if one is not Multiplier.LOGIC or multiplied(op, x)]
+    if name not in known:
+        raise ValueError(f"multiplier is {name!r:.40}, expected {' or '.join(known)} here")
+    if name == Multiplier.LOGIC.value and fold.pack > 1:
+        raise ValueError(f"multiplier is logic and pack {fold.pack}, expected pack 1: only blocks are shared")
+    return Multiplier(name)
 
 
 def _feed(op: Linear | MatMul, entry: dict[str, Any], x: TensorType) -> Feed:

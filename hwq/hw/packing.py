@@ -15,9 +15,12 @@ from hwq.ops import Depthwise, Linear, PowerSums
 
 def shares(op: Op, x: TensorType) -> bool:
     """Whether the products of `op` with inputs of type `x` share factors, and are made by multipliers."""
-    if not isinstance(op, Linear) or isinstance(op, Depthwise):
-        return False
-    return not isinstance(op.coding, PowerSums) and not is_binary(op, x)
+    return multiplied(op, x) and not isinstance(op, Depthwise)
+
+
+def multiplied(op: Op, x: TensorType) -> bool:
+    """Whether `op` multiplies inputs of type `x` by weights, and multipliers do that."""
+    return isinstance(op, Linear) and not isinstance(op.coding, PowerSums) and not is_binary(op, x)
 
 
 def reaches_lowest(op: Linear) -> bool:

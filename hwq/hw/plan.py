@@ -11,10 +11,11 @@ from hwq.hw.device import Device
 from hwq.hw.engines import build, requant_multipliers
 from hwq.hw.feed import queue, width_converter
 from hwq.hw.fifo import Branches, beats
-from hwq.hw.fold import Fold, ceil_div, converted_lanes, cycles, linear_ops, mac_count
+from hwq.hw.fold import Fold, ceil_div, converted_lanes, cycles
 from hwq.hw.latency import Latency, latency
 from hwq.hw.netlist import Fork, Instance, Netlist, Stream
 from hwq.hw.pack import is_binary
+from hwq.hw.work import linear_ops, mac_count
 from hwq.ir.op import Op
 from hwq.ir.program import Port, Program
 from hwq.ops import PowerSums
@@ -89,8 +90,7 @@ class Plan:
     @property
     def multiplier_blocks(self) -> int:
         """Multipliers of all MAC arrays that are built: one for products that share it, none for other lanes."""
-        built = sum(fold.copies * ceil_div(fold.pe, fold.pack) * fold.simd for fold in self.folds.values())
-        return built - self.shift_add_lanes - self.xnor_lanes
+        return sum(fold.blocks for fold in self.folds.values()) - self.shift_add_lanes - self.xnor_lanes
 
     @property
     def shift_add_lanes(self) -> int:

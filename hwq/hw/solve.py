@@ -11,9 +11,10 @@ import numpy as np
 
 from hwq.errors import BadInput, refuse_all
 from hwq.hw.bound import Bound
-from hwq.hw.fold import Fold, ceil_div, mac_count
+from hwq.hw.fold import Fold, ceil_div
 from hwq.hw.knapsack import choose
 from hwq.hw.options import Option, all_options, intervals, slowest
+from hwq.hw.work import mac_count
 from hwq.ir.program import Program
 
 DEFAULT_MULTIPLIERS = 128

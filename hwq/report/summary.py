@@ -9,9 +9,10 @@ from typing import Any
 from hwq.hw.bound import Bound
 from hwq.hw.cost import is_known, plan_cost
 from hwq.hw.device import Device
-from hwq.hw.fold import Feed, Fold, mac_count, macs
+from hwq.hw.fold import Feed, Fold
 from hwq.hw.plan import Plan
 from hwq.hw.resources import Resources
+from hwq.hw.work import mac_count, macs
 from hwq.ops import Linear
 from hwq.report.storage import Storage, storage, weights_text
 from hwq.verify.check import Verification

@@ -16,9 +16,9 @@ from hwq.emit.vectors import stimulus
 from hwq.errors import BadInput
 from hwq.hw.bound import Bound
 from hwq.hw.device import Device, device
-from hwq.hw.fold import mac_count
 from hwq.hw.folding_file import parse_folding
 from hwq.hw.plan import Plan, make_plan
+from hwq.hw.work import mac_count
 from hwq.ir import serial
 from hwq.quant import Progress, silent
 from hwq.verify.record import save_recording

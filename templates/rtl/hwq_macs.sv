@@ -9,6 +9,8 @@
 //               acc = start + sum of w * act - (number of weights that are 1)
 //   PACK        PEs whose products of one activation share a multiplier (see hwq_mul_packed), the last of them maybe
 //               fewer; not with DEPTHWISE, TERMS or BINARY. LOWEST: a weight may be -2^(WGT_W-1)
+//   LOGIC       products from adders and LUTs, those of one activation together (see hwq_mul_logic); not with PACK,
+//               TERMS or BINARY
 //   start       PE p at [p*ACC_W +: ACC_W]: of the fold whose number was `fold` two cycles before
 //   beats out   ceil(CHANNELS / RQ) every NF folds, in order; lanes past CHANNELS are don't care. early is high two
 //               cycles before valid_o
@@ -26,6 +28,7 @@ module hwq_macs #(
     parameter bit BINARY = 0,
     parameter int PACK = 1,
     parameter bit LOWEST = 1,
+    parameter bit LOGIC = 0,
     parameter int ACC_W = 24,
     parameter int NF = 2,
     parameter int CHANNELS = 4,
@@ -51,6 +54,7 @@ module hwq_macs #(
   localparam int GROUP_W = $clog2(GROUP + 1);
   localparam int LAST_GROUP = (CHANNELS + RQ - 1) / RQ - (NF - 1) * GROUP;
   localparam int A_W = ACT_SIGNED ? ACT_W : ACT_W + 1;
+  localparam int SHARE = !LOGIC ? PACK : DEPTHWISE ? 1 : PE;  // PEs whose products are made together
   localparam int PROD_W = BINARY ? 1 : A_W + WGT_W;
   localparam int FIELD_W = (ACT_SIGNED && LOWEST) ? PROD_W : PROD_W - 1;
   localparam int TREE_W = PROD_W + $clog2(SIMD);
@@ -105,21 +109,27 @@ module hwq_macs #(
             hwq_shift_add #(.A_W(A_W), .TERMS(TERMS), .TERM_W(CODE_W / TERMS), .P_W(PROD_W)) u_shift_add (
                 .clk(clk), .a(act), .code(weight), .p(term[p*SIMD+s])
             );
-          end else if (PACK == 1) begin : g_mul
+          end else if (PACK == 1 && !LOGIC) begin : g_mul
             hwq_mul #(.A_W(A_W), .B_W(WGT_W), .LATENCY(3)) u_mul (
                 .clk(clk), .a(act), .b(weight), .p(term[p*SIMD+s])
             );
-          end else if (p % PACK == 0) begin : g_packed
-            localparam int COUNT = (PE - p < PACK) ? PE - p : PACK;
+          end else if (p % SHARE == 0) begin : g_shared
+            localparam int COUNT = (PE - p < SHARE) ? PE - p : SHARE;
             wire [COUNT*WGT_W-1:0] factors;
             wire [COUNT*PROD_W-1:0] found;
             for (genvar i = 0; i < COUNT; i = i + 1) begin : g_product
               assign factors[i*WGT_W+:WGT_W] = weights[((p+i)*SIMD+s)*CODE_W+:WGT_W];
               assign term[(p+i)*SIMD+s] = found[i*PROD_W+:PROD_W];
             end
-            hwq_mul_packed #(.PACK(COUNT), .A_W(A_W), .B_W(WGT_W), .P_W(FIELD_W), .LOWEST(LOWEST)) u_packed (
-                .clk(clk), .a(act), .b(factors), .p(found)
-            );
+            if (LOGIC) begin : g_logic
+              hwq_mul_logic #(.COUNT(COUNT), .A_W(A_W), .B_W(WGT_W)) u_logic (
+                  .clk(clk), .a(act), .b(factors), .p(found)
+              );
+            end else begin : g_packed
+              hwq_mul_packed #(.PACK(COUNT), .A_W(A_W), .B_W(WGT_W), .P_W(FIELD_W), .LOWEST(LOWEST)) u_packed (
+                  .clk(clk), .a(act), .b(factors), .p(found)
+              );
+            end
           end
         end
       end
@@ -191,6 +201,8 @@ module hwq_macs #(
     if (NF != (CHANNELS + PE - 1) / PE) $fatal(1, "hwq_macs: NF=%0d CHANNELS=%0d PE=%0d", NF, CHANNELS, PE);
     if (PACK > 1 && (DEPTHWISE || TERMS > 0 || BINARY))
       $fatal(1, "hwq_macs: PACK=%0d with DEPTHWISE=%0d TERMS=%0d BINARY=%0d", PACK, DEPTHWISE, TERMS, BINARY);
+    if (LOGIC && (PACK > 1 || TERMS > 0 || BINARY))
+      $fatal(1, "hwq_macs: LOGIC with PACK=%0d TERMS=%0d BINARY=%0d", PACK, TERMS, BINARY);
     if (BINARY && (ACT_W != 1 || ACT_SIGNED || CODE_W != 1))
       $fatal(1, "hwq_macs: BINARY with ACT_W=%0d ACT_SIGNED=%0d CODE_W=%0d", ACT_W, ACT_SIGNED, CODE_W);
   end

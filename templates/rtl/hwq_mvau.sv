@@ -8,7 +8,7 @@
 //   WGT_FILE    word nf*SF + sf: code of PE p, product s at [(p*SIMD + s)*CODE_W +: CODE_W]. It is the weight itself;
 //               with ENTRIES its place in the tables of TABLE_FILE (see hwq_weights); with TERMS a sum of powers of
 //               two, for which shifts and adders multiply (see hwq_shift_add); BINARY: one bit (see hwq_macs)
-//   PACK        outputs that share multipliers (see hwq_macs)
+//   PACK        outputs that share multipliers; LOGIC: products from LUTs (see hwq_macs for both)
 //   BIAS_FILE   word nf: [p*ACC_W +: ACC_W]; BINARY: bias + number of weights that are 1
 //   BINARY      a pixel comes in GROUPS beats of IN channels, the last of which has LIVE; lanes past them read as 0
 //   MUL_FILE    word b, the output beat of the pixel: [l*M_W +: M_W] (see hwq_requant); not read with MUL_EN = 0
@@ -28,6 +28,7 @@ module hwq_mvau #(
     parameter bit BINARY = 0,
     parameter int PACK = 1,
     parameter bit LOWEST = 1,
+    parameter bit LOGIC = 0,
     parameter int GROUPS = 1,
     parameter int IN = SIMD,
     parameter int LIVE = IN,
@@ -163,7 +164,7 @@ module hwq_mvau #(
   wire [RQ*ACC_W-1:0] acc;
   hwq_macs #(
       .PE(PE), .SIMD(SIMD), .ACT_W(ACT_W), .ACT_SIGNED(ACT_SIGNED), .WGT_W(WGT_W), .CODE_W(LANE_W), .TERMS(TERMS),
-      .BINARY(BINARY), .PACK(PACK), .LOWEST(LOWEST), .ACC_W(ACC_W), .NF(NF), .CHANNELS(CHANNELS),
+      .BINARY(BINARY), .PACK(PACK), .LOWEST(LOWEST), .LOGIC(LOGIC), .ACC_W(ACC_W), .NF(NF), .CHANNELS(CHANNELS),
       .DEPTHWISE(DEPTHWISE), .RQ(RQ)
   ) u_macs (
       .clk(clk), .rst(rst),

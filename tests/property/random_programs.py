@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from nets import corners, program
 from random_operations import BITS, JOINS, ROWS, SINGLE, WITHIN, concats, constants, fits, joins, operations
 
-from hwq.hw.fold import Fold, macs
+from hwq.hw.fold import Fold, Multiplier
 from hwq.hw.options import options
-from hwq.hw.packing import shares
+from hwq.hw.packing import multiplied, shares
 from hwq.hw.plan import Plan, make_plan
 from hwq.hw.solve import for_cycles, for_multipliers
+from hwq.hw.work import macs
 from hwq.ir.op import REGISTRY, Op
 from hwq.ir.program import Program
 from hwq.ir.types import TensorType
@@ -77,11 +78,13 @@ def plans(draw: Draw, p: Program) -> Plan:
     if way == "multipliers":
         layers = sum(macs(p, op) > 0 for op in p.ops)
         return make_plan(p, for_multipliers(p, layers * draw(st.integers(1, 12))).folds)
-    return make_plan(p, {op.name: _packed(draw, p, op, draw(st.sampled_from(table[op.name])).fold) for op in p.ops})
+    return make_plan(p, {op.name: _multiplied(draw, p, op, draw(st.sampled_from(table[op.name])).fold) for op in p.ops})
 
 
-def _packed(draw: Draw, p: Program, op: Op, fold: Fold) -> Fold:
-    """`fold` with any number of outputs for a multiplier."""
+def _multiplied(draw: Draw, p: Program, op: Op, fold: Fold) -> Fold:
+    """`fold` with any number of outputs for a multiplier, or with products from LUTs."""
+    if multiplied(op, p.first_type(op)) and draw(st.integers(0, 2)) == 0:
+        return replace(fold, multiplier=Multiplier.LOGIC)
     if not shares(op, p.first_type(op)):
         return fold
     return replace(fold, pack=draw(st.integers(1, min(4, fold.pe))))

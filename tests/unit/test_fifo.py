@@ -13,9 +13,10 @@ from nets import add, conv, corners, dense, mul, program, tensor
 
 from hwq.emit.generate import generate
 from hwq.hw.fifo import Branches
-from hwq.hw.fold import ceil_div, macs
+from hwq.hw.fold import ceil_div
 from hwq.hw.netlist import Instance
 from hwq.hw.plan import Plan
+from hwq.hw.work import macs
 from hwq.ir.program import Program
 from hwq.verify.check import Verification
 

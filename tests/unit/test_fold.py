@@ -9,11 +9,12 @@ from cases import CASES
 from nets import add, avgpool, conv, dense, depthwise, program, tensor
 
 from hwq.errors import BadInput
-from hwq.hw.fold import Feed, Fold, ceil_div, cycles, mac_count, partitions
+from hwq.hw.fold import Feed, Fold, ceil_div, cycles, partitions
 from hwq.hw.folding_file import folding_text, parse_folding
 from hwq.hw.options import options
 from hwq.hw.plan import make_plan
 from hwq.hw.solve import for_cycles, for_multipliers
+from hwq.hw.work import mac_count
 from hwq.ir.program import Program
 from hwq.ir.window import Window
 from hwq.ops import Linear

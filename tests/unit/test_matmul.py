@@ -11,10 +11,11 @@ from nets import matmul, program, tensor
 
 from hwq.arith import Interval, Requant, Rounding
 from hwq.errors import BadInput
-from hwq.hw.fold import Fold, cycles, mac_count
+from hwq.hw.fold import Fold, cycles
 from hwq.hw.folding_file import parse_folding
 from hwq.hw.options import options
 from hwq.hw.plan import make_plan
+from hwq.hw.work import mac_count
 from hwq.ir.types import TensorType
 from hwq.ops import MatMul
 from hwq.sim import simulate_fast, simulate_plain

@@ -11,7 +11,7 @@ from mixed_widths import LINEAR, NET, PLAIN, SAMPLES, front, rom, work
 
 from hwq.errors import BadInput
 from hwq.frontend import graph as fg
-from hwq.hw.fold import linear_ops, mac_count
+from hwq.hw.work import linear_ops, mac_count
 from hwq.ir import serial
 from hwq.ir.program import Program
 from hwq.ir.text import dump

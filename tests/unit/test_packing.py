@@ -12,8 +12,9 @@ from nets import conv, dense, depthwise, matmul, program, tensor
 
 from hwq.errors import BadInput
 from hwq.hw.device import device
+from hwq.hw.folding_file import folding_text
 from hwq.hw.netlist import Instance
-from hwq.hw.packing import packed, packed_widths, reaches_lowest, shares
+from hwq.hw.packing import multiplied, packed, packed_widths, reaches_lowest, shares
 from hwq.ir.window import Window
 from hwq.ops import Codebook, Linear, PowerSums
 
@@ -103,3 +104,41 @@ def test_a_depthwise_layer_is_not_packed() -> None:
     net = program([depthwise(x, K1)], {"a": x})
     with pytest.raises(BadInput, match="no factor in common"):
         plan_with(net, {"y": {"pe": 2, "rq": 2, "window": "serial", "pack": 2}})
+
+
+def test_products_from_luts_take_no_block() -> None:
+    x = tensor(3, 3, 3)
+    net = program([conv(x, 6, K1)], {"a": x})
+    entry = {"pe": 4, "simd": 3, "rq": 4, "window": "serial", "multiplier": "logic"}
+    plan = plan_with(net, {"y": entry})
+    assert (plan.multipliers, plan.multiplier_blocks, folding_text(plan.folds)["y"]) == (12, 0, entry)
+    array = next(part for part in plan.net.parts if isinstance(part, Instance) and part.module == "hwq_mvau")
+    assert (array.params["LOGIC"], "PACK" in array.params) == (1, False)
+
+
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        ({"multiplier": "luts"}, "multiplier is 'luts', expected auto or logic here"),
+        ({"multiplier": 3}, "multiplier is 3, expected auto or logic here"),
+        ({"multiplier": "logic", "pack": 2}, "multiplier is logic and pack 2, expected pack 1"),
+    ],
+)
+def test_a_multiplier_of_a_folding_file_is_checked(more: dict[str, object], text: str) -> None:
+    x = tensor(3, 3, 3)
+    net = program([conv(x, 6, K1)], {"a": x})
+    with pytest.raises(BadInput, match=text):
+        plan_with(net, {"y": {"pe": 2, "simd": 3, "rq": 2, "window": "serial"} | more})
+
+
+def test_what_has_no_multipliers_has_none_of_luts() -> None:
+    x, bits = tensor(3, 3, 4), tensor(3, 3, 4, bits=1, signed=False)
+    ops = (conv(x, 4, K1, coding=PowerSums(2)), conv(bits, 4, K1, wbits=2, coding=Codebook(np.array([-1, 1]))))
+    for op, source in zip(ops, (x, bits), strict=True):
+        assert not multiplied(op, source)
+        with pytest.raises(BadInput, match="multiplier is 'logic', expected auto here"):
+            plan_with(
+                program([op], {"a": source}),
+                {"y": {"pe": 2, "simd": 2, "rq": 2, "window": "serial", "multiplier": "logic"}},
+            )
+    assert multiplied(depthwise(x, K1), x) and not multiplied(matmul(tensor(1, 3, 4), tensor(1, 5, 4)), x)
