@@ -45,6 +45,7 @@ LEAST = {
     "credit.count": (0, 1), "loop.bits": (0, 1), "requant.acc": (0, 1), "requant.quotient": (0, 1),
     "requant.out": (0, 1), "pool.sum": (1, 1), "gap.sum": (1, 1), "add.sum": (1, 1), "serial.data": (0, 1),
     "serial.fill": (1, 1), "serial.ahead": (1, 1), "delay.bits": (0, 1), "recur.sum": (1, 0),
+    "logic.bits": (0, 1), "logic.before": (0, 1), "logic.multiples": (0, 3),
 }  # fmt: skip
 """LUTs and registers that the RTL makes of a feature at least: fits stay with what is known."""
 LEFT_OUT = {"ecp5": ("hwq_dwc",)}

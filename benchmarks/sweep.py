@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from networks import ROOT, SHARED, digits, quantised
 from parts import Part, parts_of, wrapped
 
+from hwq.hw.fold import Fold, Multiplier
 from hwq.hw.netlist import Instance, Stream
 from hwq.hw.options import options
+from hwq.hw.packing import multiplied
 from hwq.hw.plan import Plan, make_plan
 from hwq.hw.solve import for_multipliers
 from hwq.ir.op import Op
@@ -45,7 +48,7 @@ def sweep() -> list[Part]:
     for module, parts in found.items():
         parts.sort(key=lambda part: hashlib.sha256(part.text.encode()).hexdigest())
         chosen += [part for part in parts if _size(part) <= LARGEST][: MOST.get(module, OTHERS)]
-    for part in (*streams(), *layers(), *demo()):
+    for part in (*streams(), *layers(), *logic(), *demo()):
         chosen.append(part)
     return list({part.text: part for part in chosen if not _constant(part)}.values())
 
@@ -95,6 +98,19 @@ def layers() -> Iterator[Part]:
         ]
         for fold in {found[int(place)] for place in rng.integers(0, len(found), 2)}:
             yield from parts_of(make_plan(program, {op.name: fold}))
+            if multiplied(op, program.first_type(op)):
+                logic = replace(fold, multiplier=Multiplier.LOGIC)
+                yield from parts_of(make_plan(program, {op.name: logic}))
+
+
+def logic() -> Iterator[Part]:
+    """Products from LUTs, of widths that no other layer has."""
+    for bits, wbits in ((8, 3), (4, 5), (8, 6), (8, 7), (3, 9)):
+        x = nets.tensor(8, 8, 6, bits=bits, signed=False)
+        program = nets.program([nets.conv(x, 8, SAME, wbits=wbits)], {"a": x})
+        for pe, simd in ((4, 3), (1, 2)):
+            fold = Fold(simd, pe, pe, simd, multiplier=Multiplier.LOGIC)
+            yield from parts_of(make_plan(program, {program.ops[0].name: fold}))
 
 
 def demo() -> Iterator[Part]:

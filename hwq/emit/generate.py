@@ -70,6 +70,7 @@ def manifest(plan: Plan) -> dict[str, Any]:
         "multiplier_blocks": plan.multiplier_blocks,
         "shift_add_lanes": plan.shift_add_lanes,
         "xnor_lanes": plan.xnor_lanes,
+        "logic_lanes": plan.logic_lanes,
         "requant_multipliers": plan.requant_multipliers,
         "utilisation": plan.utilisation,
         "macs": mac_count(plan.program),

@@ -10,10 +10,10 @@ from operator import add
 from hwq.hw.cost import part_cost
 from hwq.hw.device import Family
 from hwq.hw.engines import build
-from hwq.hw.fold import Fold, RomStyle
+from hwq.hw.fold import Fold, Multiplier, RomStyle
 from hwq.hw.netlist import Netlist, Stream
 from hwq.hw.options import Option, all_options, intervals, slowest
-from hwq.hw.packing import packed
+from hwq.hw.packing import multiplied, packed
 from hwq.hw.resources import Resources
 from hwq.ir.op import Op
 from hwq.ir.program import Program
@@ -70,12 +70,15 @@ class Candidates:
                 yield Candidate(fold, self._taken[key])
 
     def _choices(self, op: Op, option: Option) -> list[Fold]:
-        """A folding with its weights in block RAM and in LUTs, where there are weights, its products packed or not."""
+        """A folding with its weights in block RAM and in LUTs, its products packed or not, or themselves from LUTs."""
         if not isinstance(op, Linear):
             return [option.fold]
-        packs = {1, min(option.fold.pe, packed(op, self._program.first_type(op), self._family))}
-        styles = (RomStyle.BLOCK, RomStyle.DISTRIBUTED)
-        return [replace(option.fold, rom=style, pack=pack) for pack in sorted(packs) for style in styles]
+        x = self._program.first_type(op)
+        packs = sorted({1, min(option.fold.pe, packed(op, x, self._family))})
+        folds = [replace(option.fold, pack=pack) for pack in packs]
+        if multiplied(op, x):
+            folds.append(replace(option.fold, multiplier=Multiplier.LOGIC))
+        return [replace(fold, rom=style) for fold in folds for style in (RomStyle.BLOCK, RomStyle.DISTRIBUTED)]
 
 
 def engine_cost(program: Program, op: Op, fold: Fold, family: Family) -> Resources:

@@ -11,7 +11,7 @@ from hwq.hw.device import Device
 from hwq.hw.engines import build, requant_multipliers
 from hwq.hw.feed import queue, width_converter
 from hwq.hw.fifo import Branches, beats
-from hwq.hw.fold import Fold, ceil_div, converted_lanes, cycles
+from hwq.hw.fold import Fold, Multiplier, ceil_div, converted_lanes, cycles
 from hwq.hw.latency import Latency, latency
 from hwq.hw.netlist import Fork, Instance, Netlist, Stream
 from hwq.hw.pack import is_binary
@@ -104,6 +104,11 @@ class Plan:
         """Those of `multipliers` that are gates, because weights and inputs are bits."""
         layers = linear_ops(self.program)
         return sum(self.folds[op.name].multipliers for op in layers if is_binary(op, self.program.first_type(op)))
+
+    @property
+    def logic_lanes(self) -> int:
+        """Those of `multipliers` that are made of adders and look-up tables, because their fold asks for that."""
+        return sum(fold.multipliers for fold in self.folds.values() if fold.multiplier is Multiplier.LOGIC)
 
     @property
     def requant_multipliers(self) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 from hwq.hw.bound import Bound
 from hwq.hw.cost import is_known, plan_cost
 from hwq.hw.device import Device
-from hwq.hw.fold import Feed, Fold
+from hwq.hw.fold import Feed, Fold, Multiplier
 from hwq.hw.plan import Plan
 from hwq.hw.resources import Resources
 from hwq.hw.work import mac_count, macs
@@ -63,6 +63,7 @@ class Summary:
     multiplier_blocks: int
     shift_add_lanes: int
     xnor_lanes: int
+    logic_lanes: int
     requant_multipliers: int
     cycles_formula: int
     limited_by: tuple[str, ...]
@@ -93,6 +94,7 @@ def summarise(plan: Plan, verified: Sequence[Verification] = ()) -> Summary:
         multiplier_blocks=plan.multiplier_blocks,
         shift_add_lanes=plan.shift_add_lanes,
         xnor_lanes=plan.xnor_lanes,
+        logic_lanes=plan.logic_lanes,
         requant_multipliers=plan.requant_multipliers,
         cycles_formula=plan.interval,
         limited_by=_limits(plan),
@@ -142,8 +144,7 @@ def _row(plan: Plan, index: int) -> LayerRow:
 def _folding(fold: Fold) -> str:
     if not fold.multipliers:
         return f"{fold.lanes_in} lane{'s' if fold.lanes_in > 1 else ''}"
-    return (
-        (f"{fold.copies} x " if fold.copies > 1 else "")
-        + f"{fold.pe}x{fold.simd}"
-        + ("" if fold.feed in (Feed.SERIAL, Feed.LOOP) else f" {fold.feed.value}")
-    )
+    copies = f"{fold.copies} x " if fold.copies > 1 else ""
+    feed = "" if fold.feed in (Feed.SERIAL, Feed.LOOP) else f" {fold.feed.value}"
+    made = "" if fold.multiplier is Multiplier.AUTO else f" {fold.multiplier.value}"
+    return f"{copies}{fold.pe}x{fold.simd}{feed}{made}"

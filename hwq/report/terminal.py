@@ -111,7 +111,10 @@ def totals(summary: Summary) -> RenderableType:
         arrays += f" ({summary.shift_add_lanes:,} of them shifts and adders)"
     if summary.xnor_lanes:
         arrays += f" ({summary.xnor_lanes:,} of them XNOR gates)"
-    shared = summary.multipliers - summary.shift_add_lanes - summary.xnor_lanes - summary.multiplier_blocks
+    if summary.logic_lanes:
+        arrays += f" ({summary.logic_lanes:,} of them made of LUTs)"
+    others = summary.shift_add_lanes + summary.xnor_lanes + summary.logic_lanes
+    shared = summary.multipliers - others - summary.multiplier_blocks
     if shared:
         arrays += f" ({shared:,} of them in the block of another one)"
     rows = {

@@ -13,6 +13,7 @@ from nets import conv, program, tensor
 
 from hwq.hw.cost import ENGINES, part_cost, plan_cost
 from hwq.hw.cost.account import Account
+from hwq.hw.cost.library import macs
 from hwq.hw.cost.memory import Kind, Place, placed
 from hwq.hw.device import Family, device
 from hwq.hw.netlist import Instance
@@ -101,3 +102,23 @@ def test_a_part_is_priced_in_microseconds() -> None:
     parts = _plan().net.parts
     assert len(parts) == 2 and set(ENGINES) >= {part.module for part in parts if isinstance(part, Instance)}
     assert sum(part_cost(part, family).luts for part in parts for _ in range(500)) > 0
+
+
+@pytest.mark.parametrize(
+    ("products", "act", "weight", "registers"),
+    [(4, 9, 8, 238), (1, 9, 8, 82), (4, 5, 4, 91), (1, 9, 3, 57), (4, 8, 8, 223), (4, 17, 16, 598), (1, 2, 8, 36)],
+)
+def test_registers_of_products_from_luts(products: int, act: int, weight: int, registers: int) -> None:
+    """What Yosys makes of hwq_mul_logic alone: `products` with one signed activation in common."""
+    account = Account("xilinx7", 6)
+    macs(account, products, 1, act, True, weight, weight, 0, False, 24, 1, 1, products, logic=True)
+    uses = account.uses
+    found = uses["logic.bits"] + uses.get("logic.before", 0) + 3 * uses.get("logic.multiples", 0)
+    assert found == registers and account.dsps == 0
+
+
+def test_products_from_luts_cost_luts_in_place_of_blocks() -> None:
+    for family in FAMILIES.values():
+        blocks, logic = (plan_cost(_plan(**more), family) for more in ({}, {"multiplier": "logic"}))
+        assert blocks.dsps - logic.dsps == 16
+        assert 16 * 50 < logic.luts - blocks.luts < 16 * 130

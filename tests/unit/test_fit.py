@@ -16,7 +16,7 @@ from hwq.hw.candidates import Candidates
 from hwq.hw.cost import plan_cost
 from hwq.hw.device import device
 from hwq.hw.fit import fit
-from hwq.hw.fold import RomStyle
+from hwq.hw.fold import Multiplier, RomStyle
 from hwq.hw.folding_file import folding_text, parse_folding
 from hwq.hw.plan import make_plan
 from hwq.hw.resources import Resources
@@ -97,7 +97,7 @@ def test_the_smallest_design_at_a_rate() -> None:
     for cycles in (400, 1000, 4000):
         plan = make_plan(p, fit(p, Budget.of(ZYNQ), cycles).folds)
         assert plan.interval <= cycles
-        sizes.append(plan_cost(plan, ZYNQ.family).dsps)
+        sizes.append(plan_cost(plan, ZYNQ.family).luts)
     assert sizes == sorted(sizes, reverse=True) and sizes[0] > sizes[-1]
 
 
@@ -126,10 +126,21 @@ def test_weights_go_where_there_is_room() -> None:
 def test_products_share_blocks_where_those_are_few() -> None:
     x = tensor(8, 8, 16)
     net = program([conv(x, 16, SAME, scale="shift")], {"a": x})
-    found = fit(net, Budget.of(ZYNQ, {"dsps": 4}))
+    found = fit(net, Budget.of(ZYNQ, {"dsps": 4, "luts": 900}))
     plan = make_plan(net, found.folds)
     assert (plan.multipliers, plan.multiplier_blocks, found.folds["y"].pack) == (8, 4, 2)
     assert plan_cost(plan, ZYNQ.family).dsps == 4
+
+
+def test_products_come_from_luts_where_blocks_have_run_out() -> None:
+    """What has no blocks left goes on in LUTs, as fast as those allow; where LUTs are few, blocks multiply."""
+    x = tensor(8, 8, 16)
+    net = program([conv(x, 16, SAME, scale="shift")], {"a": x})
+    plans = [fit(net, Budget.of(ZYNQ, {"dsps": 0, "luts": luts})) for luts in (1500, 3000, 6000)]
+    assert all(plan.folds["y"].multiplier is Multiplier.LOGIC for plan in plans)
+    assert [plan.multiplier_blocks for plan in plans] == [0, 0, 0]
+    assert plans[0].interval > 2 * plans[1].interval > 3 * plans[2].interval
+    assert fit(net, Budget.of(ZYNQ, {"luts": 900})).folds["y"].multiplier is Multiplier.AUTO
 
 
 def test_a_rate_that_the_device_cannot_keep() -> None:
@@ -145,8 +156,8 @@ def test_a_rate_that_the_device_cannot_keep() -> None:
 
 def test_a_slower_rate_that_would_do() -> None:
     p = _residual()
-    with pytest.raises(BadInput, match=r"at least .* multiplier blocks \(of 12\)\. It holds it at about [\d,]+ cycles"):
-        fit(p, Budget.of(ZYNQ, {"dsps": 12}), 300)
+    with pytest.raises(BadInput, match=r"at least .* LUTs \(of 2,000\)\. It holds it at about [\d,]+ cycles"):
+        fit(p, Budget.of(ZYNQ, {"luts": 2000}), 300)
 
 
 def test_limits() -> None:

@@ -61,7 +61,7 @@ def mvau(a: Account, p: Params) -> None:
     weights(a, pe, simd, lane, code, entries, bool(p.get("CHANNEL_TABLES", 0)), sf, nf, str(p.get("WGT_STYLE", "auto")))
     a.rom(pe * acc, nf, "biases")
     macs(a, pe, simd, act, bool(p.get("ACT_SIGNED", 1)), weight, lane, terms, binary, acc, nf, inputs, rq,
-         number(p, "PACK", 1), bool(p.get("LOWEST", 1)))  # fmt: skip
+         number(p, "PACK", 1), bool(p.get("LOWEST", 1)), bool(p.get("LOGIC", 0)))  # fmt: skip
     if multiplied:
         beats = ceil_div(channels, rq)
         a.counter(beats)

@@ -124,7 +124,7 @@ def weights(
 
 def macs(
     a: Account, pe: int, simd: int, act: int, signed: bool, weight: int, code: int, terms: int, binary: bool, acc: int,
-    nf: int, inputs: int, rq: int, pack: int = 1, lowest: bool = True,
+    nf: int, inputs: int, rq: int, pack: int = 1, lowest: bool = True, logic: bool = False,
 ) -> None:  # fmt: skip
     """hwq_macs; `inputs` lanes of activations come in."""
     factor = act if signed else act + 1
@@ -137,6 +137,8 @@ def macs(
         a.use("macs.gates", lanes)
     elif terms:
         _shift_add(a, lanes, inputs, factor, code, terms, product)
+    elif logic:
+        _mul_logic(a, lanes, inputs, factor, weight)
     else:
         kind = "soft"
         for count, groups in ((pack, pe // pack), (pe % pack, 1)):
@@ -161,3 +163,29 @@ def _shift_add(a: Account, lanes: int, inputs: int, factor: int, code: int, term
     a.use("powers.terms", lanes * terms * product)
     a.use("powers.shift", lanes * terms * product * max(1, code // terms - 1))
     a.use(f"powers.sum{terms}", lanes * product)
+
+
+def _mul_logic(a: Account, lanes: int, inputs: int, factor: int, weight: int) -> None:
+    """hwq_mul_logic, one for each of `inputs`; `factor` and `weight` are bits."""
+    product = factor + weight
+    if min(factor, weight) <= 2:
+        other = weight if factor <= 2 else factor
+        sides = min(2, factor, weight) * other
+        a.use("logic.before", inputs * factor + lanes * weight)
+        a.use("logic.picked", lanes * other)
+        a.use("logic.bits", lanes * (sides + product))
+        return
+    odd, rows, row = weight % 2, ceil_div(weight, 2), factor + 2
+    pairs = ceil_div(rows, 2)
+    a.use("logic.multiples", inputs * (factor + 1))
+    a.use("logic.first.bit" if odd else "logic.first.bits", lanes * row)
+    a.use("logic.lower", lanes * row * (pairs - 1))
+    a.use("logic.upper", lanes * row * (rows - pairs))
+    sums = [row + 2 - odd] + [row if 2 * m + 1 == rows else row + 2 for m in range(1, pairs)]
+    low = [1 - odd] + [row if 2 * m + 1 == rows else 2 for m in range(1, pairs)]
+    ends = [factor + min(weight, 4 * m + 4 - odd) - (4 * m - 1 - odd) for m in range(1, pairs)]
+    a.use("logic.sums", lanes * (sum(sums) - sum(low) + sum(ends)))
+    a.use("logic.adders", lanes * (rows - 1))
+    if pairs == 1:
+        a.use("logic.before", inputs * factor + lanes * weight)
+    a.use("logic.bits", lanes * (weight + product + (sum(sums) + pairs - 1 if pairs > 1 else 0)))
