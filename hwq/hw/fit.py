@@ -133,7 +133,8 @@ class _Fitter:
             return f"{wanted}at least {self.budget.says(over)}"
         if self.multipliers is not None:
             return f"{wanted}more than {self.multipliers:,} multipliers"
-        near = {kind: n for kind, n in least.items() if n > 0.5 * self.budget.limit(kind)}
+        shares = {kind: amount / max(1.0, self.budget.limit(kind)) for kind, amount in least.items()}
+        near = {kind: least[kind] for kind, share in shares.items() if share >= 0.5 * max(shares.values())}
         return f"{wanted}too much of all kinds together: each alone at least {self.budget.says(near)}"
 
     def _refusal(self, cycles: int | None) -> str:

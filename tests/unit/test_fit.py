@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from dataclasses import replace
 from functools import reduce
 from operator import add as plus
@@ -141,6 +142,16 @@ def test_products_come_from_luts_where_blocks_have_run_out() -> None:
     assert [plan.multiplier_blocks for plan in plans] == [0, 0, 0]
     assert plans[0].interval > 2 * plans[1].interval > 3 * plans[2].interval
     assert fit(net, Budget.of(ZYNQ, {"luts": 900})).folds["y"].multiplier is Multiplier.AUTO
+
+
+def test_what_binds_is_said_where_no_kind_alone_does() -> None:
+    """Blocks or LUTs would each do for less than half of what there is; together they do not."""
+    x = tensor(8, 8, 16)
+    net = program([conv(x, 16, SAME, scale="shift")], {"a": x})
+    bound = fit(net, Budget.of(ZYNQ, {"dsps": 20, "luts": 3000})).bound
+    assert bound is not None and re.search(
+        r"too much of all kinds together: each alone at least [\d,]+ LUTs \(of 3,000\)$", bound.binds
+    )
 
 
 def test_a_rate_that_the_device_cannot_keep() -> None:
