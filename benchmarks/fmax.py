@@ -35,6 +35,7 @@ from networks import ROOT, SHARED, digits, shared
 
 from hwq.api import quantize
 from hwq.emit.generate import generate
+from hwq.hw.cost.clock import ClockClass, slowest
 from hwq.hw.folding_file import parse_folding
 from hwq.hw.plan import Plan, make_plan
 from hwq.hw.target import Target
@@ -66,9 +67,13 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """What nextpnr reports: MHz, the critical path by modules and by cells, and the number of cells of each kind."""
+    """What nextpnr reports: MHz, the critical path by modules and by cells, and the number of cells of each kind.
+
+    `expected` is the clock of the design's class (`hwq.hw.cost.clock`).
+    """
 
     mhz: float
+    expected: int | None
     path: str
     steps: tuple[str, ...]
     cells: tuple[int, ...]
@@ -195,7 +200,7 @@ def measured(case: Case, folder: Path, tools: Path, plain: bool, seed: int, rout
             "--router", router, "--lpf-allow-unconstrained", "--timing-allow-fail",
         ],
     )  # fmt: skip
-    return _clock(folder)
+    return _clock(folder, slowest(plan.net.parts))
 
 
 def _run(folder: Path, command: Sequence[str]) -> None:
@@ -204,7 +209,7 @@ def _run(folder: Path, command: Sequence[str]) -> None:
         raise SystemExit(f"{command[0]} in {folder}: {(done.stderr or done.stdout).strip()[-2000:]}")
 
 
-def _clock(folder: Path) -> Clock:
+def _clock(folder: Path, expected: ClockClass | None) -> Clock:
     report = json.loads((folder / "report.json").read_text("utf-8"))
     (frequency,) = report["fmax"].values()
     path = next(
@@ -221,6 +226,7 @@ def _clock(folder: Path) -> Clock:
     ]
     return Clock(
         frequency["achieved"],
+        expected.value if expected else None,
         ends[1] if ends[0] == ends[1] else f"{ends[1]}, from {ends[0]}",
         tuple(steps),
         tuple(report["utilization"][cell]["used"] for cell in CELLS),
@@ -261,7 +267,7 @@ def main() -> None:
             folder = FOLDER / re.sub(r"\W+", "_", case.name)
             clock = measured(case, folder, options.tools, options.plain, options.seed, options.router)
             counts = " | ".join(f"{count:,}" for count in clock.cells)
-            print(f"| {case.name} | {clock.mhz:.0f} | {counts} | {clock.path} |", flush=True)
+            print(f"| {case.name} | {clock.mhz:.0f} | {clock.expected or '-'} | {counts} | {clock.path} |", flush=True)
             if options.paths:
                 print("\n".join(clock.steps), flush=True)
 

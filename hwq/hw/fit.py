@@ -24,6 +24,9 @@ from hwq.hw.plan import Plan, make_plan
 from hwq.hw.resources import Resources
 from hwq.ir.program import Program
 
+WEIGHTS = {"luts": 1.0, "registers": 1.0, "dsps": 0.1, "rams": 0.1}
+"""What a share of each kind counts for where the smallest design is sought: blocks are there to be used, and full logic
+is slow to route."""
 ROUNDS = 6
 """How often the parts between engines are counted again."""
 
@@ -104,7 +107,7 @@ class _Fitter:
         """The smallest choice of candidates that takes at most `cycles`, or None; in parts unless `whole`."""
         choices = self.candidates.within(cycles)
         room = np.array([self.budget.limit(kind) - getattr(self.between, kind) for kind in KINDS])
-        weights = np.where(np.isfinite(room), 1.0 / np.maximum(room, 1.0), 1e-6)
+        weights = np.where(np.isfinite(room), [WEIGHTS[kind] for kind in KINDS] / np.maximum(room, 1.0), 1e-6)
         amounts = [np.array([one.amounts for one in found]).T for found in choices.values()]
         costs = [weights @ each for each in amounts]
         if self.multipliers is not None:

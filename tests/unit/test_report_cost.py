@@ -8,13 +8,15 @@ from operator import add
 from pathlib import Path
 
 import pytest
+from hardware import plan_with
 from nets import add as add_of
-from nets import conv, program, tensor
+from nets import conv, program, softmax, tensor
 from rich.console import Console
 
 from hwq.cli import main
 from hwq.emit.generate import generate
 from hwq.hw.cost import plan_cost
+from hwq.hw.cost.clock import ClockClass, slowest
 from hwq.hw.device import device
 from hwq.hw.plan import Plan, make_plan
 from hwq.hw.solve import for_multipliers
@@ -54,6 +56,25 @@ def test_the_table_shows_layers_and_shares() -> None:
     console.print(cost_table(_residual(), ARTIX))
     text = console.export_text()
     assert "second" in text and ARTIX.name in text and "%" in text
+
+
+def test_clock_classes() -> None:
+    """Windows that shift as a whole are slower, and much slower are many weights in LUTs; the slowest counts."""
+    x, wide = tensor(8, 8, 6), tensor(4, 4, 32)
+    op, ones = conv(x, 6, SAME), conv(wide, 64, Window((1, 1)))
+    serial, parallel = ({"pe": 2, "simd": 6, "rq": 2, "window": window} for window in ("serial", "parallel"))
+    plans = [plan_with(program([op], {"a": x}), {"y": entry}) for entry in (serial, parallel)]
+    array = {"pe": 8, "simd": 8, "rq": 2, "window": "serial"}
+    plans += [plan_with(program([ones], {"a": wide}), {"y": array | {"rom": rom}}) for rom in ("auto", "block")]
+    assert [slowest(plan.net.parts) for plan in plans] == [
+        ClockClass.FAST,
+        ClockClass.MIDDLE,
+        ClockClass.SLOW,
+        ClockClass.FAST,
+    ]
+    assert [layer_costs(plan, ARTIX.family)[0].clock for plan in plans] == [150, 120, 100, 150]
+    unknown = program([softmax(x)], {"a": x})
+    assert slowest(plan_with(unknown, {"y": {"lanes": 1}}).net.parts) is None
 
 
 def test_what_a_person_sees(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
