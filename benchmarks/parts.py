@@ -20,7 +20,8 @@ from typing import Any
 
 from networks import ROOT
 
-from hwq.emit.rtl import network
+from hwq.emit.graph import graph_module
+from hwq.emit.rtl import graphs, network
 from hwq.hw.netlist import Fork, Instance, Stream
 from hwq.hw.plan import Plan
 
@@ -90,9 +91,22 @@ def wrapped(part: Instance | Fork, words: Mapping[str, str]) -> Part:
         if module == module_:
             wires.append(f"{way} wire {wire}")
             links.append(f".{wire}({wire})")
+    beside, graph = _graph(part)
+    links += [".x(x)", ".acc(acc)"] if graph else []
     values = ", ".join(f".{name}({_literal(value)})" for name, value in params.items())
-    text = f"module @ ({', '.join(wires)});\n  {module} #({values}) u ({', '.join(links)});\nendmodule\n"
-    return Part(part, text, roms)
+    text = f"module @ ({', '.join(wires)});\n{beside}  {module} #({values}) u ({', '.join(links)});\nendmodule\n"
+    return Part(part, text + graph, roms)
+
+
+def _graph(part: Instance | Fork) -> tuple[str, str]:
+    """The instance of an adder graph beside a part, and its module."""
+    if isinstance(part, Fork) or part.graph is None:
+        return "", ""
+    graph = part.graph.graph
+    name = f"graph_{hashlib.sha256(repr(graph).encode()).hexdigest()[:20]}"
+    x, acc = graph.inputs * graph.nodes[0].width, len(graph.outputs) * graph.width
+    wires = f"  wire [{x - 1}:0] x;\n  wire [{acc - 1}:0] acc;\n"
+    return f"{wires}  {name} g (.clk(clk), .x(x), .acc(acc));\n", graph_module(name, part.graph, "")
 
 
 def _port(name: str, streams: Sequence[Stream]) -> tuple[str, int, int, str]:
@@ -118,7 +132,7 @@ def synthesised(parts: Sequence[Part], family: str, yosys: str, known_only: bool
 
 def whole(plan: Plan, family: str, yosys: str) -> Cells:
     """Cells of a whole network on `family`, flattened."""
-    text = network(plan)
+    text = network(plan) + "".join(graphs(plan).values())
     roms = {rom.file: "\n".join(rom.words) + "\n" for rom in plan.net.roms}
     file = _file(family, text + repr(sorted(roms.items())))
     if not file.exists():

@@ -11,6 +11,7 @@ import numpy as np
 from networks import ROOT, SHARED, digits, quantised
 from parts import Part, parts_of, wrapped
 
+from hwq.hw.adders_engine import adders_fold
 from hwq.hw.fold import Fold, Multiplier
 from hwq.hw.netlist import Instance, Stream
 from hwq.hw.options import options
@@ -26,7 +27,7 @@ import nets
 from cases import CASES
 from hardware import entries, plan_with
 
-MOST = {"hwq_mvau": 30, "hwq_swu_ser": 14, "hwq_swu_par": 12}
+MOST = {"hwq_mvau": 30, "hwq_adders": 8, "hwq_swu_ser": 14, "hwq_swu_par": 12}
 OTHERS = 8
 """Parts of the tests' cases of one module, at most."""
 LAYERS, MORE = 16, 6
@@ -48,7 +49,7 @@ def sweep() -> list[Part]:
     for module, parts in found.items():
         parts.sort(key=lambda part: hashlib.sha256(part.text.encode()).hexdigest())
         chosen += [part for part in parts if _size(part) <= LARGEST][: MOST.get(module, OTHERS)]
-    for part in (*streams(), *layers(), *logic(), *demo()):
+    for part in (*streams(), *layers(), *logic(), *graphs(), *demo()):
         chosen.append(part)
     return list({part.text: part for part in chosen if not _constant(part)}.values())
 
@@ -111,6 +112,17 @@ def logic() -> Iterator[Part]:
         for pe, simd in ((4, 3), (1, 2)):
             fold = Fold(simd, pe, pe, simd, multiplier=Multiplier.LOGIC)
             yield from parts_of(make_plan(program, {program.ops[0].name: fold}))
+
+
+def graphs() -> Iterator[Part]:
+    """Of layers that are adder graphs."""
+    rng = np.random.default_rng(2)
+    for channels, outputs, bits in ((8, 8, 8), (16, 12, 8), (24, 6, 4), (12, 24, 6), (32, 16, 8), (20, 20, 3)):
+        x = nets.tensor(1, 1, channels, bits=bits, signed=bool(rng.integers(2)))
+        op = nets.dense(x, outputs, wbits=bits, scale=("shift", "pow2")[int(rng.integers(2))])
+        fold = adders_fold(op, x)
+        assert fold
+        yield from parts_of(make_plan(nets.program([op], {"a": x}), {op.name: fold}))
 
 
 def demo() -> Iterator[Part]:

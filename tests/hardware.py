@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from hwq.emit.generate import generate
+from hwq.hw.adders_engine import adders_fold
 from hwq.hw.feed import may_take_turns
 from hwq.hw.fold import (
     Feed,
@@ -24,7 +25,7 @@ from hwq.hw.fold import (
     turns_unseen,
     window_of,
 )
-from hwq.hw.folding_file import parse_folding
+from hwq.hw.folding_file import folding_text, parse_folding
 from hwq.hw.packing import multiplied, shares
 from hwq.hw.plan import Plan, make_plan
 from hwq.hw.recurrent_fold import recurrent_fits
@@ -90,7 +91,15 @@ def entries(program: Program, op: Op) -> list[Entry]:
             del entry["simd"]
         if entry not in unique:
             unique.append(entry)
-    return _multiplied(op, x, unique)
+    found = _multiplied(op, x, unique)
+    found[3:3] = graph_entries(program, op)
+    return found
+
+
+def graph_entries(program: Program, op: Op) -> list[Entry]:
+    """The folding of `op` as an adder graph, if it can be one."""
+    fold = adders_fold(op, program.first_type(op)) if isinstance(op, Linear) else None
+    return [folding_text({op.name: fold})[op.name]] if fold else []
 
 
 def _multiplied(op: Op, x: TensorType, found: list[Entry]) -> list[Entry]:

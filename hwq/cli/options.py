@@ -56,9 +56,9 @@ class SizeOptions:
     multipliers: Annotated[
         int | None,
         typer.Option(
-            min=1,
+            min=0,
             metavar="N",
-            help="Multipliers to use at most.",
+            help="Multipliers to use at most; 0: a graph of adders for each layer.",
             show_default=str(DEFAULT_MULTIPLIERS),
             rich_help_panel=_SIZE,
         ),

@@ -9,7 +9,7 @@ from typing import Any
 
 from hwq.emit.folder import MARKER, new_folder
 from hwq.emit.render import library, render
-from hwq.emit.rtl import header, network, testbench
+from hwq.emit.rtl import graphs, header, network, testbench
 from hwq.emit.vectors import stimulus, vector_files
 from hwq.hw.folding_file import folding_text
 from hwq.hw.plan import Plan
@@ -49,6 +49,7 @@ def texts(plan: Plan, frames: int) -> dict[str, str]:
     found = {f"rtl/{name}": text for name, text in library("rtl").items()}
     found |= {f"tb/{name}": text for name, text in library("tb").items()}
     found[f"rtl/{top}.sv"] = network(plan)
+    found |= {f"rtl/{name}.sv": text for name, text in graphs(plan).items()}
     found[f"tb/tb_{top}.sv"] = testbench(plan, frames)
     found[f"tb/test_{top}.py"] = render("build/test_network.py.j2", header=header(plan), top=top)
     found["Makefile"] = render("build/Makefile.j2", header=header(plan), top=top, frames=frames)

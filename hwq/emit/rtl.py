@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from hwq.emit.graph import graph_module, graph_name
 from hwq.emit.render import render
 from hwq.hw.netlist import Fork, Instance, ParamValue, Stream
 from hwq.hw.plan import Edge, Plan
@@ -31,7 +32,7 @@ def network(plan: Plan) -> str:
         inputs=[_edge(plan, edge) for edge in plan.inputs],
         outputs=[_edge(plan, edge) for edge in plan.outputs],
         streams=plan.net.streams,
-        parts=[_part(part) for part in plan.net.parts],
+        parts=[_part(part, plan.program.name) for part in plan.net.parts],
     )
 
 
@@ -87,7 +88,17 @@ def _probe(plan: Plan, stream: Stream) -> dict[str, Any]:
     }
 
 
-def _part(part: Instance | Fork) -> dict[str, Any]:
+def graphs(plan: Plan) -> dict[str, str]:
+    """Name and text of the module of each adder graph."""
+    named = {
+        graph_name(plan.program.name, part.name): part.graph
+        for part in plan.net.parts
+        if isinstance(part, Instance) and part.graph
+    }
+    return {name: graph_module(name, graph, header(plan)) for name, graph in named.items()}
+
+
+def _part(part: Instance | Fork, top: str) -> dict[str, Any]:
     if isinstance(part, Fork):
         targets = [stream.name for stream in part.targets]
         return {
@@ -102,11 +113,24 @@ def _part(part: Instance | Fork) -> dict[str, Any]:
         "name": part.name,
         "module": part.module,
         "targets": [],
+        "graph": _graph(part, top),
         "params": [f".{name}({_literal(value)})" for name, value in part.params.items()],
         "ports": [
             (port, *(_joined(part.streams(port), signal) for signal in ("tvalid", "tready", "tdata")))
             for port in part.ports
         ],
+    }
+
+
+def _graph(part: Instance, top: str) -> dict[str, Any] | None:
+    """The module beside an instance, and the widths of what goes there and comes back."""
+    if part.graph is None:
+        return None
+    graph = part.graph.graph
+    return {
+        "module": graph_name(top, part.name),
+        "x_width": graph.inputs * graph.nodes[0].width,
+        "acc_width": len(graph.outputs) * graph.width,
     }
 
 

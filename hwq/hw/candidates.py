@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from operator import add
 
+from hwq.hw.adders_engine import adders_fold, graph_work
 from hwq.hw.cost import part_cost
 from hwq.hw.device import Family
 from hwq.hw.engines import build
 from hwq.hw.fold import Fold, Multiplier, RomStyle
+from hwq.hw.fold import cycles as cycles_of
 from hwq.hw.netlist import Netlist, Stream
-from hwq.hw.options import Option, all_options, intervals, slowest
+from hwq.hw.options import Made, Option, all_options, intervals, slowest
 from hwq.hw.packing import multiplied, packed
 from hwq.hw.resources import Resources
 from hwq.ir.op import Op
@@ -21,6 +23,8 @@ from hwq.ops import Linear
 
 KEPT = 24
 """Foldings of an operation that are looked at, those of least cost; and a third as many of fewest multipliers."""
+GRAPH_WORK = 2e6
+"""Work on the graphs of layers that are thought of as adder graphs, those of least work: together some seconds."""
 KINDS = ("luts", "registers", "dsps", "rams")
 
 
@@ -43,6 +47,7 @@ class Candidates:
     def __init__(self, program: Program, family: Family) -> None:
         self._program, self._family = program, family
         self._options = all_options(program)
+        self._graphs = dict(_graphs(program))
         self._taken: dict[tuple[str, Fold], Resources] = {}
 
     @cached_property
@@ -64,10 +69,21 @@ class Candidates:
         frugal = sorted(fast, key=lambda option: option.fold.multipliers)
         for option in {option.fold: option for option in (*fast[:KEPT], *frugal[: KEPT // 3])}.values():
             for fold in self._choices(op, option):
-                key = (op.name, fold)
-                if key not in self._taken:
-                    self._taken[key] = engine_cost(self._program, op, fold, self._family)
-                yield Candidate(fold, self._taken[key])
+                yield self._candidate(op, fold)
+        graph = self._graph(op, cycles)
+        if graph:
+            yield self._candidate(op, graph)
+
+    def _candidate(self, op: Op, fold: Fold) -> Candidate:
+        key = (op.name, fold)
+        if key not in self._taken:
+            self._taken[key] = engine_cost(self._program, op, fold, self._family)
+        return Candidate(fold, self._taken[key])
+
+    def _graph(self, op: Op, cycles: int) -> Fold | None:
+        """The folding as an adder graph, if there is one that is fast enough."""
+        graph = self._graphs.get(op.name)
+        return graph[0] if graph and graph[1] <= cycles else None
 
     def _choices(self, op: Op, option: Option) -> list[Fold]:
         """A folding with its weights in block RAM and in LUTs, its products packed or not, or themselves from LUTs."""
@@ -88,6 +104,16 @@ def engine_cost(program: Program, op: Op, fold: Fold, family: Family) -> Resourc
     sources = [Stream(name, fold.lanes_in * types[name].bits, name, fold.lanes_in) for name in op.inputs]
     build(net, program, op, fold, sources)
     return reduce(add, (part_cost(part, family) for part in net.parts), Resources())
+
+
+def _graphs(program: Program) -> Iterator[tuple[str, Made]]:
+    """The layers that may be adder graphs, each with its folding and the cycles that it takes."""
+    layers = sorted((graph_work(op), place, op) for place, op in enumerate(program.ops) if isinstance(op, Linear))
+    for number, (_, _, op) in enumerate(layers):
+        xs = program.input_types_of(op)
+        fold = adders_fold(op, xs[0])
+        if fold and sum(work for work, _, _ in layers[: number + 1]) <= GRAPH_WORK:
+            yield op.name, (fold, cycles_of(op, fold, xs, program.types[op.name]))
 
 
 def _front(found: Iterator[Candidate]) -> list[Candidate]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from hwq.arith import signed_bits
 from hwq.hw import normalisation
+from hwq.hw.adders_engine import adders
 from hwq.hw.feed import dealt, flat_windows, gathered, window_beats, window_unit
 from hwq.hw.fold import Fold, Multiplier, RomStyle, ceil_div, groups_of, is_global, multiplies, window_of
 from hwq.hw.gather_engine import gather_part
@@ -78,6 +79,8 @@ def _result(net: Netlist, program: Program, op: Op, fold: Fold) -> Stream:
 
 
 def _linear(net: Netlist, program: Program, op: Linear, fold: Fold, sources: Sequence[Stream]) -> Stream:
+    if fold.multiplier is Multiplier.ADDERS:
+        return adders(net, program, op, fold, sources[0])
     x = program.first_type(op)
     depthwise = isinstance(op, Depthwise)
     window = window_of(op, x)

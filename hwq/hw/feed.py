@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import lcm
 
 from hwq.hw.fold import Feed, Fold, ceil_div, cycles, in_rows, ring_rows, window_of
 from hwq.hw.netlist import Instance, Netlist, Stream
@@ -132,3 +133,19 @@ def width_converter(net: Netlist, source: Stream, out: Stream, bits: int, channe
     """Fill `out` from `source`, beats of lanes of `bits` bits; a pixel has `channels`."""
     params = {"LANE_W": bits, "IN_N": source.width // bits, "OUT_N": out.width // bits, "CHANNELS": channels}
     net.parts.append(Instance("hwq_dwc", f"u_{out.name}", params, {"s_axis": source, "m_axis": out}))
+
+
+def converted_lanes(given: int, taken: int, channels: int) -> list[int]:
+    """Lanes of a stream on its way from `given` to `taken`: by a common multiple where neither divides the other.
+
+    Examples
+    --------
+    >>> converted_lanes(2, 3, 12), converted_lanes(2, 4, 12)
+    ([2, 6, 3], [2, 4])
+    """
+    if given == taken:
+        return [given]
+    wide = max(given, taken)
+    if wide % min(given, taken) and wide < channels:
+        return [given, min(lcm(given, taken), ceil_div(channels, given) * given), taken]
+    return [given, taken]

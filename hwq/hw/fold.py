@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
-from math import gcd, lcm
+from math import gcd
 
 from hwq.hw.recurrent_fold import step_cycles
 from hwq.ir.op import Op
@@ -72,11 +72,13 @@ class Multiplier(Enum):
     """What synthesis makes of a product."""
     LOGIC = "logic"
     """Adders and look-up tables (see hwq_mul_logic.sv)."""
+    ADDERS = "adders"
+    """Nothing: the whole layer is one graph of shifts and adders, made for its weights (see `hwq.hw.adders`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """`lanes_in` and `lanes_out` channels a beat; `pe` x `simd` multipliers (0 where there are none), fed by `feed`.
+    """`lanes_in` and `lanes_out` channels a beat; an array of `pe` x `simd` (0 where there is none), fed by `feed`.
 
     `rom` says where weights go.  Each `pack` outputs share multiplier blocks (see `hwq.hw.packing`).  Pixels go in turn
     to `copies` of the array.
@@ -95,12 +97,13 @@ class Fold:
     @property
     def multipliers(self) -> int:
         """Multipliers of the MAC array, all copies of it."""
-        return self.pe * self.simd * self.copies
+        return 0 if self.multiplier is Multiplier.ADDERS else self.pe * self.simd * self.copies
 
     @property
     def blocks(self) -> int:
         """Those of them that are built where each `pack` outputs share one, none of them of logic."""
-        return 0 if self.multiplier is Multiplier.LOGIC else ceil_div(self.pe, self.pack) * self.simd * self.copies
+        shared = ceil_div(self.pe, self.pack) * self.simd * self.copies
+        return shared if self.multiplier is Multiplier.AUTO else 0
 
     @property
     def parallel(self) -> bool:
@@ -165,9 +168,14 @@ def flat_lanes_fit(lanes: int, simd: int, elements: int) -> bool:
     return simd % lanes == 0 or lanes % simd == 0 or simd >= elements
 
 
+def is_point(window: Window) -> bool:
+    """Whether the windows are all pixels in turn."""
+    return window.taps == 1 and window.stride == (1, 1) and not any(window.pads)
+
+
 def in_rows(window: Window, tensor: TensorType) -> TensorType:
     """`tensor` as a window unit sees it: a window that is every pixel in turn knows no rows, and stores pixels."""
-    if window.taps == 1 and window.stride == (1, 1) and not any(window.pads):
+    if is_point(window):
         return replace(tensor, shape=(tensor.pixels, 1, tensor.channels))
     return tensor
 
@@ -260,22 +268,6 @@ def opening_input(program: Program, op: Op) -> int:
 def fold_of_lanes(lanes: int, y: TensorType) -> Fold:
     """The folding of an operation without a MAC array that takes `lanes` channels a beat."""
     return Fold(lanes, min(lanes, y.channels))
-
-
-def converted_lanes(given: int, taken: int, channels: int) -> list[int]:
-    """Lanes of a stream on its way from `given` to `taken`: by a common multiple where neither divides the other.
-
-    Examples
-    --------
-    >>> converted_lanes(2, 3, 12), converted_lanes(2, 4, 12)
-    ([2, 6, 3], [2, 4])
-    """
-    if given == taken:
-        return [given]
-    wide = max(given, taken)
-    if wide % min(given, taken) and wide < channels:
-        return [given, min(lcm(given, taken), ceil_div(channels, given) * given), taken]
-    return [given, taken]
 
 
 def partitions(channels: int, slack: int = 0) -> list[int]:

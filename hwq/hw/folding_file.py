@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hwq.errors import BadInput, refuse_all
+from hwq.hw.adders_engine import adders_fold
 from hwq.hw.feed import may_take_turns
 from hwq.hw.fold import (
     Feed,
@@ -48,7 +49,7 @@ def folding_text(folds: Mapping[str, Fold]) -> dict[str, dict[str, Any]]:
     for name, fold in folds.items():
         if fold.feed is Feed.LOOP:
             out[name] = {"pe": fold.pe, "simd": fold.simd}
-        elif fold.multipliers:
+        elif fold.pe:
             entry = {"pe": fold.pe, "simd": fold.lanes_in, "rq": fold.lanes_out, "window": fold.feed.value}
             out[name] = entry | ({"simd": fold.simd, "lanes": fold.lanes_in} if fold.flat else {})
             if fold.rom is not RomStyle.AUTO:
@@ -178,11 +179,16 @@ def _copies(op: Linear | MatMul, entry: dict[str, Any], x: TensorType, y: Tensor
 def _multiplier(op: Linear | MatMul, entry: dict[str, Any], x: TensorType, fold: Fold) -> Multiplier:
     """What multiplies; left out, what synthesis makes of a product."""
     name = entry.get("multiplier", Multiplier.AUTO.value)
-    known = [one.value for one in Multiplier if one is not Multiplier.LOGIC or multiplied(op, x)]
+    whole = adders_fold(op, x) if isinstance(op, Linear) else None
+    possible = {Multiplier.LOGIC: multiplied(op, x), Multiplier.ADDERS: whole is not None}
+    known = [one.value for one in Multiplier if possible.get(one, True)]
     if name not in known:
         raise ValueError(f"multiplier is {name!r:.40}, expected {' or '.join(known)} here")
     if name == Multiplier.LOGIC.value and fold.pack > 1:
         raise ValueError(f"multiplier is logic and pack {fold.pack}, expected pack 1: only blocks are shared")
+    if name == Multiplier.ADDERS.value and whole and replace(fold, multiplier=Multiplier.ADDERS) != whole:
+        (wanted,) = folding_text({op.name: whole}).values()
+        raise ValueError(f"multiplier is adders in {entry!r:.160}, expected all of the layer at once: {wanted}")
     return Multiplier(name)
 
 

@@ -14,16 +14,18 @@ from itertools import pairwise
 import numpy as np
 
 from hwq.arith import IntArray
-from hwq.hw.feed import BRAM_DEPTH
+from hwq.hw.adders_engine import layer_graph
+from hwq.hw.feed import BRAM_DEPTH, converted_lanes
 from hwq.hw.fifo import pixels_needed
 from hwq.hw.fold import (
     DIVIDER_START,
     Feed,
     Fold,
+    Multiplier,
     ceil_div,
-    converted_lanes,
     groups_of,
     is_global,
+    is_point,
     multiplies,
     window_of,
 )
@@ -155,6 +157,9 @@ def _pace(program: Program, op: Op, fold: Fold) -> _Pace:
     taps, beats = window_of(op, x).taps, ceil_div(x.channels, fold.lanes_in)
     out = ceil_div(y.channels, fold.lanes_out)
     scaled = 5 if multiplies(op) or (isinstance(op, Requantised) and not op.requant.is_shift) else 3
+    if isinstance(op, Linear) and fold.multiplier is Multiplier.ADDERS:
+        unit = 0 if is_point(window_of(op, x)) else PARALLEL if fold.parallel else WINDOW
+        return _Pace(1, 1, layer_graph(op, x).stages + 2 + unit, 1, unit == WINDOW)
     if isinstance(op, Linear):
         folds, way = ceil_div(op.channels, fold.pe), scaled + _array(op, fold)
         beats_out = out if fold.copies > 1 else 1

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from hwq.hw.adder_graph import Pipeline
 from hwq.ir.types import TensorType
 
 ParamValue = int | str
@@ -25,13 +26,15 @@ class Stream:
 class Instance:
     """One module of the library; `ports` maps port prefixes (`s_axis`, `m_axis`, `a_axis`) to streams.
 
-    A port of several like streams carries them side by side, the first in the lowest bits.
+    A port of several like streams carries them side by side, the first in the lowest bits.  A `graph` is a module that
+    is made for this instance and stands beside it.
     """
 
     module: str
     name: str
     params: Mapping[str, ParamValue]
     ports: Mapping[str, Stream | tuple[Stream, ...]]
+    graph: Pipeline | None = None
 
     def streams(self, port: str) -> tuple[Stream, ...]:
         """The streams of one port."""

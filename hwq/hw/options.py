@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
+from hwq.hw.adders_engine import adders_fold
 from hwq.hw.feed import may_take_turns
 from hwq.hw.fold import (
     Feed,
@@ -28,7 +29,7 @@ from hwq.hw.recurrent_fold import recurrent_fits
 from hwq.ir.op import Op
 from hwq.ir.program import Program
 from hwq.ir.types import TensorType
-from hwq.ops import Conv, Dense, Depthwise, GroupConv, MatMul, Mul, Recurrent
+from hwq.ops import Conv, Dense, Depthwise, GroupConv, Linear, MatMul, Mul, Recurrent
 
 Array = Conv | Dense | Depthwise | GroupConv | MatMul
 COPIES = range(2, 5)
@@ -58,6 +59,20 @@ def all_options(program: Program) -> dict[str, list[Option]]:
         if shape not in found:
             found[shape] = options(program, op)
         table[op.name] = found[shape]
+    return table
+
+
+def graph_options(program: Program) -> dict[str, list[Option]]:
+    """The options of each operation where no array may have a multiplier: layers with weights are adder graphs.
+
+    A layer that cannot be one has none.
+    """
+    table = all_options(program)
+    for op in program.ops:
+        if isinstance(op, Linear):
+            xs, y = program.input_types_of(op), program.types[op.name]
+            fold = adders_fold(op, xs[0])
+            table[op.name] = [Option(fold, cycles(op, fold, xs, y), _cost(fold, 0.4))] if fold else []
     return table
 
 

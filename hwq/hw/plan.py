@@ -9,13 +9,13 @@ from functools import cached_property
 from hwq.hw.bound import Bound
 from hwq.hw.device import Device
 from hwq.hw.engines import build, requant_multipliers
-from hwq.hw.feed import queue, width_converter
+from hwq.hw.feed import converted_lanes, queue, width_converter
 from hwq.hw.fifo import Branches, beats
-from hwq.hw.fold import Fold, Multiplier, ceil_div, converted_lanes, cycles
+from hwq.hw.fold import Fold, Multiplier, ceil_div, cycles
 from hwq.hw.latency import Latency, latency
 from hwq.hw.netlist import Fork, Instance, Netlist, Stream
 from hwq.hw.pack import is_binary
-from hwq.hw.work import linear_ops, mac_count
+from hwq.hw.work import linear_ops, macs
 from hwq.ir.op import Op
 from hwq.ir.program import Port, Program
 from hwq.ops import PowerSums
@@ -118,7 +118,12 @@ class Plan:
     @property
     def utilisation(self) -> float:
         """Share of the MAC arrays' multiplications that a frame needs: MACs / (interval * multipliers)."""
-        return mac_count(self.program) / (self.interval * self.multipliers) if self.multipliers else 0.0
+        return self.array_macs / (self.interval * self.multipliers) if self.multipliers else 0.0
+
+    @property
+    def array_macs(self) -> int:
+        """Multiply-accumulates of one frame that multipliers do: all but those of adder graphs."""
+        return sum(macs(self.program, op) for op in self.program.ops if self.folds[op.name].multipliers)
 
     @property
     def rom_bits(self) -> int:

@@ -13,7 +13,7 @@ from hwq.errors import BadInput, refuse_all
 from hwq.hw.bound import Bound
 from hwq.hw.fold import Fold, ceil_div
 from hwq.hw.knapsack import choose
-from hwq.hw.options import Option, all_options, intervals, slowest
+from hwq.hw.options import Option, all_options, graph_options, intervals, slowest
 from hwq.hw.work import mac_count
 from hwq.ir.program import Program
 
@@ -56,14 +56,22 @@ def for_multipliers(program: Program, budget: int) -> Solved:
 
     Next to a good folding there are ones that are little faster for many more multipliers, most of them idle: those
     below `MIN_UTILISATION` are passed over as long as any other is left.  Of all foldings of so many cycles the
-    cheapest is taken.
+    cheapest is taken.  A budget of 0 makes every layer with weights a graph of adders.
 
     Raises
     ------
     BadInput
         When even one multiplier for each layer is more than `budget`.
     """
-    table = all_options(program)
+    table = all_options(program) if budget else graph_options(program)
+    refuse_all(
+        [
+            f"{name}: 0 multipliers asked for, but it can be no graph of adders: expected a conv, depthwise or dense "
+            "with one tap or a parallel window, and not too many weights. Ask for some multipliers."
+            for name, found in table.items()
+            if not found
+        ]
+    )
     candidates = intervals(table)
     macs = mac_count(program)
 
@@ -78,7 +86,7 @@ def for_multipliers(program: Program, budget: int) -> Solved:
         )
     busy = (target for target in affordable if macs >= MIN_UTILISATION * target * multipliers(target))
     target = next(busy, affordable[0])
-    least = max(ceil_div(macs, max(1, budget)), candidates[0])
+    least = max(ceil_div(macs, budget) if budget else 0, candidates[0])
     binds = f"{slowest(table)} can be no faster" if target == candidates[0] else f"{budget:,} multipliers"
     return Solved(_cheapest(table, target, budget), Bound(least, binds))
 

@@ -142,7 +142,7 @@ def _row(plan: Plan, index: int) -> LayerRow:
 
 
 def _folding(fold: Fold) -> str:
-    if not fold.multipliers:
+    if not fold.pe:
         return f"{fold.lanes_in} lane{'s' if fold.lanes_in > 1 else ''}"
     copies = f"{fold.copies} x " if fold.copies > 1 else ""
     feed = "" if fold.feed in (Feed.SERIAL, Feed.LOOP) else f" {fold.feed.value}"

@@ -18,7 +18,6 @@ from hwq.hw.bound import Bound
 from hwq.hw.device import Device, device
 from hwq.hw.folding_file import parse_folding
 from hwq.hw.plan import Plan, make_plan
-from hwq.hw.work import mac_count
 from hwq.ir import serial
 from hwq.quant import Progress, silent
 from hwq.verify.record import save_recording
@@ -151,7 +150,7 @@ def verify(
     checked = simulate_build(simulation, folder, plan, chosen, stall, seed, trace, keep)
     pace = checked if stall == 0.0 and count >= PACE_FRAMES else _pace(simulation, build, chosen, seed, trace, progress)
     cycles = pace.cycles_per_frame if pace else None
-    useful = mac_count(plan.program) / (cycles * plan.multipliers) if cycles and plan.multipliers else None
+    useful = plan.array_macs / (cycles * plan.multipliers) if cycles and plan.multipliers else None
     mismatches = checked.mismatches + (pace.mismatches if pace and pace is not checked else 0)
     return Verification(
         simulator, count, stall, mismatches, cycles, plan.interval, pace.latency if pace else None, plan.frame_latency,

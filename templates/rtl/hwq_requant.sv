@@ -120,7 +120,7 @@ module hwq_requant #(
 
 `ifndef SYNTHESIS
   initial begin
-    if (LANES < 1 || ACC_W < 2 || ACC_W > 52) $fatal(1, "hwq_requant: LANES=%0d ACC_W=%0d", LANES, ACC_W);
+    if (LANES < 1 || ACC_W < 2 || ACC_W > (MUL_EN ? 52 : 64)) $fatal(1, "hwq_requant: LANES=%0d ACC_W=%0d", LANES, ACC_W);
     if (SHIFT < 0 || ROUND < 0 || ROUND > 3) $fatal(1, "hwq_requant: SHIFT=%0d ROUND=%0d", SHIFT, ROUND);
     if (OUT_W < 1 || OUT_W > 16 || QMIN > QMAX || QMAX - QMIN >= (1 << OUT_W))
       $fatal(1, "hwq_requant: QMIN=%0d QMAX=%0d do not fit OUT_W=%0d", QMIN, QMAX, OUT_W);

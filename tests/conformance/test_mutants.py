@@ -64,6 +64,7 @@ PROGRAMS: dict[str, tuple[Program, dict[str, Entry]]] = {
     "zero": (CONV["negative_zero"], _mac(2, 3, 1)),
     "wide": (CONV["16-bit"], _mac(5, 3, 1)),
     "dilated": (CONV["dilated"], _mac(2, 3, 1)),
+    "graph": (CONV["same-half_up"], {"y": _mac(5, 3, 5, "parallel")["y"] | {"multiplier": "adders"}}),
     "packed": (CONV["same-half_up"], {"y": _mac(3, 2, 3)["y"] | {"pack": 2}}),
     "logic": (CONV["unsigned-relu"], {"y": _mac(3, 2, 3)["y"] | {"multiplier": "logic"}}),
     "logic-wide": (CONV["16-bit"], {"y": _mac(3, 2, 3)["y"] | {"multiplier": "logic"}}),
@@ -127,6 +128,8 @@ class Mutant:
 
 MUTANTS = [
     Mutant("macs", "start_p : acc_q) + ACC_W'(sum);", "start_p : acc_q) - ACC_W'(sum);", "same"),
+    Mutant("adders", ".valid_i(valid[STAGES-1])", ".valid_i(valid[0])", "graph"),
+    Mutant("adders", "wire fire = s_axis_tvalid && room;", "wire fire = s_axis_tvalid;", "graph"),
     Mutant("requant", "wide[SHIFT] ? HALF : HALF - SUM_W'(1)", "HALF", "even"),
     Mutant("swu_ser", " || x_q >= X_W'(W)", "", "same"),
     Mutant("dwc", " || (last_wide && part_q == PART_W'(PARTS_LAST - 1))", "", "up"),

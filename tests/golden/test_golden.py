@@ -17,7 +17,8 @@ from nets import SHIFTED, fitted, program, tensor
 
 from hwq import api
 from hwq.arith import IntArray
-from hwq.emit.rtl import network
+from hwq.emit.rtl import graphs, network
+from hwq.hw.adders_engine import adders_fold
 from hwq.hw.folding_file import folding_text
 from hwq.hw.plan import make_plan
 from hwq.hw.solve import for_multipliers
@@ -134,6 +135,19 @@ def test_folding_and_network(net: str) -> None:
     check(f"{net}.sv", network(plan))
 
 
+def test_adder_graph() -> None:
+    """A layer as a graph of adders: the network around it, and its module."""
+    p = signal()
+    op = p.ops[0]
+    assert isinstance(op, Depthwise)
+    fold = adders_fold(op, p.types["wave"])
+    assert fold
+    plan = make_plan(p, {op.name: fold})
+    check("signal_adders.sv", network(plan))
+    for name, text in graphs(plan).items():
+        check(f"{name}.sv", text)
+
+
 def test_demo_graph() -> None:
     """The accepted float graph of the demo."""
     check("digits.graph.txt", api.inspect(DIGITS / "model.onnx"))
@@ -150,4 +164,4 @@ def test_demo_program() -> None:
 def test_no_golden_file_is_left_over() -> None:
     wanted = {f"{net}{ending}" for net in NETS for ending in (".txt", ".folding.json", ".sv")}
     found = {path.name for path in HERE.iterdir() if path.suffix in (".txt", ".json", ".sv")}
-    assert found == wanted | {"digits.txt", "digits.graph.txt"}
+    assert found == wanted | {"digits.txt", "digits.graph.txt", "signal_adders.sv", "signal_out_graph.sv"}

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from nets import corners, program
 from random_operations import BITS, JOINS, ROWS, SINGLE, WITHIN, concats, constants, fits, joins, operations
 
+from hwq.hw.adders_engine import adders_fold, graph_work
 from hwq.hw.fold import Fold, Multiplier
 from hwq.hw.options import options
 from hwq.hw.packing import multiplied, shares
@@ -24,6 +25,10 @@ from hwq.hw.work import macs
 from hwq.ir.op import REGISTRY, Op
 from hwq.ir.program import Program
 from hwq.ir.types import TensorType
+from hwq.ops import Linear
+
+GRAPH_WORK = 100_000
+"""Work on an adder graph at most: some tenths of a second."""
 
 Draw = Any
 
@@ -82,7 +87,10 @@ def plans(draw: Draw, p: Program) -> Plan:
 
 
 def _multiplied(draw: Draw, p: Program, op: Op, fold: Fold) -> Fold:
-    """`fold` with any number of outputs for a multiplier, or with products from LUTs."""
+    """`fold` with any number of outputs for a multiplier, or with products from LUTs; or an adder graph."""
+    graph = adders_fold(op, p.first_type(op)) if isinstance(op, Linear) and graph_work(op) < GRAPH_WORK else None
+    if graph and draw(st.sampled_from((False, False, True))):
+        return graph
     if multiplied(op, p.first_type(op)) and draw(st.integers(0, 2)) == 0:
         return replace(fold, multiplier=Multiplier.LOGIC)
     if not shares(op, p.first_type(op)):

@@ -29,6 +29,12 @@ SAME = Window((3, 3), pads=(1, 1, 1, 1))
 ZYNQ = device("zynq-7020")
 
 
+@pytest.fixture(autouse=True)
+def arrays_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No layer is a graph of adders, which needs no multiplier: test_adder_choice.py is about those."""
+    monkeypatch.setattr("hwq.hw.candidates.GRAPH_WORK", 0)
+
+
 def _small() -> Program:
     x, t = tensor(3, 3, 2), tensor(3, 3, 3)
     return program(

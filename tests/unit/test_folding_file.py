@@ -47,7 +47,29 @@ def test_round_trip(tmp_path: Path) -> None:
         assert read_folding(tmp_path / "f.json", p) == folds
 
 
+def test_adder_graphs_round_trip() -> None:
+    """All of a layer at once, and no multipliers."""
+    whole: dict[str, Any] = {"y": {"lanes": 5}}
+    for name, channels in (("c", 3), ("d", 5)):
+        whole[name] = {"pe": 5, "simd": channels, "rq": 5, "window": "parallel", "multiplier": "adders"}
+    folds = parse_folding(whole, _net(), "x")
+    assert folding_text(folds) == whole
+    assert [fold.multipliers for fold in folds.values()] == [0, 0, 0]
+
+
 REFUSED: dict[str, tuple[Any, str]] = {
+    "graph in parts": (
+        _with("c", multiplier="adders"),
+        "expected all of the layer at once: {'pe': 5, 'simd': 3, 'rq': 5",
+    ),
+    "graph with a store": (
+        _with("c", pe=5, simd=3, rq=5, window="parallel", multiplier="adders", rom="block"),
+        "expected all of the layer",
+    ),
+    "no such multiplier": (
+        _with("c", multiplier="booth"),
+        "multiplier is 'booth', expected auto or logic or adders here",
+    ),
     "a list": ([], "expected an object"),
     "nothing": ({}, r"c \(conv\): has None, expected an object"),
     "unknown": ({**GOOD, "q": {}}, "'q' is no operation of net"),

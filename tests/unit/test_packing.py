@@ -119,8 +119,8 @@ def test_products_from_luts_take_no_block() -> None:
 @pytest.mark.parametrize(
     ("more", "text"),
     [
-        ({"multiplier": "luts"}, "multiplier is 'luts', expected auto or logic here"),
-        ({"multiplier": 3}, "multiplier is 3, expected auto or logic here"),
+        ({"multiplier": "luts"}, "multiplier is 'luts', expected auto or logic or adders here"),
+        ({"multiplier": 3}, "multiplier is 3, expected auto or logic or adders here"),
         ({"multiplier": "logic", "pack": 2}, "multiplier is logic and pack 2, expected pack 1"),
     ],
 )
@@ -136,7 +136,7 @@ def test_what_has_no_multipliers_has_none_of_luts() -> None:
     ops = (conv(x, 4, K1, coding=PowerSums(2)), conv(bits, 4, K1, wbits=2, coding=Codebook(np.array([-1, 1]))))
     for op, source in zip(ops, (x, bits), strict=True):
         assert not multiplied(op, source)
-        with pytest.raises(BadInput, match="multiplier is 'logic', expected auto here"):
+        with pytest.raises(BadInput, match="multiplier is 'logic', expected auto or adders here"):
             plan_with(
                 program([op], {"a": source}),
                 {"y": {"pe": 2, "simd": 2, "rq": 2, "window": "serial", "multiplier": "logic"}},

@@ -26,6 +26,9 @@ from hwq.hw.resources import Resources
 LIKE = {"xilinx_us": "xilinx7"}
 """Families that have the coefficients of another one: equal look-up tables and registers."""
 
+GRAPH_LUTS = 0.92
+"""LUTs for a bit of the adders of a graph, as Yosys makes them of two perceptrons."""
+
 ENGINES = CONVOLUTIONAL | OTHER | RECURRENT
 
 
@@ -48,6 +51,9 @@ def account(part: Instance | Fork, family: Family) -> Account:
         ENGINES["hwq_fork"](found, {"N": len(part.targets)})
     else:
         ENGINES[part.module](found, part.params)
+        if part.graph:
+            found.luts += GRAPH_LUTS * part.graph.graph.adder_bits
+            found.use("delay.bits", part.graph.register_bits)
     return found
 
 

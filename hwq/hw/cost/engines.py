@@ -72,6 +72,15 @@ def mvau(a: Account, p: Params) -> None:
     credit(a, rq * number(p, "OUT_W"), latency + group + 1, group)
 
 
+def adders(a: Account, p: Params) -> None:
+    """hwq_adders; the graph beside it is counted by its bits. Bits that rounding down drops are not kept."""
+    lanes, acc, shift, out = number(p, "LANES"), number(p, "ACC_W"), number(p, "SHIFT"), number(p, "OUT_W")
+    if not number(p, "ROUND"):
+        acc, shift = max(2, acc - shift), 0
+    requant(a, lanes, acc, False, 0, 1, shift, number(p, "ROUND"), out, number(p, "ZERO"))
+    credit(a, lanes * out, number(p, "STAGES") + 4)
+
+
 def swu_ser(a: Account, p: Params) -> None:
     """hwq_swu_ser."""
     data, h, w, cf = number(p, "DATA_W"), number(p, "H"), number(p, "W"), number(p, "CF")
@@ -275,8 +284,8 @@ def deal(a: Account, p: Params) -> None:
 
 
 CONVOLUTIONAL: dict[str, Engine] = {
-    "hwq_mvau": mvau, "hwq_swu_ser": swu_ser, "hwq_swu_par": swu_par, "hwq_dwc": dwc, "hwq_pool": pool,
-    "hwq_gap": gap, "hwq_add": add, "hwq_rescale": rescale, "hwq_argmax": argmax,
+    "hwq_mvau": mvau, "hwq_adders": adders, "hwq_swu_ser": swu_ser, "hwq_swu_par": swu_par, "hwq_dwc": dwc,
+    "hwq_pool": pool, "hwq_gap": gap, "hwq_add": add, "hwq_rescale": rescale, "hwq_argmax": argmax,
     "hwq_fifo_bram": fifo_bram, "hwq_frame_in": frame_in, "hwq_frame_out": frame_out, "hwq_fork": fork,
     "hwq_deal": deal,
     "hwq_fifo": lambda a, p: fifo(a, number(p, "W"), number(p, "DEPTH")),
