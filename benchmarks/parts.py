@@ -47,6 +47,8 @@ EDGES = (
 )  # fmt: skip
 """What edges have beside streams."""
 
+UNSEEN = re.compile(r"`ifndef SYNTHESIS.*?`endif|//[^\n]*", re.DOTALL)
+"""What synthesis does not see of a module."""
 Cells = dict[str, int]
 
 
@@ -146,7 +148,7 @@ def whole(plan: Plan, family: str, yosys: str) -> Cells:
 
 def _file(family: str, text: str) -> Path:
     """Where the result for a text is kept; the modules of the library below it are part of the text."""
-    below = [path.read_text("utf-8") for path in _used(text)]
+    below = [UNSEEN.sub("", path.read_text("utf-8")) for path in _used(text)]
     key = hashlib.sha256(repr((text, below, SYNTHESIS[family] + MACROS.get(family, ""))).encode()).hexdigest()[:24]
     known = FOLDER / family
     known.mkdir(parents=True, exist_ok=True)
