@@ -35,9 +35,9 @@ class Row:
     multipliers: int | None = None
     generate: float | None = None
     simulate: float | None = None
-    luts: int | None = None
-    registers: int | None = None
-    dsps: int | None = None
+    luts: float | None = None
+    registers: float | None = None
+    dsps: float | None = None
     rams: float | None = None
     version: str = ""
     failure: str = ""
@@ -58,7 +58,7 @@ def cells(row: Row) -> list[str]:
     """The texts of `COLUMNS`."""
     values: list[tuple[float | None, str]] = [
         (row.score, ".1f"), (row.latency, ",d"), (row.interval, ",.0f"), (row.multipliers, "d"),
-        (row.utilisation, ".1f"), (row.luts, ",d"), (row.registers, ",d"), (row.dsps, "d"), (row.rams, "g"),
+        (row.utilisation, ".1f"), (row.luts, ",.0f"), (row.registers, ",.0f"), (row.dsps, ".0f"), (row.rams, "g"),
         (row.generate, ".1f"), (row.simulate, ".2g"),
     ]  # fmt: skip
     return [row.network, row.tool, row.setting, *("" if value is None else f"{value:{form}}" for value, form in values)]

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -46,8 +47,6 @@ from hwq.synth.cells import CellCount, cells_by_type, count
 from hwq.verify import tools
 
 FAMILY = "xilinx7"
-YOSYS_SECONDS = 1800.0
-PEER_SECONDS = 1800.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +58,21 @@ class Variant:
     target: hwq.Target
 
 
+DEVICE = "artix7-35t"
 VARIANTS = (
-    Variant("digits_mlp", "16 multipliers", hwq.Target(multipliers=16)),
-    Variant("digits_cnn", "16 multipliers", hwq.Target(multipliers=16)),
-    Variant("digits_cnn", "64 multipliers", hwq.Target(multipliers=64)),
-    Variant("jet_mlp", "16 multipliers", hwq.Target(multipliers=16)),
-    Variant("jet_mlp", "64 multipliers", hwq.Target(multipliers=64)),
+    *(
+        Variant(name, f"{number} multipliers{text}", hwq.Target(multipliers=number, device=device))
+        for name, number in (
+            ("digits_mlp", 16),
+            ("digits_cnn", 16),
+            ("digits_cnn", 64),
+            ("jet_mlp", 16),
+            ("jet_mlp", 64),
+        )
+        for device, text in ((None, ""), (hwq.device(DEVICE), f", {DEVICE}"))
+    ),
 )
+"""The designs of hwq: with so many multipliers at most, and also fitted to a device."""
 QUICK = ("digits_mlp", "nngen", "1x1")
 """What is measured of peers without `--deep`."""
 
@@ -106,7 +113,7 @@ def case(name: str) -> Case:
     return Case(name, model, known[name]["macs"], calib, x, labels, hwq.quantize(model, {"x": calib}))
 
 
-def synthesised(folder: Path, sources: Sequence[str], top: str) -> CellCount:
+def synthesised(folder: Path, sources: Sequence[str], top: str, limit: float) -> CellCount:
     """The cells of a design in `folder`; CheckFailed where Yosys ends without them."""
     script = [
         f"read_verilog -sv -defer {' '.join(sources)}",
@@ -116,7 +123,7 @@ def synthesised(folder: Path, sources: Sequence[str], top: str) -> CellCount:
     ]
     (folder / "run.ys").write_text("\n".join(script) + "\n")
     yosys = str(tools.require("yosys").path)
-    ran = tools.run([yosys, "-q", "-l", "yosys.log", "-s", "run.ys"], cwd=folder, timeout=YOSYS_SECONDS)
+    ran = tools.run([yosys, "-q", "-l", "yosys.log", "-s", "run.ys"], cwd=folder, timeout=limit)
     if ran.returncode or not (folder / "cells.json").exists():
         raise CheckFailed(f"Yosys: {last_error(ran.output) or tools.last_lines(ran.output, 1)}")
     return counted(json.loads((folder / "cells.json").read_text()))
@@ -130,18 +137,18 @@ def counted(report: dict[str, Any]) -> CellCount:
     return found
 
 
-def with_cells(row: Row, folder: Path, sources: Sequence[str], top: str) -> Row:
+def with_cells(row: Row, folder: Path, sources: Sequence[str], top: str, limit: float) -> Row:
     """The row with what Yosys makes of the design, or with the reason why it makes nothing."""
     try:
-        found = synthesised(folder, sources, top).resources
+        found = synthesised(folder, sources, top, limit).resources
     except CheckFailed as problem:
         return replace(row, failure=str(problem).splitlines()[0])
     return replace(row, luts=found.luts, registers=found.registers, dsps=found.dsps, rams=found.rams)
 
 
-def own_row(case: Case, variant: Variant) -> Row:
+def own_row(case: Case, variant: Variant, limit: float) -> Row:
     """A design of hwq."""
-    folder = FOLDER / f"{case.name}-hwq-{variant.setting.replace(' ', '-')}"
+    folder = FOLDER / f"{case.name}-hwq-{re.sub('[ ,]+', '-', variant.setting)}"
     shutil.rmtree(folder, ignore_errors=True)
     start = time.perf_counter()
     plan = hwq.generate(case.program, folder, variant.target)
@@ -157,10 +164,10 @@ def own_row(case: Case, variant: Variant) -> Row:
         simulate=checked.seconds_per_sample,
     )  # fmt: skip
     sources = sorted(path.relative_to(folder).as_posix() for path in (folder / "rtl").glob("*.sv"))
-    return with_cells(row, folder, sources, plan.program.name)
+    return with_cells(row, folder, sources, plan.program.name, limit)
 
 
-def peer_row(case: Case, tool: Tool, setting: Setting) -> Row:
+def peer_row(case: Case, tool: Tool, setting: Setting, limit: float) -> Row:
     """A design of a peer."""
     row = Row(case.name, tool.name, setting.name, case.macs)
     if (reason := tool.install()) is not None:
@@ -180,9 +187,9 @@ def peer_row(case: Case, tool: Tool, setting: Setting) -> Row:
     for name, value in options.items():
         command += [f"--{name}", str(value)]
     try:
-        ran = tools.run(command, cwd=folder, timeout=PEER_SECONDS, log=folder / "log.txt")
+        ran = tools.run(command, cwd=folder, timeout=limit, log=folder / "log.txt")
     except CheckFailed:
-        return replace(row, failure=f"takes more than {PEER_SECONDS:.0f} s")
+        return replace(row, failure=f"takes more than {limit:.0f} s")
     if ran.returncode:
         return replace(row, failure=last_error(ran.output) or f"ends with {ran.returncode}")
     with np.load(folder / "outputs.npz") as outputs:
@@ -191,7 +198,7 @@ def peer_row(case: Case, tool: Tool, setting: Setting) -> Row:
     if wrong := differs(rtl, y, expected):
         return replace(row, failure=wrong)
     sources, top = design.pop("sources"), design.pop("top")
-    return with_cells(replace(row, score=case.score(y), frames=len(rtl), **design), folder, sources, top)
+    return with_cells(replace(row, score=case.score(y), frames=len(rtl), **design), folder, sources, top, limit)
 
 
 def differs(rtl: Samples, y: Samples, expected: Samples | None) -> str:
@@ -207,15 +214,15 @@ def differs(rtl: Samples, y: Samples, expected: Samples | None) -> str:
     return ""
 
 
-def measured(case: Case, chosen: Sequence[str], every: bool) -> Iterator[Row]:
+def measured(case: Case, chosen: Sequence[str], every: bool, limit: float) -> Iterator[Row]:
     """The rows of a network; of peers only `QUICK` unless `every` design is asked for."""
     for variant in VARIANTS if "hwq" in chosen else ():
         if variant.network == case.name:
-            yield own_row(case, variant)
+            yield own_row(case, variant, limit)
     for tool in GENERATORS.values():
         for setting in tool.settings if tool.name in chosen else ():
             if every or (case.name, tool.name, setting.name) == QUICK:
-                yield peer_row(case, tool, setting)
+                yield peer_row(case, tool, setting, limit)
 
 
 def main() -> None:
@@ -224,6 +231,7 @@ def main() -> None:
     parser.add_argument("--deep", action="store_true", help="every design of every peer")
     parser.add_argument("--networks", default=",".join(NETWORKS), help="names, with commas between them")
     parser.add_argument("--tools", help="names, with commas between them: every design of these")
+    parser.add_argument("--limit", type=float, default=1800, help="seconds that a peer, and Yosys, may take")
     parser.add_argument("--recorded", action="store_true", help="show the rows of earlier runs, and measure nothing")
     parser.add_argument("--markdown", action="store_true", help="print the table for a document")
     options = parser.parse_args()
@@ -239,7 +247,7 @@ def main() -> None:
     every = options.deep or options.tools is not None
     rows: list[Row] = []
     for name in () if options.recorded else names:
-        for row in measured(case(name), chosen, every):
+        for row in measured(case(name), chosen, every, options.limit):
             rows.append(row)
             record([row])
             console.print(*cells(row), row.failure, style="dim", highlight=False, markup=False)
