@@ -51,7 +51,7 @@ def build(job: Job) -> Design:
     made = RTLModel(logic, Path("rtl"), "model", latency_cutoff=LATENCY_CUTOFF, print_latency=False)
     made.write()
     generated = time.perf_counter() - start
-    made._compile(openmp=False, nproc=1)
+    made.compile(openmp=False, nproc=1)
     frames = job.x.astype(float)
     start = time.perf_counter()
     rtl: Batch = made.predict(frames)
