@@ -98,9 +98,10 @@ def recorded() -> list[Row]:
 
 
 def record(rows: Sequence[Row]) -> None:
-    """Write `rows` down, in place of earlier ones of the same name, in the order of networks and tools."""
+    """Write `rows` down, in place of earlier ones of the same name, in the order of networks, tools and settings."""
     kept = {(row.network, row.tool, row.setting): row for row in (*recorded(), *rows)}
     networks, generators = list(NETWORKS), ["hwq", *GENERATORS]
-    found = sorted(kept.values(), key=lambda row: (networks.index(row.network), generators.index(row.tool)))
+    found = list(kept.values())
+    found.sort(key=lambda row: (networks.index(row.network), generators.index(row.tool), row.setting))
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     RESULTS.write_text(json.dumps([asdict(row) for row in found], indent=1) + "\n")
