@@ -157,7 +157,7 @@ def own_row(case: Case, variant: Variant, limit: float) -> Row:
     checked = hwq.verify(folder, "verilator", frames, data={case.program.inputs[0].name: case.x[:frames]})[0]
     row = Row(case.name, "hwq", variant.setting, case.macs)
     if not checked.passed:
-        return replace(row, failure=f"{checked.mismatches} mismatches on Verilator")
+        return replace(row, failure="; ".join(checked.trouble) or f"{checked.mismatches} mismatches on Verilator")
     row = replace(
         row, score=case.score(case.integers()), frames=frames, latency=checked.latency,
         interval=checked.cycles_per_frame, multipliers=plan.multipliers, generate=generated,
@@ -165,6 +165,19 @@ def own_row(case: Case, variant: Variant, limit: float) -> Row:
     )  # fmt: skip
     sources = sorted(path.relative_to(folder).as_posix() for path in (folder / "rtl").glob("*.sv"))
     return with_cells(row, folder, sources, plan.program.name, limit)
+
+
+def given(case: Case, tool: Tool, folder: Path) -> tuple[Path, Samples, Samples | None]:
+    """The model and the samples that a tool gets, and what it has to compute of them where that is known.
+
+    ValueError where the tool wants hwq's integers and cannot have them.
+    """
+    if tool.name != "alkaid":
+        return case.model, case.x, None
+    model = folder / "program.npz"
+    np.savez(model, **arrays(case.program))
+    (x,) = quantise_inputs(case.program, {case.program.inputs[0].name: case.x}).values()
+    return model, x.reshape(len(x), -1), case.integers()
 
 
 def peer_row(case: Case, tool: Tool, setting: Setting, limit: float) -> Row:
@@ -175,12 +188,10 @@ def peer_row(case: Case, tool: Tool, setting: Setting, limit: float) -> Row:
     folder = FOLDER / f"{case.name}-{tool.name}-{setting.name}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    model, x, expected = case.model, case.x, None
-    if tool.name == "alkaid":
-        model, expected = folder / "program.npz", case.integers()
-        np.savez(model, **arrays(case.program))
-        found = quantise_inputs(case.program, {case.program.inputs[0].name: case.x})
-        x = next(iter(found.values())).reshape(len(x), -1)
+    try:
+        model, x, expected = given(case, tool, folder)
+    except ValueError as problem:
+        return replace(row, failure=str(problem))
     np.savez(folder / "data.npz", calib=case.calib, x=x)
     options = {"model": model, "data": "data.npz", "setting": setting.name, "frames": NETWORKS[case.name], "out": "."}
     command = [str(tool.python), str(SCRIPTS / tool.script)]
