@@ -125,7 +125,7 @@ def synthesised(folder: Path, sources: Sequence[str], top: str, limit: float) ->
     yosys = str(tools.require("yosys").path)
     ran = tools.run([yosys, "-q", "-l", "yosys.log", "-s", "run.ys"], cwd=folder, timeout=limit)
     if ran.returncode or not (folder / "cells.json").exists():
-        raise CheckFailed(f"Yosys: {last_error(ran.output) or tools.last_lines(ran.output, 1)}")
+        raise CheckFailed(f"Yosys: {last_error(ran.output) or f'ends with {ran.returncode}'}")
     return counted(json.loads((folder / "cells.json").read_text()))
 
 
