@@ -27,7 +27,7 @@ import numpy as np
 from models import CASES, Case, digest
 from networks import ROOT
 from numpy.typing import NDArray
-from peers.environments import FOLDER, SCRIPTS, TOOLS, Setting, Tool
+from peers.environments import FOLDER, SCRIPTS, TOOLS, Setting, Tool, last_error
 from rich.console import Console
 from rich.table import Table
 
@@ -122,8 +122,7 @@ class Peers:
                 done = subprocess.run(command, capture_output=True, text=True, timeout=self.limit, cwd=found.parent)
                 found.with_suffix(".log").write_text(done.stdout + done.stderr)
                 if done.returncode:
-                    said = re.findall(r"^[\w.]*(?:Error|Exception)\b.*", done.stderr, re.MULTILINE)
-                    failed.write_text(said[-1] if said else f"ends with {done.returncode}")
+                    failed.write_text(last_error(done.stderr) or f"ends with {done.returncode}")
             except subprocess.TimeoutExpired:
                 failed.write_text(LATE.format(self.limit))
         if failed.exists():

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import subprocess
 import sys
 import threading
@@ -17,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from peers.environments import SCRIPTS, Tool
+from peers.environments import SCRIPTS, Tool, last_error
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 OPEN_SECONDS = 600
@@ -95,5 +94,4 @@ class Contestant:
         timer.cancel()
         if line:
             return json.loads(line)
-        said = re.findall(r"^[\w.]*(?:Error|ERROR|Exception)\b.*", self.log.read_text(), re.MULTILINE)
-        raise Failed(said[-1] if said else f"ends without an answer; see {self.log}")
+        raise Failed(last_error(self.log.read_text()) or f"ends without an answer; see {self.log}")

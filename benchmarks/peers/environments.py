@@ -7,6 +7,7 @@ Nothing of a peer is ever installed beside hwq.  A tool that does not install is
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -70,6 +71,12 @@ class Tool:
             return None
         failed.write_text(f"{wanted}\n{reason}")
         return reason
+
+
+def last_error(output: str) -> str | None:
+    """The last line of an output that names an error."""
+    said = re.findall(r"^[\w.]*(?:Error|ERROR|Exception)\b.*", output, re.MULTILINE)
+    return said[-1] if said else None
 
 
 TOOLS = {
