@@ -1,4 +1,4 @@
-"""Rows of `generators.py`: what is measured of a design, as a table, and kept from run to run."""
+"""Rows of `hardware.py`: what is measured of a design, as a table, and kept from run to run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from peers.generators import GENERATORS
 from rich.console import Console
 from rich.table import Table
 
-FOLDER = ROOT / "build" / "generators"
+FOLDER = ROOT / "build" / "hardware"
 RESULTS = FOLDER / "rows.json"
 NETWORKS = {"digits_mlp": 20, "digits_cnn": 4, "jet_mlp": 20}
 """The networks, and how many frames of each are simulated."""

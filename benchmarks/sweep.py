@@ -24,8 +24,8 @@ from hwq.ir.window import Window
 
 sys.path.insert(0, str(ROOT / "tests"))
 import nets
+from builds import entries, plan_with
 from cases import CASES
-from hardware import entries, plan_with
 
 MOST = {"hwq_mvau": 30, "hwq_adders": 8, "hwq_swu_ser": 14, "hwq_swu_par": 12}
 OTHERS = 8

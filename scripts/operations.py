@@ -21,8 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "operations.md"
 sys.path.insert(0, str(ROOT / "tests"))
 
+from builds import entries, plan_with  # noqa: E402
 from cases import CASES  # noqa: E402
-from hardware import entries, plan_with  # noqa: E402
 
 from hwq.hw.engines import requant_multipliers  # noqa: E402
 from hwq.hw.netlist import Instance  # noqa: E402

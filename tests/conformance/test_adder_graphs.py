@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from builds import checked, graph_entries, plan_with
 from cases import CASES, SAMPLES
-from hardware import checked, graph_entries, plan_with
 from netlists import last_line, yosys
 from nets import conv, dense, program, tensor
 from test_yosys import SCRIPT

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from builds import checked
 from cases import BORDERS, SAMPLES
-from hardware import checked
 
 from hwq.hw.plan import make_plan
 from hwq.hw.solve import for_multipliers

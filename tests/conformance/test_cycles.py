@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from builds import DEEP, Entry, checked, entries, plan_with
 from cases_gather import long_gathers
-from hardware import DEEP, Entry, checked, entries, plan_with
 from nets import (
     avgpool,
     concat,

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from builds import DEEP, Entry, checked, plan_with
 from cases import BIPOLAR, BORDERS, CASES, SAMPLES
 from cases_binary import binary_behind_signs
-from hardware import DEEP, Entry, checked, plan_with
 from nets import concat, const, conv, corners, program, rescale, tensor
 
 from hwq.emit.generate import generate

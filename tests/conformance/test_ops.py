@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from builds import DEEP, Entry, checked, entries, plan_with
 from cases import CASES, SAMPLES
-from hardware import DEEP, Entry, checked, entries, plan_with
 
 from hwq.arith import Rounding
 from hwq.ir.op import REGISTRY

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from builds import checked
 from cases import SAMPLES
-from hardware import checked
 from nets import add, conv, corners, dense, program, tensor
 from recurrent_nets import gru, lstm
 

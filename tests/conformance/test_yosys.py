@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from builds import DEEP, Entry, entries, plan_with, with_logic
 from cases import CASES, SAMPLES
-from hardware import DEEP, Entry, entries, plan_with, with_logic
 from netlists import last_line, yosys
 from test_ops import VERILATED
 

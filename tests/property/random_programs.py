@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hardware import checked
+from builds import checked
 from hypothesis import note
 from hypothesis import strategies as st
 from nets import corners, program

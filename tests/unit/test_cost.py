@@ -7,8 +7,8 @@ from functools import reduce
 from operator import add
 
 import pytest
+from builds import entries, plan_with
 from cases import CASES
-from hardware import entries, plan_with
 from nets import conv, program, tensor
 
 from hwq.hw.cost import ENGINES, part_cost, plan_cost

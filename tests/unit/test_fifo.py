@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 
 import pytest
+from builds import Entry, checked, plan_with
 from fork_nets import BLOCKS, SAME, residual, scaled
-from hardware import Entry, checked, plan_with
 from nets import add, conv, corners, dense, mul, program, tensor
 
 from hwq.emit.generate import generate

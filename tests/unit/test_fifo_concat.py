@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
+from builds import Entry, checked, plan_with
 from fork_nets import NETS, ONE, SAMPLES, apart, forked, same
-from hardware import Entry, checked, plan_with
 from nets import concat, conv, corners, program, tensor
 
 from hwq.emit.generate import generate

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from builds import checked, plan_with
 from cases_gather import bordered, depth_to_space, positions, space_to_depth
-from hardware import checked, plan_with
 from nets import add, conv, gather, program, tensor
 
 from hwq.hw.fold import lane_choices

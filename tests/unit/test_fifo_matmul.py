@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hardware import checked
+from builds import checked
 from nets import add, conv, matmul, program, rescale, tensor
 from test_fifo import ONE, SAME, _fifos, _plan, _with_depth
 

@@ -7,8 +7,8 @@ import stat
 from pathlib import Path
 
 import pytest
+from builds import plan_with
 from cases import CASES
-from hardware import plan_with
 
 from hwq.emit import generate as generation
 from hwq.emit.folder import MARKER, check_target, new_folder

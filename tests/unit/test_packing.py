@@ -7,7 +7,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hardware import plan_with
+from builds import plan_with
 from nets import conv, dense, depthwise, matmul, program, tensor
 
 from hwq.errors import BadInput

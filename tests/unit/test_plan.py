@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from builds import checked, plan_with
 from cases import CASES
-from hardware import checked, plan_with
 from nets import add, argmax, conv, corners, maxpool, program, rescale, tensor
 
 from hwq.emit.generate import generate

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from builds import own_cache
 from diff_nets import residual
-from hardware import own_cache
 from nets import add, const, corners, program, tensor
 
 from hwq import api

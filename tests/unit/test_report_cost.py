@@ -8,7 +8,7 @@ from operator import add
 from pathlib import Path
 
 import pytest
-from hardware import plan_with
+from builds import plan_with
 from nets import add as add_of
 from nets import conv, program, softmax, tensor
 from rich.console import Console

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from builds import Entry, checked, plan_with
 from fork_nets import SAME
-from hardware import Entry, checked, plan_with
 from nets import add, conv, corners, dense, maxpool, program, tensor
 
 from hwq.errors import BadInput

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hardware import plan_with
+from builds import plan_with
 from vector_net import FOLDING, FRAMES, NET, expected, stream
 
 from hwq import api

@@ -1,9 +1,9 @@
 """Hardware of hwq beside that of other generators, for the same networks at 8 bits, through the same Yosys.
 
-    python benchmarks/generators.py                       hwq, and the smallest design of NNgen: some minutes
-    python benchmarks/generators.py --deep                hwq, NNgen and alkaid: an hour
-    python benchmarks/generators.py --networks jet_mlp --tools hwq,alkaid
-    python benchmarks/generators.py --recorded            the rows of earlier runs, without measuring
+    python benchmarks/hardware.py                       hwq, and the smallest design of NNgen: some minutes
+    python benchmarks/hardware.py --deep                hwq, NNgen and alkaid: an hour
+    python benchmarks/hardware.py --networks jet_mlp --tools hwq,alkaid
+    python benchmarks/hardware.py --recorded            the rows of earlier runs, without measuring
 
 The networks are those of ../shared/models/small; the peers come from PyPI, each in an environment of its own, see
 peers/generators.py.  Every design is simulated on Verilator, and what it gives is compared with the integers of its own
@@ -15,7 +15,7 @@ hwq are those of its MAC arrays, of NNgen its multiply-add units, of alkaid the 
 is MACs / (II * multipliers), with the MACs of the ONNX file: of layers that hwq slims they are not all computed.  Cells
 are by Yosys for Xilinx 7, block RAMs of 36 kbit.  Seconds: from the quantised network to Verilog, and Verilator's for a
 frame once it has compiled.  NNgen keeps weights and what is between layers in external memory, which no column counts.
-Rows are also written to build/generators/rows.json.
+Rows are also written to build/hardware/rows.json.
 """
 
 from __future__ import annotations
@@ -71,8 +71,9 @@ VARIANTS = (
         )
         for device, text in ((None, ""), (hwq.device(DEVICE), f", {DEVICE}"))
     ),
+    *(Variant(name, "unrolled", hwq.Target(multipliers=0)) for name in ("digits_mlp", "jet_mlp")),
 )
-"""The designs of hwq: with so many multipliers at most, and also fitted to a device."""
+"""The designs of hwq: with so many multipliers at most, and also fitted to a device; and perceptrons as adders."""
 QUICK = ("digits_mlp", "nngen", "1x1")
 """What is measured of peers without `--deep`."""
 

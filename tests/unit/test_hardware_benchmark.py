@@ -1,4 +1,4 @@
-"""hwq beside other generators (benchmarks/generators.py): plain arrays, reports, comparisons and rows."""
+"""hwq beside other generators (benchmarks/hardware.py): plain arrays, reports, comparisons and rows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
 import plain
 from design_rows import COLUMNS, Row, cells, markdown
-from generators import VARIANTS, counted, differs
+from hardware import VARIANTS, counted, differs
 from peers.environments import last_error
 
 SAME, HALVES = Window((3, 3), pads=(1, 1, 1, 1)), Window((2, 2), (2, 2))
