@@ -34,6 +34,8 @@ from hwq.ops import Conv, Dense, Depthwise, GroupConv, Linear, MatMul, Mul, Recu
 Array = Conv | Dense | Depthwise | GroupConv | MatMul
 COPIES = range(2, 5)
 """Copies of an array that are looked at."""
+COPIED = 1 << 14
+"""Bits of weights from which on they are block RAM in each of several arrays; fewer may be LUTs, again and again."""
 Made = tuple[Fold, int]
 """A fold and the cycles that it takes."""
 
@@ -47,17 +49,21 @@ class Option:
     cost: float
 
 
-def all_options(program: Program) -> dict[str, list[Option]]:
-    """The options of each operation; those of layers of equal shape are found once."""
+def all_options(program: Program, sparing: bool = False) -> dict[str, list[Option]]:
+    """The options of each operation; those of layers of equal shape are found once.
+
+    Where nobody counts LUTs (`sparing`), there are no copies of arrays whose weights would be LUTs (see `COPIED`).
+    """
     found: dict[object, list[Option]] = {}
     table: dict[str, list[Option]] = {}
     for op in program.ops:
         xs, y = program.input_types_of(op), program.types[op.name]
         shape: object = op.name
+        copies = not sparing or (isinstance(op, Linear) and op.weight.size * op.weight_bits >= COPIED)
         if isinstance(op, Array):
-            shape = (type(op), window_of(op, xs[0]), groups_of(op), tuple(xs), y, multiplies(op))
+            shape = (type(op), window_of(op, xs[0]), groups_of(op), tuple(xs), y, multiplies(op), copies)
         if shape not in found:
-            found[shape] = options(program, op)
+            found[shape] = options(program, op, copies)
         table[op.name] = found[shape]
     return table
 
@@ -89,11 +95,15 @@ def slowest(table: Mapping[str, list[Option]]) -> str:
     return ", ".join(name for name, cycles in fastest.items() if cycles == most)
 
 
-def options(program: Program, op: Op) -> list[Option]:
-    """Every way of building `op` that no other beats in cycles, cost and multipliers, the cheapest first."""
+def options(program: Program, op: Op, copies: bool = True) -> list[Option]:
+    """Every way of building `op` that no other beats in cycles, cost and multipliers, the cheapest first.
+
+    With one array only, unless there may be `copies`.
+    """
     xs, y = program.input_types_of(op), program.types[op.name]
     lane = (1.0 if multiplies(op) else 0.4) + (1.0 if isinstance(op, Mul) else 0.0)
-    found = [Option(fold, taken, _cost(fold, lane)) for fold, taken in _made(op, xs, y)]
+    made = (each for each in _made(op, xs, y) if copies or each[0].copies == 1)
+    found = [Option(fold, taken, _cost(fold, lane)) for fold, taken in made]
     found.sort(key=lambda o: (o.cost, o.cycles))
     best: list[Option] = []
     stairs: list[tuple[int, int]] = []

@@ -38,7 +38,7 @@ def for_cycles(program: Program, target: int) -> dict[str, Fold]:
     BadInput
         When an operation cannot be that fast; says how fast it can be.
     """
-    table = all_options(program)
+    table = all_options(program, sparing=True)
     chosen = {name: next((one for one in found if one.cycles <= target), None) for name, found in table.items()}
     refuse_all(
         [
@@ -63,7 +63,7 @@ def for_multipliers(program: Program, budget: int) -> Solved:
     BadInput
         When even one multiplier for each layer is more than `budget`.
     """
-    table = all_options(program) if budget else graph_options(program)
+    table = all_options(program, sparing=True) if budget else graph_options(program)
     refuse_all(
         [
             f"{name}: 0 multipliers asked for, but it can be no graph of adders: expected a conv, depthwise or dense "
