@@ -37,8 +37,20 @@ module hwq_fifo #(
     if (pop && !push) count_d = count_q - 1'b1;
   end
 
+  // A free place is written whether or not a word has come: who writes is a register, not a signal that comes late. In
+  // front of many bits it stands alone.
+  wire open;
+  generate
+    if (W > 64) begin : g_wide
+      (* keep *) logic open_q;
+      always_ff @(posedge clk) open_q <= !rst && count_d != CNT_W'(DEPTH);
+      assign open = open_q;
+    end else begin : g_narrow
+      assign open = ready_q;
+    end
+  endgenerate
   always_ff @(posedge clk) begin
-    if (push) mem[write_q] <= s_axis_tdata;
+    if (open) mem[write_q] <= s_axis_tdata;
   end
 
   always_ff @(posedge clk) begin
