@@ -12,7 +12,8 @@ labelled samples.
 
 Latency is from the first input to the last output of a frame, II (initiation interval) between frames.  Multipliers of
 hwq are those of its MAC arrays, of NNgen its multiply-add units, of alkaid the instances of its multiplier; utilisation
-is MACs / (II * multipliers), with the MACs of the ONNX file: of layers that hwq slims they are not all computed.  Cells
+is MACs / (II * multipliers), with the MACs of the ONNX file: of layers that hwq slims they are not all computed; MACs
+of layers that are graphs of adders do not count.  Cells
 are by Yosys for Xilinx 7, block RAMs of 36 kbit.  Seconds: from the quantised network to Verilog, and Verilator's for a
 frame once it has compiled.  NNgen keeps weights and what is between layers in external memory, which no column counts.
 Rows are also written to build/hardware/rows.json.
@@ -42,6 +43,9 @@ from rich.console import Console
 
 import hwq.api as hwq
 from hwq.errors import CheckFailed
+from hwq.hw.fold import Multiplier
+from hwq.hw.plan import Plan
+from hwq.hw.work import macs
 from hwq.ir.program import Program, quantise_inputs
 from hwq.synth.cells import CellCount, cells_by_type, count
 from hwq.verify import tools
@@ -156,7 +160,7 @@ def own_row(case: Case, variant: Variant, limit: float) -> Row:
     generated = time.perf_counter() - start
     frames = NETWORKS[case.name]
     checked = hwq.verify(folder, "verilator", frames, data={case.program.inputs[0].name: case.x[:frames]})[0]
-    row = Row(case.name, "hwq", variant.setting, case.macs)
+    row = Row(case.name, "hwq", variant.setting, multiplied(case, plan))
     if not checked.passed:
         return replace(row, failure="; ".join(checked.trouble) or f"{checked.mismatches} mismatches on Verilator")
     row = replace(
@@ -166,6 +170,12 @@ def own_row(case: Case, variant: Variant, limit: float) -> Row:
     )  # fmt: skip
     sources = sorted(path.relative_to(folder).as_posix() for path in (folder / "rtl").glob("*.sv"))
     return with_cells(row, folder, sources, plan.program.name, limit)
+
+
+def multiplied(case: Case, plan: Plan) -> int:
+    """The MACs that multipliers do: those of the file, or where layers are graphs of adders those of the others."""
+    arrays = [op for op in plan.program.ops if plan.folds[op.name].multiplier is not Multiplier.ADDERS]
+    return case.macs if len(arrays) == len(plan.program.ops) else sum(macs(plan.program, op) for op in arrays)
 
 
 def given(case: Case, tool: Tool, folder: Path) -> tuple[Path, Samples, Samples | None]:
