@@ -74,8 +74,8 @@ class AdderGraph:
 
     @property
     def width(self) -> int:
-        """Bits of the widest output, as a signed number."""
-        return max(self.output_width(out) for out in self.outputs)
+        """Bits of the widest output, as a signed number; two at least, as a requantiser has them."""
+        return max(2, *(self.output_width(out) for out in self.outputs))
 
     def output_width(self, out: Output) -> int:
         """Bits of an output, as a signed number."""

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from builds import checked, graph_entries, plan_with
 from cases import CASES, SAMPLES
@@ -14,6 +16,7 @@ from netlists import last_line, yosys
 from nets import conv, dense, program, tensor
 from test_yosys import SCRIPT
 
+from hwq.arith import Rounding
 from hwq.emit.generate import generate
 from hwq.hw.plan import Plan
 from hwq.ir.window import Window
@@ -70,6 +73,18 @@ def test_cycles_and_latency(window: Window, tmp_path: Path) -> None:
     assert result.passed, result.trouble
     assert result.cycles_per_frame == pytest.approx(result.cycles_formula, rel=0.02)
     assert result.latency == pytest.approx(result.latency_formula, rel=0.05, abs=3)
+
+
+@pytest.mark.icarus
+def test_weights_that_are_all_zero(tmp_path: Path) -> None:
+    """As quantisation makes of weights that are tiny: sums of one value, in no less than the bits of a requantiser."""
+    a = tensor(1, 1, 6)
+    op = dense(a, 3)
+    requant = replace(op.requant, rounding=Rounding.HALF_EVEN)
+    nothing = replace(op, weight=np.zeros_like(op.weight), bias=np.zeros_like(op.bias), requant=requant)
+    p = program([nothing], {"a": a})
+    result = checked(plan_with(p, {"y": graph_entries(p, p.ops[0])[0]}), tmp_path / "build", samples=8)
+    assert result.passed, result.trouble
 
 
 @pytest.mark.icarus

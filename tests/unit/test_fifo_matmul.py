@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from builds import checked
+from fork_nets import ONE, SAME
 from nets import add, conv, matmul, program, rescale, tensor
-from test_fifo import ONE, SAME, _fifos, _plan, _with_depth
+from test_fifo import _fifos, _plan, _with_depth
 
 from hwq.hw.fifo import LATENCY, Branches
 from hwq.ir.program import Program
