@@ -43,9 +43,8 @@ from rich.console import Console
 
 import hwq.api as hwq
 from hwq.errors import CheckFailed
-from hwq.hw.fold import Multiplier
 from hwq.hw.plan import Plan
-from hwq.hw.work import macs
+from hwq.hw.work import mac_count
 from hwq.ir.program import Program, quantise_inputs
 from hwq.synth.cells import CellCount, cells_by_type, count
 from hwq.verify import tools
@@ -174,8 +173,7 @@ def own_row(case: Case, variant: Variant, limit: float) -> Row:
 
 def multiplied(case: Case, plan: Plan) -> int:
     """The MACs that multipliers do: those of the file, or where layers are graphs of adders those of the others."""
-    arrays = [op for op in plan.program.ops if plan.folds[op.name].multiplier is not Multiplier.ADDERS]
-    return case.macs if len(arrays) == len(plan.program.ops) else sum(macs(plan.program, op) for op in arrays)
+    return case.macs if plan.array_macs == mac_count(plan.program) else plan.array_macs
 
 
 def given(case: Case, tool: Tool, folder: Path) -> tuple[Path, Samples, Samples | None]:

@@ -169,6 +169,14 @@ def apart() -> Program:
     )
 
 
+def lead(height: int, width: int, reach: int) -> int:
+    """The largest need(n) - n of a branch whose pixels need `reach` rows and columns more, by counting."""
+    need = [
+        min(r + reach, height - 1) * width + min(c + reach, width - 1) + 1 for r in range(height) for c in range(width)
+    ]
+    return max(pixels - delivered for delivered, pixels in enumerate(need))
+
+
 BLOCKS: dict[str, Callable[[int, int, int], Program]] = {
     "residual": residual,
     "one-layer": lambda h, w, c: residual(h, w, c, layers=1),

@@ -44,6 +44,8 @@ class TokenNet:
             self.edges += [Edge(names.index(name), depth) for name, depth in zip(op.inputs, held, strict=True)]
         self.inner = len(self.edges)
         self.edges += [Edge(names.index(port.tensor), 0) for port in program.outputs]
+        of_edges = [self.frame[edge.tensor] for edge in self.edges]
+        self.frames = [*self.frame, *of_edges, *of_edges]
         self.readers = {t: [e for e, edge in enumerate(self.edges) if edge.tensor == t] for t in range(len(names))}
 
     @property
@@ -94,10 +96,8 @@ class TokenNet:
         moved = list(state)
         for counter in counters:
             moved[counter] += 1
-        of_edges = [self.frame[edge.tensor] for edge in self.edges]
-        frames = [*self.frame, *of_edges, *of_edges]
-        done = min(pixels // frame for pixels, frame in zip(moved, frames, strict=True))
-        return tuple(pixels - done * frame for pixels, frame in zip(moved, frames, strict=True))
+        done = min(pixels // frame for pixels, frame in zip(moved, self.frames, strict=True))
+        return tuple(pixels - done * frame for pixels, frame in zip(moved, self.frames, strict=True))
 
 
 def deadlocks(program: Program, depths: Mapping[str, tuple[int, ...]], limit: int) -> tuple[bool, int]:

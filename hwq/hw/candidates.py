@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
+from itertools import accumulate
 from operator import add
 
 from hwq.hw.adders_engine import adders_fold, graph_work
@@ -109,10 +110,12 @@ def engine_cost(program: Program, op: Op, fold: Fold, family: Family) -> Resourc
 def _graphs(program: Program) -> Iterator[tuple[str, Made]]:
     """The layers that may be adder graphs, each with its folding and the cycles that it takes."""
     layers = sorted((graph_work(op), place, op) for place, op in enumerate(program.ops) if isinstance(op, Linear))
-    for number, (_, _, op) in enumerate(layers):
+    for so_far, (_, _, op) in zip(accumulate(work for work, _, _ in layers), layers, strict=True):
+        if so_far > GRAPH_WORK:
+            return
         xs = program.input_types_of(op)
         fold = adders_fold(op, xs[0])
-        if fold and sum(work for work, _, _ in layers[: number + 1]) <= GRAPH_WORK:
+        if fold:
             yield op.name, (fold, cycles_of(op, fold, xs, program.types[op.name]))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import lcm
 
-from hwq.hw.fold import Feed, Fold, ceil_div, cycles, in_rows, ring_rows, window_of
+from hwq.hw.fold import Feed, Fold, ceil_div, cycles, in_rows, is_point, ring_rows, window_of
 from hwq.hw.netlist import Instance, Netlist, Stream
 from hwq.hw.pack import constant_beat
 from hwq.hw.params import Params
@@ -75,9 +75,7 @@ def may_take_turns(op: Op, x: TensorType, fold: Fold) -> bool:
 
     So they do from a flat feed, and where each pixel is a window.
     """
-    window = window_of(op, x)
-    pixels = window.taps == 1 and window.stride == (1, 1) and not any(window.pads)
-    return isinstance(op, Conv | Dense) and (fold.flat or pixels)
+    return isinstance(op, Conv | Dense) and (fold.flat or is_point(window_of(op, x)))
 
 
 def window_beats(op: Op, x: TensorType, fold: Fold) -> int:
@@ -113,13 +111,26 @@ def gathered(net: Netlist, name: str, sources: Sequence[Stream], out: Stream, be
     for which, source in enumerate(sources):
         waiting.append(net.stream(f"{name}__wait{which}", out.width))
         queue(net, source, waiting[-1], max(2, beats))
-    bits = beats.bit_length()
-    packed = sum(beats << (bits * which) for which in range(len(sources)))
+    in_turn(net, f"{name}__turns", waiting, out, [beats] * len(sources))
+
+
+def in_turn(
+    net: Netlist,
+    name: str,
+    sources: Sequence[Stream],
+    out: Stream,
+    counts: Sequence[int],
+    rounds: int = 1,
+    start: int = 0,
+) -> None:
+    """Fill `out` with so many beats of each of `sources` in turn, `rounds` times a frame, which `start` opens."""
+    bits = max(counts).bit_length()
+    packed = sum(count << (bits * which) for which, count in enumerate(counts))
     params: Params = {
-        "W": out.width, "N": len(sources), "ROUNDS": 1, "START": 0, "COUNT_W": bits,
-        "COUNTS": f"{bits * len(sources)}'h{packed:x}",
+        "W": out.width, "N": len(counts), "ROUNDS": rounds, "START": start, "COUNT_W": bits,
+        "COUNTS": f"{bits * len(counts)}'h{packed:x}",
     }  # fmt: skip
-    net.parts.append(Instance("hwq_concat", f"u_{name}__turns", params, {"s_axis": tuple(waiting), "m_axis": out}))
+    net.parts.append(Instance("hwq_concat", f"u_{name}", params, {"s_axis": tuple(sources), "m_axis": out}))
 
 
 def queue(net: Netlist, source: Stream, out: Stream, depth: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from hwq.hw.feed import in_turn
 from hwq.hw.fold import Fold, ceil_div, opening_input
 from hwq.hw.netlist import Instance, Netlist, ParamValue, Stream
 from hwq.hw.pack import stream_words
@@ -17,13 +18,7 @@ def concat(net: Netlist, program: Program, op: Concat, fold: Fold, sources: Sequ
     out = net.tensor(op.name, op.name, y, fold.lanes_out)
     rounds = (1, y.shape[0], y.pixels)[op.axis]
     counts = [x.pixels * ceil_div(x.channels, fold.lanes_in) // rounds for x in program.input_types_of(op)]
-    bits = max(counts).bit_length()
-    packed = sum(count << (bits * which) for which, count in enumerate(counts))
-    params: dict[str, ParamValue] = {
-        "W": out.width, "N": len(counts), "ROUNDS": rounds, "START": opening_input(program, op), "COUNT_W": bits,
-        "COUNTS": f"{bits * len(counts)}'h{packed:x}",
-    }  # fmt: skip
-    net.parts.append(Instance("hwq_concat", f"u_{op.name}", params, {"s_axis": tuple(sources), "m_axis": out}))
+    in_turn(net, op.name, sources, out, counts, rounds, opening_input(program, op))
     return out
 
 

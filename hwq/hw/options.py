@@ -73,12 +73,14 @@ def graph_options(program: Program) -> dict[str, list[Option]]:
 
     A layer that cannot be one has none.
     """
-    table = all_options(program)
+    table: dict[str, list[Option]] = {}
     for op in program.ops:
         if isinstance(op, Linear):
             xs, y = program.input_types_of(op), program.types[op.name]
             fold = adders_fold(op, xs[0])
             table[op.name] = [Option(fold, cycles(op, fold, xs, y), _cost(fold, 0.4))] if fold else []
+        else:
+            table[op.name] = options(program, op)
     return table
 
 
@@ -173,10 +175,10 @@ def _arrays(op: Array, x: TensorType, y: TensorType) -> Iterator[tuple[Fold, int
     else:
         for simd, pe in product(partitions(x.channels), partitions(y.channels, slack=2)):
             yield Fold(simd, pe, pe, simd), window.taps * ceil_div(x.channels, simd)
-        for copies, simd, pe in product(COPIES, partitions(x.channels), partitions(y.channels)):
-            fold = Fold(simd, pe, pe, simd, copies=copies)
-            if copies <= ceil_div(y.channels, pe) and may_take_turns(op, x, fold):
-                yield fold, ceil_div(x.channels, simd)
+        if may_take_turns(op, x, Fold(1, 1)):
+            for copies, simd, pe in product(COPIES, partitions(x.channels), partitions(y.channels)):
+                if copies <= ceil_div(y.channels, pe):
+                    yield Fold(simd, pe, pe, simd, copies=copies), ceil_div(x.channels, simd)
         if Feed.PARALLEL in feeds(op, x):
             for simd in partitions(x.channels):
                 groups = ceil_div(x.channels, simd)
@@ -198,8 +200,7 @@ def _flat(op: Array, taps: int, x: TensorType, y: TensorType) -> Iterator[tuple[
             for copies in (1, *(n for n in COPIES if n <= folds)):
                 work = ceil_div(y.pixels * folds * steps, copies)
                 enough = next((n for n in lanes if reads * (x.channels // n) <= work), None)
-                unseen = whole and turns_unseen(window_of(op, x), x, y, folds * steps // copies)
-                if enough is None and unseen:
+                if enough is None and whole and turns_unseen(window_of(op, x), x, y, folds * steps // copies):
                     yield Fold(x.channels, pe, pe, simd, Feed.FLAT_PARALLEL, copies=copies), steps
                 elif copies == 1 or enough is not None:
                     yield Fold(enough or lanes[-1], pe, pe, simd, Feed.FLAT, copies=copies), steps

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from builds import Entry, checked, plan_with
-from fork_nets import BLOCKS, SAME, residual, scaled
+from fork_nets import BLOCKS, SAME, lead, residual, scaled
 from nets import add, conv, corners, dense, mul, program, tensor
 
 from hwq.emit.generate import generate
@@ -38,14 +38,6 @@ def _plan(p: Program, width: int) -> Plan:
 def _fifos(plan: Plan) -> list[int]:
     parts = [part for part in plan.net.parts if isinstance(part, Instance) and "fifo" in part.module]
     return [int(part.params["DEPTH"]) for part in parts]
-
-
-def _lead(height: int, width: int, reach: int) -> int:
-    """The largest need(n) - n of a branch whose pixels need `reach` rows and columns more, by counting."""
-    need = [
-        min(r + reach, height - 1) * width + min(c + reach, width - 1) + 1 for r in range(height) for c in range(width)
-    ]
-    return max(pixels - delivered for delivered, pixels in enumerate(need))
 
 
 @pytest.mark.icarus
@@ -108,7 +100,7 @@ def _with_depth(plan: Plan, depth: int, folder: Path) -> Verification:
 def test_both_sides_of_the_bound(shape: tuple[int, int, int], width: int, layers: int, tmp_path: Path) -> None:
     """D = max(need(n) - n) beats run, and so do D - 1, as one beat sits in the join; D - 2 deadlock."""
     plan = _plan(residual(*shape, layers=layers), width)
-    bound = _lead(shape[0], shape[1], layers) * ceil_div(shape[2], width)
+    bound = lead(shape[0], shape[1], layers) * ceil_div(shape[2], width)
     (computed,) = _fifos(plan)
     assert computed > bound
     for depth in (bound, bound - 1):

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 
 import pytest
-from fork_nets import BLOCKS, NETS, apart, residual
+from fork_nets import BLOCKS, NETS, apart, lead, residual
 from token_net import deadlocks
 
 from hwq.hw.fifo import Branches
@@ -56,15 +56,9 @@ def test_without_fifos_a_halt_is_found(net: str) -> None:
 def test_least_depth(shape: tuple[int, int], layers: int) -> None:
     """One less than the lead of a branch, as one pixel waits in the fork; the built one is found by test_fifo.py."""
     p = residual(*shape, 1, layers=layers)
-    height, width = shape
-    reach = [
-        (min(row + layers, height - 1) * width + min(column + layers, width - 1) + 1) - (row * width + column)
-        for row in range(height)
-        for column in range(width)
-    ]
-    lead = max(reach)
-    assert not deadlocks(p, {"y": (lead - 1, 0)}, LIMIT)[0]
-    assert deadlocks(p, {"y": (lead - 2, 0)}, LIMIT)[0]
+    pixels = lead(*shape, layers)
+    assert not deadlocks(p, {"y": (pixels - 1, 0)}, LIMIT)[0]
+    assert deadlocks(p, {"y": (pixels - 2, 0)}, LIMIT)[0]
 
 
 def test_a_frame_that_waits_for_another() -> None:
