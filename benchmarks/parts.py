@@ -106,8 +106,7 @@ def _graph(part: Instance | Fork) -> tuple[str, str]:
         return "", ""
     graph = part.graph.graph
     name = f"graph_{hashlib.sha256(repr(graph).encode()).hexdigest()[:20]}"
-    x, acc = graph.inputs * graph.nodes[0].width, len(graph.outputs) * graph.width
-    wires = f"  wire [{x - 1}:0] x;\n  wire [{acc - 1}:0] acc;\n"
+    wires = f"  wire [{graph.input_bits - 1}:0] x;\n  wire [{graph.output_bits - 1}:0] acc;\n"
     return f"{wires}  {name} g (.clk(clk), .x(x), .acc(acc));\n", graph_module(name, part.graph, "")
 
 

@@ -24,8 +24,8 @@ def graph_module(name: str, pipeline: Pipeline, header: str) -> str:
         summary=f"acc of hwq_adders: {sums} sums, {graph.levels} adders one behind the other at most, "
         f"{pipeline.stages - 1} cycles.",
         name=name,
-        x_width=graph.inputs * graph.nodes[0].width,
-        acc_width=len(graph.outputs) * graph.width,
+        x_width=graph.input_bits,
+        acc_width=graph.output_bits,
         wires=text.wires(),
         lanes=[text.lane(out) for out in reversed(graph.outputs)],
     )

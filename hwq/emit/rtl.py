@@ -129,8 +129,8 @@ def _graph(part: Instance, top: str) -> dict[str, Any] | None:
     graph = part.graph.graph
     return {
         "module": graph_name(top, part.name),
-        "x_width": graph.inputs * graph.nodes[0].width,
-        "acc_width": len(graph.outputs) * graph.width,
+        "x_width": graph.input_bits,
+        "acc_width": graph.output_bits,
     }
 
 

@@ -77,6 +77,16 @@ class AdderGraph:
         """Bits of the widest output, as a signed number; two at least, as a requantiser has them."""
         return max(2, *(self.output_width(out) for out in self.outputs))
 
+    @property
+    def input_bits(self) -> int:
+        """Bits of all inputs side by side."""
+        return self.inputs * self.nodes[0].width
+
+    @property
+    def output_bits(self) -> int:
+        """Bits of all outputs side by side, each as wide as the widest."""
+        return len(self.outputs) * self.width
+
     def output_width(self, out: Output) -> int:
         """Bits of an output, as a signed number."""
         node = self.nodes[out.node]

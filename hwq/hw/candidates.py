@@ -17,7 +17,7 @@ from hwq.hw.fold import cycles as cycles_of
 from hwq.hw.netlist import Netlist, Stream
 from hwq.hw.options import Made, Option, all_options, intervals, slowest
 from hwq.hw.packing import multiplied, packed
-from hwq.hw.resources import Resources
+from hwq.hw.resources import NOUNS, Resources
 from hwq.ir.op import Op
 from hwq.ir.program import Program
 from hwq.ops import Linear
@@ -26,7 +26,7 @@ KEPT = 24
 """Foldings of an operation that are looked at, those of least cost; and a third as many of fewest multipliers."""
 GRAPH_WORK = 2e6
 """Work on the graphs of layers that are thought of as adder graphs, those of least work: together some seconds."""
-KINDS = ("luts", "registers", "dsps", "rams")
+KINDS = tuple(NOUNS)
 
 
 @dataclass(frozen=True, slots=True)
