@@ -70,15 +70,15 @@ module hwq_dwc #(
       end
 
       if (UP) begin : g_up
-        logic [NARROW_W-1:0] part[0:PARTS-1];
         logic [BUFFER_W-1:0] word;
 
         for (genvar i = 0; i < PARTS; i = i + 1) begin : g_part
+          logic [NARROW_W-1:0] data_q;
           always_ff @(posedge clk) begin
-            if (step && part_q == PART_W'(i)) part[i] <= s_axis_tdata;
-            else if (rst && i >= PARTS_LAST) part[i] <= '0;  // may be read before it is written: known in simulation
+            if (step && part_q == PART_W'(i)) data_q <= s_axis_tdata;
+            else if (rst && i >= PARTS_LAST) data_q <= '0;  // may be read before it is written: known in simulation
           end
-          assign word[i*NARROW_W +: NARROW_W] = part[i];
+          assign word[i*NARROW_W +: NARROW_W] = data_q;
         end
 
         assign step = s_axis_tvalid && s_axis_tready;

@@ -80,21 +80,23 @@ module hwq_gap #(
     for (genvar l = 0; l < LANES; l = l + 1) begin : g_lane
       wire [ACT_W-1:0] lane = s_axis_tdata[l*ACT_W+:ACT_W];
       logic signed [ACT_W:0] x_q;
-      logic signed [ACC_W-1:0] mem[0:CF-1];
       logic signed [ACC_W-1:0] sum_q;
       wire signed [ACC_W-1:0] previous;
-      if (CF == 1) begin : g_one
-        assign previous = first1_q ? ACC_W'(BIAS) : mem[0];
+      wire signed [ACC_W-1:0] sum = previous + ACC_W'(x_q);
+      if (CF == 1) begin : g_one  // no memory: Icarus 11 can miss changes of a word that is read by a constant index
+        logic signed [ACC_W-1:0] kept_q;
+        always_ff @(posedge clk) if (valid1_q) kept_q <= sum;
+        assign previous = first1_q ? ACC_W'(BIAS) : kept_q;
       end else begin : g_several
+        logic signed [ACC_W-1:0] mem[0:CF-1];
         logic signed [ACC_W-1:0] previous_q;
+        always_ff @(posedge clk) if (valid1_q) mem[cf1_q] <= sum;
         always_ff @(posedge clk) previous_q <= (pixel_q == '0) ? ACC_W'(BIAS) : mem[cf_q];
         assign previous = previous_q;
       end
-      wire signed [ACC_W-1:0] sum = previous + ACC_W'(x_q);
       always_ff @(posedge clk) begin
         x_q <= {ACT_SIGNED && lane[ACT_W-1], lane};
         sum_q <= sum;
-        if (valid1_q) mem[cf1_q] <= sum;
       end
       assign sums[l*ACC_W+:ACC_W] = sum_q;
 `ifndef SYNTHESIS

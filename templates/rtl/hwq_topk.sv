@@ -50,9 +50,9 @@ module hwq_topk #(
     index_q <= channel_q;
   end
 
-  logic signed [ACT_W:0] value[0:K-1];
-  logic [OUT_W-1:0] index[0:K-1];
-  logic [OUT_W-1:0] leaving[0:K-1];
+  wire signed [ACT_W:0] value[0:K-1];
+  wire [OUT_W-1:0] index[0:K-1];
+  wire [OUT_W-1:0] leaving[0:K-1];
   wire [K-1:0] stays;
   generate
     for (genvar k = 0; k < K; k = k + 1) begin : g_place
@@ -72,13 +72,19 @@ module hwq_topk #(
       end else begin : g_shift
         assign leaving_next = leaving[k+1];
       end
+      logic signed [ACT_W:0] value_q;
+      logic [OUT_W-1:0] number_q;
+      logic [OUT_W-1:0] leaving_q;
       always_ff @(posedge clk) begin
         if (valid_q && !stays[k]) begin
-          value[k] <= value_above;
-          index[k] <= index_above;
+          value_q <= value_above;
+          number_q <= index_above;
         end
-        leaving[k] <= done_q ? index[k] : leaving_next;
+        leaving_q <= done_q ? number_q : leaving_next;
       end
+      assign value[k] = value_q;
+      assign index[k] = number_q;
+      assign leaving[k] = leaving_q;
     end
   endgenerate
 

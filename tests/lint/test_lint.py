@@ -85,3 +85,14 @@ def test_no_sign_before_a_cast() -> None:
     unary = re.compile(r"(?:[=({,?:&|+*<>-]|\b(?:else|return))\s*[-~!](?:\([^()]*\)|\w+)'\(")
     texts = {path.name: path.read_text(encoding="utf-8") for path in RTL.glob("*.sv")}
     assert {name: found for name, text in texts.items() if (found := unary.findall(text))} == {}
+
+
+def test_no_constant_index_in_continuous_assignments() -> None:
+    """Icarus 11 can miss the change of an array's word that an ``assign`` reads by a constant index: use a register."""
+    found = set()
+    for path in sorted(RTL.glob("*.sv")):
+        text = path.read_text(encoding="utf-8")
+        for name in re.findall(r"^ +(?:\(\*.*\*\) )?logic\b[^;=]*?(\w+)\[\d+:[^\]]+\];", text, re.MULTILINE):
+            reads = re.compile(rf"^ +(?:assign\b|wire\b[^;]*=)[^;]*\b{name}\[(?:[a-z]|[A-Z0-9_ +*-]+)\]", re.MULTILINE)
+            found |= {f"{path.name}: {line}" for line in reads.findall(text)}
+    assert found == set()
