@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from networks import ROOT, SHARED, digits, quantised, shared
 from numpy.typing import NDArray
-from parts import Part, synthesised, whole
+from parts import Part, resources, synthesised, whole
 from rich.console import Console
 from rich.table import Table
 from scipy.optimize import nnls
@@ -32,7 +32,6 @@ from hwq.hw.device import Family, devices
 from hwq.hw.plan import Plan, make_plan
 from hwq.hw.resources import Resources
 from hwq.hw.solve import for_multipliers
-from hwq.synth.cells import count
 
 FILE = ROOT / "hwq" / "hw" / "cost" / "coefficients.toml"
 HEAD = "# LUTs and registers of one of each feature, by family.  Written by benchmarks/cost.py.\n"
@@ -72,14 +71,6 @@ def cases(family: Family, yosys: str, known: bool, every: int) -> list[Case]:
         for part, found in zip(parts, cells, strict=True)
         if found is not None
     ]
-
-
-def resources(cells: Mapping[str, int], family: str) -> Resources:
-    """What cells take of a device."""
-    found = count(cells, family)
-    if found.others:
-        raise SystemExit(f"cells {', '.join(found.others)}, expected those that hwq/synth/cells.py knows")
-    return found.resources
 
 
 def fitted(found: Sequence[Case], prior: Coefficients) -> Coefficients:

@@ -24,6 +24,8 @@ from hwq.emit.graph import graph_module
 from hwq.emit.rtl import graphs, network
 from hwq.hw.netlist import Fork, Instance, Stream
 from hwq.hw.plan import Plan
+from hwq.hw.resources import Resources
+from hwq.synth.cells import count
 
 FOLDER = ROOT / "build" / "parts"
 LIBRARY = ROOT / "templates" / "rtl"
@@ -143,6 +145,14 @@ def whole(plan: Plan, family: str, yosys: str) -> Cells:
         file.write_text(json.dumps(report["design"]["num_cells_by_type"], sort_keys=True), "ascii")
     cells: Cells = json.loads(file.read_text())
     return cells
+
+
+def resources(cells: Mapping[str, int], family: str) -> Resources:
+    """What cells take of a device."""
+    found = count(cells, family)
+    if found.others:
+        raise SystemExit(f"cells {', '.join(found.others)}, expected those that hwq/synth/cells.py knows")
+    return found.resources
 
 
 def _file(family: str, text: str) -> Path:
