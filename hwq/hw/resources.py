@@ -12,12 +12,13 @@ NOUNS = {"luts": "LUTs", "registers": "registers", "dsps": "multiplier blocks", 
 class Resources:
     """Look-up tables (those used as memory included), registers, multiplier blocks, block RAMs.
 
-    `rams` are blocks as the vendor counts them, in halves where a family has halves (see `Family.ram_halves`).
+    Blocks are counted as the vendor counts them, and in halves where a family has halves (9 x 9 multipliers of Gowin;
+    see `Family.ram_halves`).
     """
 
     luts: float = 0.0
     registers: float = 0.0
-    dsps: int = 0
+    dsps: float = 0
     rams: float = 0.0
 
     def __add__(self, other: Resources) -> Resources:

@@ -83,4 +83,4 @@ def _mhz(clock: int | None) -> str:
 
 
 def _counts(found: Resources) -> tuple[str, str, str, str]:
-    return f"{found.luts:,.0f}", f"{found.registers:,.0f}", f"{found.dsps:,}", f"{found.rams:g}"
+    return f"{found.luts:,.0f}", f"{found.registers:,.0f}", f"{found.dsps:,g}", f"{found.rams:g}"

@@ -52,7 +52,7 @@ def table(network: str, designs: Sequence[Design]) -> list[RenderableType]:
         grid.add_row(
             one.device, *(f"{one.clock:g}",) * clocks, f"{one.average:.2f}", f"{one.db:.1f}",
             *(f"{100 * one.score:.2f}",) * scored if one.score is not None else (), f"{one.multipliers:,}",
-            f"{one.fps:,.0f}", f"{one.taken.luts:,.0f}", f"{one.taken.dsps:,}", f"{one.taken.rams:g}",
+            f"{one.fps:,.0f}", f"{one.taken.luts:,.0f}", f"{one.taken.dsps:,g}", f"{one.taken.rams:g}",
             f"{100 * one.area:.0f} %",
         )  # fmt: skip
     title = f"{network}: {len(best)} of {len(designs)} designs; no other is as fast, as exact and as small"

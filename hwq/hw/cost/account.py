@@ -15,7 +15,8 @@ class Blocks:
     """What Yosys' pass `mul2dsp` makes multiplier blocks of.
 
     `wide` and `narrow` are the most bits of the two signed factors; a factor with more is split, so that all pieces but
-    the last have `part` bits less one for the sign, where `sign` is 1.  `least` is bits of the narrowest product.
+    the last have `part` bits less one for the sign, where `sign` is 1.  `least` is bits of the narrowest product,
+    `factor` of its narrower factor.  Two products whose factors have `half` bits at most share a block.
     """
 
     wide: int
@@ -23,11 +24,13 @@ class Blocks:
     part: int
     sign: int
     least: int
+    factor: int = 2
+    half: int = 0
 
 
 MULTIPLIERS = {
     "xilinx7": Blocks(25, 18, 18, 1, 9), "xilinx_us": Blocks(27, 18, 18, 1, 9), "ecp5": Blocks(18, 18, 18, 0, 0),
-    "gowin": Blocks(18, 18, 18, 0, 0), "ice40": Blocks(16, 16, 16, 0, 11),
+    "gowin": Blocks(18, 18, 18, 0, 0, 4, 9), "ice40": Blocks(16, 16, 16, 0, 11),
 }  # fmt: skip
 
 Coefficients = dict[str, tuple[float, float]]
@@ -58,7 +61,8 @@ class Account:
     def __init__(self, family: str, lut_inputs: int) -> None:
         self.family, self.word = family, 1 << lut_inputs
         self.uses: dict[str, float] = {}
-        self.luts, self.dsps, self.rams = 0.0, 0, 0.0
+        self.luts, self.rams = 0.0, 0.0
+        self.dsps: float = 0
 
     def use(self, feature: str, amount: float = 1.0) -> None:
         """Take `amount` of a feature."""
@@ -145,10 +149,12 @@ class Account:
 
 
 @cache
-def _blocks(rule: Blocks, a: int, b: int) -> int:
+def _blocks(rule: Blocks, a: int, b: int) -> float:
     """Multiplier blocks of one product of factors of `a` and `b` bits, `a` the wider."""
-    if b < 2 or a + b < rule.least:
+    if b < rule.factor or a + b < rule.least:
         return 0
+    if a <= rule.half:
+        return 0.5
     step = rule.part - rule.sign
     if a > rule.wide:
         pieces = ceil_div(a - rule.wide, step)
@@ -159,5 +165,5 @@ def _blocks(rule: Blocks, a: int, b: int) -> int:
     return 1
 
 
-def _sorted(rule: Blocks, a: int, b: int) -> int:
+def _sorted(rule: Blocks, a: int, b: int) -> float:
     return _blocks(rule, max(a, b), min(a, b))
