@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from networks import ROOT, SHARED, digits, quantised, shared
 from numpy.typing import NDArray
-from parts import Part, resources, synthesised, whole
+from parts import resources, synthesised, whole
 from rich.console import Console
 from rich.table import Table
 from scipy.optimize import nnls
@@ -58,19 +58,36 @@ ROUNDS, USUAL = 8, 0.08
 
 Array = NDArray[np.float64]
 Coefficients = Mapping[str, tuple[float, float]]
-Case = tuple[Part, Account, Resources]
-"""A part, its account, and what Yosys makes of it."""
+Case = tuple[str, Account, Resources]
+"""The module of a part, its account, and what Yosys makes of it."""
+LENT, NETWORK, WEIGHT = ("digits_mlp, ", "jet_mlp, "), "networks", 6
+"""Whole networks that count in a fit as so many parts: flattened, Yosys shares more than within a part."""
 
 
 def cases(family: Family, yosys: str, known: bool, every: int) -> list[Case]:
-    """The parts of the sweep, or one of `every` so many."""
+    """The parts of the sweep, or one of `every` so many; and the networks of LENT."""
     parts = [part for part in sweep()[::every] if module_of(part) not in LEFT_OUT.get(family.name, ())]
     cells = synthesised(parts, family.name, yosys, known)
     return [
-        (part, account(part.part, family), resources(found, family.name))
+        (module_of(part), account(part.part, family), resources(found, family.name))
         for part, found in zip(parts, cells, strict=True)
         if found is not None
+    ] + [
+        (NETWORK, _together(plan, family), resources(whole(plan, family.name, yosys), family.name))
+        for name, plan in plans()
+        if name.startswith(LENT)
     ]
+
+
+def _together(plan: Plan, family: Family) -> Account:
+    """The account of a whole network."""
+    total = Account(family.name, family.lut_inputs)
+    for part in plan.net.parts:
+        one = account(part, family)
+        total.luts, total.dsps, total.rams = total.luts + one.luts, total.dsps + one.dsps, total.rams + one.rams
+        for feature, amount in one.uses.items():
+            total.use(feature, amount)
+    return total
 
 
 def fitted(found: Sequence[Case], prior: Coefficients) -> Coefficients:
@@ -78,7 +95,7 @@ def fitted(found: Sequence[Case], prior: Coefficients) -> Coefficients:
 
     Those of networks of convolutions come first; engines of other operations add what they alone have.
     """
-    own = [case for case in found if module_of(case[0]) in CONVOLUTIONAL]
+    own = [case for case in found if case[0] in (*CONVOLUTIONAL, NETWORK)]
     first = _fitted(own, {}, prior)
     return {**prior, **_fitted([case for case in found if case not in own], first, prior)}
 
@@ -89,23 +106,26 @@ def _fitted(found: Sequence[Case], fixed: Coefficients, prior: Coefficients) -> 
     amounts = np.array([[each.uses.get(name, 0.0) for name in names] for _, each, _ in found])
     least = {name: LEAST.get(name, (0, 0)) for name in names}
     known = [each.total({**fixed, **least}) for _, each, _ in found]
+    times = np.array([WEIGHT if module == NETWORK else 1 for module, _, _ in found], float)
     columns = []
     for number, kind in enumerate(("luts", "registers")):
         wanted = np.array([getattr(real, kind) for _, _, real in found], float)
         rest = wanted - np.array([getattr(each, kind) for each in known])
         floor = np.array([least[name][number] for name in names], float)
         guess = np.array([prior.get(name, (0, 0))[number] for name in names]) - floor if prior else None
-        columns.append(_least(amounts, wanted, rest, guess) + floor)
+        columns.append(_least(amounts, wanted, rest, guess, times) + floor)
     rows = ((round(float(lut), 4), round(float(register), 4)) for lut, register in zip(*columns, strict=True))
     return {**fixed, **dict(zip(names, rows, strict=True))}
 
 
-def _least(amounts: Array, wanted: Array, rest: Array, guess: Array | None) -> Array:
+def _least(amounts: Array, wanted: Array, rest: Array, guess: Array | None, times: Array) -> Array:
     """Coefficients that explain `rest` with the least error relative to `wanted`; outliers count less and less.
+
+    An error counts so many `times`.
 
     Those are parts of which Yosys finds that most is constant, as the tests' extreme cases have it.
     """
-    weight = 1 / (wanted + FLOOR)
+    weight = times / (wanted + FLOOR)
     trust = np.ones(len(wanted))
     for _ in range(ROUNDS):
         rows, target = amounts * (weight * trust)[:, None], rest * weight * trust
@@ -113,7 +133,7 @@ def _least(amounts: Array, wanted: Array, rest: Array, guess: Array | None) -> A
             pull = np.diag(BELIEF * np.sqrt((rows**2).sum(0)) + 1e-9)
             rows, target = np.vstack([rows, pull]), np.concatenate([target, pull @ guess.clip(0)])
         found: Array = nnls(rows, target, maxiter=100_000)[0]
-        trust = np.sqrt(np.minimum(1, USUAL / (1e-9 + abs((amounts @ found - rest) * weight))))
+        trust = np.sqrt(np.minimum(1, USUAL / (1e-9 + abs((amounts @ found - rest) * weight / times))))
     return found
 
 
@@ -139,9 +159,9 @@ def write(family: str, coefficients: Coefficients) -> None:
 def errors(found: Sequence[Case], coefficients: Coefficients) -> Table:
     """Errors by module."""
     table = Table("module", "parts", "LUTs: rms", "worst", "sum", "registers: rms", "worst", "sum", "DSP", "block RAM")
-    modules = sorted({module_of(part) for part, _, _ in found})
+    modules = sorted({module for module, _, _ in found})
     for module in modules:
-        pairs = [(each.total(dict(coefficients)), real) for part, each, real in found if module_of(part) == module]
+        pairs = [(each.total(dict(coefficients)), real) for name, each, real in found if name == module]
         row = [module, str(len(pairs))]
         for kind in ("luts", "registers"):
             mine, real = (np.array([getattr(side, kind) for side in pair]) for pair in zip(*pairs, strict=True))

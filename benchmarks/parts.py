@@ -37,10 +37,10 @@ SYNTHESIS = {
     "xilinx_us": "synth_xilinx -family xcup -flatten -noiopad -noclkbuf",
     "ecp5": "synth_ecp5",
     "gowin": "synth_gowin -noiopads",
-    "ice40": "synth_ice40 -dsp",
+    "ice40": "synth_ice40 -device u",
 }
 """What Yosys is told for each family; those without `-flatten` flatten unless they are told not to."""
-MACROS = {"ecp5": " -D HWQ_ECP5"}
+MACROS = {"ecp5": " -D HWQ_ECP5", "ice40": " -D HWQ_ICE40"}
 """Macros that hwq synth gives a family."""
 
 EDGES = (

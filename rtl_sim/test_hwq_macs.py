@@ -32,6 +32,7 @@ CASES: list[dict[str, Any]] = [
     _case(2, 1, 3, 5, 1, ACT_W=1, ACT_SIGNED=0, WGT_W=1, BINARY=1),
     _case(4, 2, 2, 4, 4, ACT_W=1, ACT_SIGNED=0, WGT_W=1, BINARY=1, DEPTHWISE=1),
     _case(4, 3, 4, 10, 1) | {"family": "ecp5"},
+    _case(4, 3, 4, 10, 1) | {"family": "ice40"},
     _case(4, 3, 4, 10, 1, PACK=2),
     _case(5, 2, 2, 8, 5, ACT_SIGNED=0, PACK=2, LOWEST=0),
     _case(7, 3, 3, 9, 7, ACT_W=4, WGT_W=4, PACK=4, LOWEST=0),

@@ -16,6 +16,11 @@ CASES: list[dict[str, int | str]] = [
     {"A_W": 18, "B_W": 18, "family": "ecp5"},
     {"A_W": 8, "B_W": 9, "LATENCY": 3, "family": "ecp5"},
     {"A_W": 19, "B_W": 4, "LATENCY": 3, "family": "ecp5"},
+    {"A_W": 9, "B_W": 8, "LATENCY": 3, "family": "ice40"},
+    {"A_W": 16, "B_W": 16, "family": "ice40"},
+    {"A_W": 5, "B_W": 5, "family": "ice40"},
+    {"A_W": 18, "B_W": 17, "family": "ice40"},
+    {"A_W": 8, "B_W": 19, "LATENCY": 3, "family": "ice40"},
 ]
 
 

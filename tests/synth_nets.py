@@ -13,8 +13,8 @@ from hwq.ops import Conv, Dense, MaxPool
 
 
 @cache
-def small_plan() -> Plan:
-    """The network, with a multiplier for each layer that multiplies."""
+def small_plan(multipliers: int = 2) -> Plan:
+    """The network, with a multiplier for each layer that multiplies, or more."""
     x, half = tensor(4, 4, 2), tensor(2, 2, 3, bits=4, signed=False)
     conv = Conv(
         name="conv", inputs=("x",), window=Window((3, 3), pads=(1, 1, 1, 1)), pad_value=0,
@@ -27,4 +27,4 @@ def small_plan() -> Plan:
         requant=SHIFTED, acc_bits=2, bits=4, signed=True,
     )  # fmt: skip
     net = program([fitted(conv, x, scale="shift", relu=True), pool, fitted(dense, half, scale="shift")], {"x": x})
-    return make_plan(net, for_multipliers(net, 2).folds)
+    return make_plan(net, for_multipliers(net, multipliers).folds)

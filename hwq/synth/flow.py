@@ -137,10 +137,11 @@ def _nextpnr(job: Job, family: str, made: str, *where: str) -> Step:
 
 def _ice40(job: Job) -> Flow:
     chip, package = job.device.part.split("-")
-    synth = f"synth_ice40 -device {'u' if chip.startswith('up') else 'hx'}{' -dsp' if job.device.dsps else ''}"
+    synth = f"synth_ice40 -device {'u' if chip.startswith('up') else 'hx'}"
     place = _nextpnr(job, "ice40", "bits.asc", f"--{chip}", "--package", package, "--asc", f"{job.here}/bits.asc")
     pack = job.step("Bitstream", "icepack", "bitstream.bin", "icepack.log", "@bits.asc", "@bitstream.bin", output=True)
-    return Flow(_with_pins(job, synth), (_yosys(job, "netlist.json"), place, pack))
+    scripts = _with_pins(job, synth, "HWQ_ICE40" if job.device.dsps else "")
+    return Flow(scripts, (_yosys(job, "netlist.json"), place, pack))
 
 
 def _ecp5(job: Job) -> Flow:

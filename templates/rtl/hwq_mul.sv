@@ -2,7 +2,9 @@
 //
 // The one place for a vendor's multiplier primitive. The synthesisers of Xilinx and Intel pack the registers of plain
 // code into their DSP blocks. Yosys does not do so for Lattice ECP5: with the macro HWQ_ECP5 factors of up to 18 bits
-// name the block, with its own registers; the third one is the pipeline register inside it.
+// name the block, with its own registers; the third one is the pipeline register inside it. For iCE40 its pass ice40_dsp
+// (Yosys 0.70, synth_ice40 -dsp) loses products that are added up. With HWQ_ICE40 products of at least 11 bits name the
+// block, so that nothing is left for that pass; what a factor has beyond 16 bits is multiplied beside it.
 //   throughput  one product a cycle, no stall
 module hwq_mul #(
     parameter int A_W = 8,
@@ -16,12 +18,14 @@ module hwq_mul #(
 );
 `ifdef HWQ_ECP5
   localparam bit PRIMITIVE = A_W <= 18 && B_W <= 18;
+`elsif HWQ_ICE40
+  localparam bit PRIMITIVE = A_W >= 2 && B_W >= 2 && A_W + B_W >= 11;
 `else
   localparam bit PRIMITIVE = 0;
 `endif
 
   generate
-    if (PRIMITIVE) begin : g_ecp5
+    if (PRIMITIVE) begin : g_block
 `ifdef HWQ_ECP5
       wire [17:0] aw = 18'(a);
       wire [17:0] bw = 18'(b);
@@ -47,6 +51,57 @@ module hwq_mul #(
           .P26(pw[26]), .P27(pw[27]), .P28(pw[28]), .P29(pw[29]), .P30(pw[30]), .P31(pw[31]), .P32(pw[32]),
           .P33(pw[33]), .P34(pw[34]), .P35(pw[35])
       );
+`elsif HWQ_ICE40
+      // A factor of more than 16 bits is high * 2^15 + low. The block multiplies low parts, which have no sign.
+      localparam bit WHOLE = A_W <= 16 && B_W <= 16;
+      wire signed [A_W+B_W-1:0] a_high, a_low, b_high;
+      wire signed [15:0] a_block, b_block;
+      logic signed [A_W-1:0] a_q;
+      logic signed [B_W-1:0] b_q;
+      always_ff @(posedge clk) begin
+        a_q <= a;
+        b_q <= b;
+      end
+      if (A_W > 16) begin : g_split_a
+        assign a_block = {1'b0, a[14:0]};
+        assign a_low = {1'b0, a_q[14:0]};
+        assign a_high = a_q >>> 15;
+      end else begin : g_whole_a
+        assign a_block = a;
+        assign a_low = a_q;
+        assign a_high = '0;
+      end
+      if (B_W > 16) begin : g_split_b
+        assign b_block = {1'b0, b[14:0]};
+        assign b_high = b_q >>> 15;
+      end else begin : g_whole_b
+        assign b_block = b;
+        assign b_high = '0;
+      end
+      wire signed [31:0] pw;
+      SB_MAC16 #(
+          .A_REG(1'b1), .B_REG(1'b1), .A_SIGNED(1'b1), .B_SIGNED(1'b1), .TOP_8x8_MULT_REG(WHOLE),
+          .BOT_8x8_MULT_REG(WHOLE), .PIPELINE_16x16_MULT_REG1(WHOLE), .PIPELINE_16x16_MULT_REG2(WHOLE && LATENCY == 3),
+          .TOPOUTPUT_SELECT(2'b11), .BOTOUTPUT_SELECT(2'b11)
+      ) u_block (
+          .CLK(clk), .CE(1'b1), .A(a_block), .B(b_block), .C(16'd0), .D(16'd0), .O(pw),
+          .AHOLD(1'b0), .BHOLD(1'b0), .CHOLD(1'b0), .DHOLD(1'b0), .OHOLDTOP(1'b0), .OHOLDBOT(1'b0),
+          .IRSTTOP(1'b0), .IRSTBOT(1'b0), .ORSTTOP(1'b0), .ORSTBOT(1'b0), .OLOADTOP(1'b0), .OLOADBOT(1'b0),
+          .ADDSUBTOP(1'b0), .ADDSUBBOT(1'b0), .CI(1'b0), .ACCUMCI(1'b0), .SIGNEXTIN(1'b0)
+      );
+      if (WHOLE) begin : g_whole
+        assign p = pw[A_W+B_W-1:0];
+      end else begin : g_split
+        logic signed [A_W+B_W-1:0] p_q;
+        wire signed [A_W+B_W-1:0] b_all = b_q;
+        wire signed [A_W+B_W-1:0] beside = a_high * b_all + a_low * b_high;
+        always_ff @(posedge clk) p_q <= pw + (beside <<< 15);
+        if (LATENCY == 3) begin : g_third
+          always_ff @(posedge clk) p <= p_q;
+        end else begin : g_second
+          assign p = p_q;
+        end
+      end
 `endif
     end else begin : g_plain
       logic signed [A_W-1:0] a_q;

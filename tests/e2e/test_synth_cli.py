@@ -90,6 +90,29 @@ def test_a_netlist_computes_the_same(build: Path) -> None:
     assert last_line(build, "net", "netlist.v").startswith("HWQ_RESULT PASS")
 
 
+WITHOUT_PINS = """delete =A:blackbox
+read_verilog -D NO_ICE40_DEFAULT_ASSIGNMENTS +/ice40/cells_sim.v
+hierarchy -top net
+proc
+flatten
+write_verilog -noattr netlist.v
+"""
+
+
+@pytest.mark.yosys
+@pytest.mark.icarus
+def test_multiplier_blocks_of_ice40_multiply(tmp_path: Path) -> None:
+    """Products that are added up: `synth_ice40 -dsp` would lose every other one."""
+    build = tmp_path / "b"
+    generate(small_plan(8), build, frames=2)
+    value = done("synth", build, "--device", "ice40up5k", "--no-route", "--json").json
+    script = (build / "syn" / "ice40up5k" / "yosys.ys").read_text().replace("net_pins", "net")
+    script = script[: script.index("tee ")].replace(" syn/ice40up5k/pins.sv", "")
+    yosys(build, script + WITHOUT_PINS)
+    assert last_line(build, "net", "netlist.v").startswith("HWQ_RESULT PASS")
+    assert value["synthesis"]["dsps"] >= 6
+
+
 @pytest.mark.yosys
 @pytest.mark.nextpnr
 @pytest.mark.parametrize(("name", "bitstream"), [("ice40up5k", "bitstream.bin"), ("ecp5-25f", "bitstream.bit")])

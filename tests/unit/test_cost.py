@@ -91,7 +91,7 @@ def test_memories_to_read_are_where_yosys_puts_them(family: str, width: int, dep
     [
         ("xilinx7", 5, 4, 1), ("xilinx7", 4, 4, 0), ("xilinx7", 18, 17, 1), ("xilinx7", 20, 20, 2),
         ("gowin", 4, 3, 0), ("gowin", 9, 4, 0.5), ("gowin", 10, 4, 1), ("gowin", 18, 18, 1), ("gowin", 18, 3, 0),
-        ("ice40", 6, 4, 0), ("ice40", 8, 3, 1), ("ice40", 17, 8, 1), ("ice40", 18, 18, 3), ("ice40", 24, 19, 4),
+        ("ice40", 6, 4, 0), ("ice40", 8, 3, 1), ("ice40", 17, 8, 1), ("ice40", 18, 18, 1),
     ],
 )  # fmt: skip
 def test_products_are_the_blocks_that_yosys_makes(family: str, a: int, b: int, blocks: float) -> None:

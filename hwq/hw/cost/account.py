@@ -12,7 +12,7 @@ from hwq.hw.resources import Resources
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """What Yosys' pass `mul2dsp` makes multiplier blocks of.
+    """What hwq_mul, or else Yosys' pass `mul2dsp`, makes multiplier blocks of.
 
     `wide` and `narrow` are the most bits of the two signed factors; a factor with more is split, so that all pieces but
     the last have `part` bits less one for the sign, where `sign` is 1.  `least` is bits of the narrowest product,
@@ -30,7 +30,7 @@ class Blocks:
 
 MULTIPLIERS = {
     "xilinx7": Blocks(25, 18, 18, 1, 9), "xilinx_us": Blocks(27, 18, 18, 1, 9), "ecp5": Blocks(18, 18, 18, 0, 0),
-    "gowin": Blocks(18, 18, 18, 0, 0, 4, 9), "ice40": Blocks(16, 16, 16, 0, 11),
+    "gowin": Blocks(18, 18, 18, 0, 0, 4, 9), "ice40": Blocks(64, 64, 16, 0, 11),
 }  # fmt: skip
 
 Coefficients = dict[str, tuple[float, float]]
