@@ -49,11 +49,15 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """Memories of a family; `rom_bit` is the cost of a bit of a ROM in logic, that of a bit of a RAM is 1."""
+    """Memories of a family; `rom_bit` is the cost of a bit of a ROM in logic, that of a bit of a RAM is 1.
+
+    A block RAM writes `byte` bits at once.
+    """
 
     rom_bit: float
     blocks: tuple[Shape, ...]
     luts: tuple[Shape, ...] = ()
+    byte: int = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +86,8 @@ FAMILIES = {
     "xilinx_us": _ULTRASCALE,
     "ecp5": _LATTICE,
     "gowin": _LATTICE,
-    "ice40": Cells(1 / 16, (Shape(64, 11, (2, 4, 8, 16), 1),)),
+    "ice40": Cells(1 / 16, (Shape(64, 11, (2, 4, 8, 16), 1),), byte=1),
 }
-BYTE = 9
-"""Bits that a block RAM writes at once."""
 
 
 @cache
@@ -95,7 +97,7 @@ def placed(family: str, kind: Kind, width: int, depth: int, style: str = "auto")
     logic = Placed(Place.LOGIC, 0, 1)
     found: list[tuple[float, Placed]] = []
     if (kind is not Kind.LIST or not cells.luts) and style != "distributed":
-        found += _best(Place.BLOCKS, cells.blocks, kind, width, depth)
+        found += _best(Place.BLOCKS, cells.blocks, kind, width, depth, cells.byte)
     if style == "block" and found:
         return found[0][1]
     if kind is not Kind.ROM:
@@ -109,18 +111,20 @@ def placed(family: str, kind: Kind, width: int, depth: int, style: str = "auto")
     return chosen
 
 
-def _best(place: Place, shapes: tuple[Shape, ...], kind: Kind, width: int, depth: int) -> list[tuple[float, Placed]]:
-    """The cheapest of `shapes`, with its cost; nothing where there are none."""
-    options = [_shaped(place, shape, kind, width, depth) for shape in shapes]
+def _best(
+    place: Place, shapes: tuple[Shape, ...], kind: Kind, width: int, depth: int, byte: int = 0
+) -> list[tuple[float, Placed]]:
+    """The cheapest of `shapes`, with its cost; nothing where there are none.  `byte` is that of blocks."""
+    options = [_shaped(place, shape, kind, width, depth, byte) for shape in shapes]
     return [min(options, key=lambda option: option[0])] if options else []
 
 
-def _shaped(place: Place, shape: Shape, kind: Kind, width: int, depth: int) -> tuple[float, Placed]:
+def _shaped(place: Place, shape: Shape, kind: Kind, width: int, depth: int, whole: int) -> tuple[float, Placed]:
     """The cheapest width of one shape."""
     best: tuple[float, Placed] | None = None
     for step, unit in enumerate(shape.widths):
         banks = -(-depth >> (shape.address - step)) if depth else 1
-        byte = min(BYTE, unit) if place is Place.BLOCKS and kind is Kind.RAM else unit if kind is not Kind.ROM else 1
+        byte = min(whole, unit) if place is Place.BLOCKS and kind is Kind.RAM else unit if kind is not Kind.ROM else 1
         bits = banks * -(-width // byte) * byte
         count = -(-bits // unit)
         cost = (shape.cost - shape.scale) * count + shape.scale * banks * width / unit + PORT
