@@ -190,6 +190,16 @@ class Pipeline:
     read: tuple[int, ...]
 
     @property
+    def step(self) -> int:
+        """The most adders one behind the other in a stage."""
+        inside = [0] * len(self.made)
+        for place, node in enumerate(self.graph.nodes):
+            if node.is_sum:
+                operands = [each for each in (node.a, node.b) if self.made[each] == self.made[place]]
+                inside[place] = 1 + max((inside[each] for each in operands), default=0)
+        return max(inside, default=0)
+
+    @property
     def register_bits(self) -> int:
         """Bits of all registers."""
         return sum(self.graph.nodes[place].width * count for place, count in self.kept())

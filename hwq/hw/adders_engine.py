@@ -7,19 +7,19 @@ from functools import lru_cache
 import numpy as np
 
 from hwq.arith import IntArray, Rounding
-from hwq.hw.adder_graph import Pipeline, pipelined
+from hwq.hw.adder_graph import AdderGraph, Pipeline, pipelined
 from hwq.hw.adder_patterns import digit_counts
 from hwq.hw.adders import solve
 from hwq.hw.feed import window_unit
-from hwq.hw.fold import Feed, Fold, Multiplier, feeds, is_point, window_of
+from hwq.hw.fold import STAGE, Feed, Fold, Multiplier, feeds, is_point, window_of
 from hwq.hw.netlist import Instance, Netlist, Stream
 from hwq.hw.params import Params, requant_params
 from hwq.ir.program import Program
 from hwq.ir.types import TensorType
 from hwq.ops import Depthwise, GroupConv, Linear
 
-STEP = 4
-"""Adders one behind the other between two registers: more take a slower clock, fewer many more registers."""
+STAGES = {"ecp5": 2}
+"""Adders one behind the other between two registers where a family has others than `STAGE`; see docs/hardware.md."""
 MOST_WORK = 5e7
 """Work on a graph that is not refused: some minutes."""
 FOLDED = (Rounding.FLOOR, Rounding.HALF_UP)
@@ -31,7 +31,7 @@ def adders(net: Netlist, program: Program, op: Linear, fold: Fold, source: Strea
     x = program.first_type(op)
     window = window_of(op, x)
     taps = source if is_point(window) else window_unit(net, program, op, fold, source, groups=1)
-    pipeline = layer_graph(op, x)
+    pipeline = layer_graph(op, x, fold.stage)
     requant = requant_params(op.requant)
     if op.requant.rounding in FOLDED:
         requant |= {"ROUND": int(Rounding.FLOOR), "ZERO": 0}
@@ -44,8 +44,8 @@ def adders(net: Netlist, program: Program, op: Linear, fold: Fold, source: Strea
     return out
 
 
-def adders_fold(op: Linear, x: TensorType) -> Fold | None:
-    """The one folding of `op` as an adder graph, all of a window and all outputs at once; None where there is none.
+def adders_fold(op: Linear, x: TensorType, stage: int = STAGE) -> Fold | None:
+    """The folding of `op` as an adder graph, all of a window and all outputs at once; None where there is none.
 
     That is so for a grouped convolution, windows that do not come at once, and more than `MOST_WORK`.
     """
@@ -54,7 +54,7 @@ def adders_fold(op: Linear, x: TensorType) -> Fold | None:
     if isinstance(op, GroupConv) or feed not in feeds(op, x) or graph_work(op) > MOST_WORK:
         return None
     simd = taps * (1 if isinstance(op, Depthwise) else x.channels)
-    return Fold(x.channels, op.channels, op.channels, simd, feed, multiplier=Multiplier.ADDERS)
+    return Fold(x.channels, op.channels, op.channels, simd, feed, multiplier=Multiplier.ADDERS, stage=stage)
 
 
 def graph_work(op: Linear) -> int:
@@ -63,8 +63,14 @@ def graph_work(op: Linear) -> int:
 
 
 @lru_cache(maxsize=256)
-def layer_graph(op: Linear, x: TensorType) -> Pipeline:
-    """The graph of `op` on inputs of the type `x`, found once: accumulators times multipliers, ready to be shifted.
+def layer_graph(op: Linear, x: TensorType, stage: int = STAGE) -> Pipeline:
+    """The graph of `op` on inputs of the type `x` with at most `stage` adders between two registers."""
+    return pipelined(_graph(op, x), stage)
+
+
+@lru_cache(maxsize=256)
+def _graph(op: Linear, x: TensorType) -> AdderGraph:
+    """The same without registers, found once: accumulators times multipliers, ready to be shifted.
 
     Where rule R1 allows it, the start holds half a unit and the zero point as well.
     """
@@ -74,8 +80,7 @@ def layer_graph(op: Linear, x: TensorType) -> Pipeline:
     if requant.rounding in FOLDED:
         half = (1 << requant.shift) >> 1 if requant.rounding is Rounding.HALF_UP else 0
         starts, dropped = starts + half + (requant.zero_point << requant.shift), requant.shift
-    graph = solve(matrix(op), x.range, factors.tolist(), starts.tolist(), dropped)
-    return pipelined(graph, STEP)
+    return solve(matrix(op), x.range, factors.tolist(), starts.tolist(), dropped)
 
 
 def matrix(op: Linear) -> IntArray:

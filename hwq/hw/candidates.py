@@ -8,11 +8,11 @@ from functools import cached_property, reduce
 from itertools import accumulate
 from operator import add
 
-from hwq.hw.adders_engine import adders_fold, graph_work
+from hwq.hw.adders_engine import STAGES, adders_fold, graph_work
 from hwq.hw.cost import part_cost
 from hwq.hw.device import Family
 from hwq.hw.engines import build
-from hwq.hw.fold import Fold, Multiplier, RomStyle
+from hwq.hw.fold import STAGE, Fold, Multiplier, RomStyle
 from hwq.hw.fold import cycles as cycles_of
 from hwq.hw.netlist import Netlist, Stream
 from hwq.hw.options import Made, Option, all_options, intervals, slowest
@@ -48,7 +48,7 @@ class Candidates:
     def __init__(self, program: Program, family: Family) -> None:
         self._program, self._family = program, family
         self._options = all_options(program)
-        self._graphs = dict(_graphs(program))
+        self._graphs = dict(_graphs(program, STAGES.get(family.name, STAGE)))
         self._taken: dict[tuple[str, Fold], Resources] = {}
 
     @cached_property
@@ -107,14 +107,14 @@ def engine_cost(program: Program, op: Op, fold: Fold, family: Family) -> Resourc
     return reduce(add, (part_cost(part, family) for part in net.parts), Resources())
 
 
-def _graphs(program: Program) -> Iterator[tuple[str, Made]]:
+def _graphs(program: Program, stage: int) -> Iterator[tuple[str, Made]]:
     """The layers that may be adder graphs, each with its folding and the cycles that it takes."""
     layers = sorted((graph_work(op), place, op) for place, op in enumerate(program.ops) if isinstance(op, Linear))
     for so_far, (_, _, op) in zip(accumulate(work for work, _, _ in layers), layers, strict=True):
         if so_far > GRAPH_WORK:
             return
         xs = program.input_types_of(op)
-        fold = adders_fold(op, xs[0])
+        fold = adders_fold(op, xs[0], stage)
         if fold:
             yield op.name, (fold, cycles_of(op, fold, xs, program.types[op.name]))
 

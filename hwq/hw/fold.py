@@ -76,12 +76,16 @@ class Multiplier(Enum):
     """Nothing: the whole layer is one graph of shifts and adders, made for its weights (see `hwq.hw.adders`)."""
 
 
+STAGE = 4
+"""Adders one behind the other between two registers of a graph: fewer take a faster clock and more registers."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fold:
     """`lanes_in` and `lanes_out` channels a beat; an array of `pe` x `simd` (0 where there is none), fed by `feed`.
 
     `rom` says where weights go.  Each `pack` outputs share multiplier blocks (see `hwq.hw.packing`).  Pixels go in turn
-    to `copies` of the array.
+    to `copies` of the array.  In a graph of adders at most `stage` of them stand between two registers.
     """
 
     lanes_in: int
@@ -93,6 +97,7 @@ class Fold:
     pack: int = 1
     copies: int = 1
     multiplier: Multiplier = Multiplier.AUTO
+    stage: int = STAGE
 
     @property
     def multipliers(self) -> int:
@@ -228,12 +233,12 @@ def cycles(op: Op, fold: Fold, xs: Sequence[TensorType], y: TensorType) -> int:
 def _parallel_cycles(window: Window, x: TensorType, y: TensorType, busy: int) -> int:
     """Cycles of a parallel window unit whose windows keep the array `busy` cycles each.
 
-    Two windows are held, so the array works through `backlog` cycles while the window moves on to the next row or to
+    Three windows are held, so the array works through `backlog` cycles while the window moves on to the next row or to
     the next frame; what the move takes longer is lost.
     """
     rows, columns, _ = y.shape
     down, right = window.stride
-    backlog = min(2 * busy - 1, busy + (columns - 1) * max(0, busy - right))
+    backlog = min(3 * busy - 2, busy + (columns - 1) * max(0, busy - right))
     next_row = down * x.shape[1] - (columns - 1) * right
     next_frame = x.pixels - (rows - 1) * down * x.shape[1] - (columns - 1) * right
     lost = rows * (columns - 1) * max(0, right - busy)

@@ -12,6 +12,7 @@ from hwq.errors import BadInput, refuse_all
 from hwq.hw.adders_engine import adders_fold
 from hwq.hw.feed import may_take_turns
 from hwq.hw.fold import (
+    STAGE,
     Feed,
     Fold,
     Multiplier,
@@ -43,7 +44,8 @@ def folding_text(folds: Mapping[str, Fold]) -> dict[str, dict[str, Any]]:
     ``simd`` counts input channels; a parallel window multiplies all taps of them at once.  With a flat window it counts
     elements of the window, and ``lanes`` input channels.  ``rom`` stands where weights have a place of their own,
     ``pack`` where outputs share multipliers, ``copies`` where pixels go to several arrays in turn, and ``multiplier``
-    where synthesis does not choose what multiplies.  The array of a recurrent layer has ``pe`` and ``simd`` alone.
+    where synthesis does not choose what multiplies, with ``stage`` where a graph of adders has another than `STAGE`.
+    The array of a recurrent layer has ``pe`` and ``simd`` alone.
     """
     out: dict[str, dict[str, Any]] = {}
     for name, fold in folds.items():
@@ -57,6 +59,8 @@ def folding_text(folds: Mapping[str, Fold]) -> dict[str, dict[str, Any]]:
             out[name] |= {key: number for key, number in (("pack", fold.pack), ("copies", fold.copies)) if number > 1}
             if fold.multiplier is not Multiplier.AUTO:
                 out[name]["multiplier"] = fold.multiplier.value
+            if fold.stage != STAGE:
+                out[name]["stage"] = fold.stage
         else:
             out[name] = {"lanes": fold.lanes_in}
     return out
@@ -134,7 +138,12 @@ def _fold(program: Program, op: Op, entry: Any) -> Fold:
     if pe % rq or pe // rq > steps:
         raise ValueError(f"rq is {rq}, expected a divisor of pe = {pe} that is at least pe / {steps}")
     fold = replace(fold, rom=_rom(op, entry), pack=_pack(op, entry, x, pe), copies=_copies(op, entry, x, y, fold))
-    return replace(fold, multiplier=_multiplier(op, entry, x, fold))
+    fold = replace(fold, multiplier=_multiplier(op, entry, x, fold))
+    if fold.multiplier is Multiplier.ADDERS:
+        fold = replace(fold, stage=_count({"stage": STAGE, **entry}, "stage", LIMIT))
+    elif "stage" in entry:
+        raise ValueError("has a stage, expected none: only graphs of adders are cut into stages")
+    return fold
 
 
 def _check_groups(op: GroupConv, x: TensorType, fold: Fold) -> None:

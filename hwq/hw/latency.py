@@ -57,7 +57,7 @@ from hwq.ops import (
 )
 from hwq.ops.requantised import Requantised
 
-WINDOW, PARALLEL = 6, 2
+WINDOW, PARALLEL = 6, 3
 """Cycles through a serial and a parallel window unit."""
 TURNS, DEEP_TURNS = 2, 4
 """Cycles through a FIFO, of LUTs or of block RAM, and the concat behind it, where arrays take turns."""
@@ -159,7 +159,7 @@ def _pace(program: Program, op: Op, fold: Fold) -> _Pace:
     scaled = 5 if multiplies(op) or (isinstance(op, Requantised) and not op.requant.is_shift) else 3
     if isinstance(op, Linear) and fold.multiplier is Multiplier.ADDERS:
         unit = 0 if is_point(window_of(op, x)) else PARALLEL if fold.parallel else WINDOW
-        return _Pace(1, 1, layer_graph(op, x).stages + 2 + unit, 1, unit == WINDOW)
+        return _Pace(1, 1, layer_graph(op, x, fold.stage).stages + 3 + unit, 1, unit == WINDOW)
     if isinstance(op, Linear):
         folds, way = ceil_div(op.channels, fold.pe), scaled + _array(op, fold)
         beats_out = out if fold.copies > 1 else 1

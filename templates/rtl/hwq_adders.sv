@@ -1,13 +1,13 @@
 // Stream around a graph of adders (rules L1, R1): y[n] = requantise(bias[n] + sum w[n][k] * x[k])
 //
-// The graph is a module of its own, made for its weights, that stands beside this one: `x` goes there and `acc` comes
-// back, STAGES - 1 cycles later. There are no multipliers and no memories. The graph has no stall; it starts when the
-// output FIFO has a place for the result.
+// The graph is a module of its own, made for its weights, that stands beside this one: `x`, a beat in a register, goes
+// there and `acc` comes back, STAGES - 1 cycles later. There are no multipliers and no memories. The graph has no stall;
+// it starts when the output FIFO has a place for the result.
 //   beats in    a whole window each; x[k] as they come
 //   acc         signed, lane n at acc[n*ACC_W +: ACC_W]: the sum times the multiplier of output n
 //   beats out   all LANES outputs of a pixel
 //   ROUND, ZERO what the graph has not added to its sums itself
-//   latency     STAGES + 2; throughput one beat a cycle
+//   latency     STAGES + 3; throughput one beat a cycle
 module hwq_adders #(
     parameter int IN_W = 8,
     parameter int STAGES = 2,
@@ -31,16 +31,24 @@ module hwq_adders #(
     input  logic                   m_axis_tready,
     output logic [LANES*OUT_W-1:0] m_axis_tdata
 );
-  localparam int LATENCY = STAGES + 2;  // from a beat to its result at the FIFO: the requantiser has the last register
+  localparam int LATENCY = STAGES + 3;  // from a beat to its result at the FIFO: the requantiser has the last register
 
   wire room;
   wire fire = s_axis_tvalid && room;
   assign s_axis_tready = room;
-  assign x = s_axis_tdata;
 
-  // A beat that was taken k cycles ago, in bit k.
+  // A register, so that the first stage is adders alone and not the way out of the FIFO before.
+  logic [IN_W-1:0] x_q;
+  logic fire_q;
+  always_ff @(posedge clk) begin
+    x_q <= s_axis_tdata;
+    fire_q <= fire && !rst;
+  end
+  assign x = x_q;
+
+  // A beat that was taken k + 1 cycles ago, in bit k.
   wire [STAGES-1:0] valid;
-  assign valid[0] = fire;
+  assign valid[0] = fire_q;
   generate
     for (genvar k = 1; k < STAGES; k = k + 1) begin : g_stage
       logic valid_q;

@@ -3,7 +3,8 @@
 //   contents    FILE, a $readmemh file of DEPTH words (path relative to the working directory of the tool)
 //   STYLE       "auto", "block" or "distributed", a request to the synthesiser
 //   latency     2: read register and output register, the shape that block RAMs have; up to 32 words, which become
-//               logic, address register and output register, so that nothing else hangs on the address of many bits
+//               logic, address registers and output register: an address register for each PART_W bits, so that none
+//               has far to go
 //   throughput  one word a cycle
 module hwq_rom #(
     parameter int W = 8,
@@ -16,6 +17,8 @@ module hwq_rom #(
     input  logic [ADDR_W-1:0] addr,
     output logic [W-1:0]      data
 );
+  localparam int PART_W = 64;
+
 `ifdef YOSYS  // which calls what is not in block RAM logic, and stops at a word that it does not know
   (* rom_style = (STYLE == "distributed") ? "logic" : STYLE *)
 `else
@@ -31,10 +34,11 @@ module hwq_rom #(
 
   generate
     if (DEPTH <= 32 && STYLE != "block") begin : g_logic
-      logic [ADDR_W-1:0] addr_q;
-      always_ff @(posedge clk) begin
-        addr_q <= addr;
-        data <= mem[addr_q];
+      for (genvar i = 0; i < W; i = i + PART_W) begin : g_part
+        localparam int BITS = (W - i < PART_W) ? W - i : PART_W;
+        logic [ADDR_W-1:0] addr_q;
+        (* keep *) always_ff @(posedge clk) addr_q <= addr;
+        always_ff @(posedge clk) data[i+:BITS] <= mem[addr_q][i+:BITS];
       end
     end else begin : g_block
       logic [W-1:0] read_q;

@@ -6,7 +6,7 @@
 //   Order: for oh, ow: for cf < CF.
 // H*W*CF cycles a frame, frames back to back, whatever the padding. The taps hang on one delay line, borders are
 // masked, and the last windows of a frame come out while the next frame enters, or by themselves if no beat is waiting.
-// Latency: 2 cycles from the beat in of the last tap to the window out. Memory: (KH-1)*DH*W*CF beats.
+// Latency: 3 cycles from the beat in of the last tap to the window out. Memory: (KH-1)*DH*W*CF beats.
 //
 // Needs padding that keeps the windows in stream order; anything else takes hwq_swu_ser:
 //   PT <= (KH-1)*DH, PL <= (KW-1)*DW; at stride 1 also PL + PR <= (KW-1)*DW and PT + PB <= (KH-1)*DH, where PR and PB
@@ -14,6 +14,7 @@
 //
 // How: `missing` counts the shifts until the taps hold the next window, minus 1: -1 when they do. `beyond` is
 // the same for the first window of the next frame, and counts beats only, not the empty shifts that let a frame out.
+// The taps do a cycle later what the counts say, so that what moves all of them at once comes from registers.
 module hwq_swu_par #(
     parameter int DATA_W = 8,  // bits of a beat
     parameter int H = 4,       // input rows
@@ -53,13 +54,13 @@ module hwq_swu_par #(
   localparam int X_W = $clog2(W + OW * SW + PL + KW * DW) + 2;
 
   // ---------------------------------------------------------------- when to shift and when to emit
-  logic emit, shift, beat, ready, last, frame_end, flush_q;
+  logic emit, shift, beat, room, last, frame_end, flush_q;
   logic [2:0] level;
   logic unused_outer;
   logic signed [SHIFT_W-1:0] missing_q, beyond_q, next, next_less;
 
-  assign emit = missing_q[SHIFT_W-1] && ready;
-  assign s_axis_tready = !missing_q[SHIFT_W-1] || ready;
+  assign emit = missing_q[SHIFT_W-1] && room;
+  assign s_axis_tready = !missing_q[SHIFT_W-1] || room;
   assign beat = s_axis_tvalid && s_axis_tready;
   assign shift = s_axis_tready && (s_axis_tvalid || flush_q);
   assign last = level == 3'd7;
@@ -75,17 +76,28 @@ module hwq_swu_par #(
 
   // A window is emitted with `missing` at -1, so what comes then is known before. That a window leaves and that a beat
   // comes are known late in a cycle, so they only choose: numbers and comparisons with and without them are there.
+  wire signed [SHIFT_W-1:0] beyond_less = beyond_q - SHIFT_W'(1);
   always_comb begin
     case (level)
-      3'd0: next = SHIFT_W'(STEP_0 - 1);
-      3'd1: next = SHIFT_W'(STEP_1 - 1);
-      3'd7: next = beyond_q;
-      default: next = SHIFT_W'(STEP_2 - 1);
+      3'd0: begin
+        next = SHIFT_W'(STEP_0 - 1);
+        next_less = SHIFT_W'(STEP_0 - 2);
+      end
+      3'd1: begin
+        next = SHIFT_W'(STEP_1 - 1);
+        next_less = SHIFT_W'(STEP_1 - 2);
+      end
+      3'd7: begin
+        next = beyond_q;
+        next_less = beyond_less;
+      end
+      default: begin
+        next = SHIFT_W'(STEP_2 - 1);
+        next_less = SHIFT_W'(STEP_2 - 2);
+      end
     endcase
-    next_less = next - SHIFT_W'(1);
   end
   wire signed [SHIFT_W-1:0] missing_less = missing_q - SHIFT_W'(1);
-  wire signed [SHIFT_W-1:0] beyond_less = beyond_q - SHIFT_W'(1);
   wire signed [SHIFT_W-1:0] beyond_more = beyond_q + SHIFT_W'(FRAME);
   wire signed [SHIFT_W-1:0] beyond_more_less = beyond_q + SHIFT_W'(FRAME - 1);
   wire full = beyond_q == SHIFT_W'(FIRST - 1);  // the frame to emit is in, and no beat of the next one
@@ -142,11 +154,18 @@ module hwq_swu_par #(
   end
 
   // ---------------------------------------------------------------- taps
-  logic [DATA_W-1:0] newest_q;
+  logic shift_q, emit_q;
+  logic [DATA_W-1:0] data_q, newest_q;
+  logic [KH*KW-1:0] tap_ok_q;
   logic [KH*KW*DATA_W-1:0] window;
   wire [DATA_W-1:0] head[0:KH-1];  // newest tap of each kernel row; row KH-1 is the live one
 
-  always_ff @(posedge clk) if (shift) newest_q <= s_axis_tdata;
+  always_ff @(posedge clk) begin
+    shift_q <= shift && !rst;
+    emit_q <= emit && !rst;
+    data_q <= s_axis_tdata;
+    if (shift_q) newest_q <= data_q;
+  end
   assign head[KH-1] = newest_q;
 
   generate
@@ -156,7 +175,7 @@ module hwq_swu_par #(
       hwq_delay #(.W((KH - 1) * DATA_W), .N(DH * W * CF)) u_lines (
           .clk(clk),
           .rst(rst),
-          .en(shift),
+          .en(shift_q),
           .d(line_d),
           .q(line_q)
       );
@@ -174,22 +193,25 @@ module hwq_swu_par #(
           hwq_delay #(.W(DATA_W), .N(DW * CF)) u_tap (
               .clk(clk),
               .rst(rst),
-              .en(shift),
+              .en(shift_q),
               .d(tap[kw+1]),
               .q(tap[kw])
           );
         end
-        assign window[(kh*KW+kw)*DATA_W +: DATA_W] = (row_ok_q[kh] && column_ok_q[kw]) ? tap[kw] : PAD;
+        always_ff @(posedge clk) tap_ok_q[kh*KW+kw] <= row_ok_q[kh] && column_ok_q[kw];
+        assign window[(kh*KW+kw)*DATA_W +: DATA_W] = tap_ok_q[kh*KW+kw] ? tap[kw] : PAD;
       end
     end
   endgenerate
 
-  hwq_fifo #(.W(KH * KW * DATA_W), .DEPTH(2)) u_output (
+  hwq_credit #(.W(KH * KW * DATA_W), .DEPTH(3)) u_output (
       .clk(clk),
       .rst(rst),
-      .s_axis_tvalid(missing_q[SHIFT_W-1]),
-      .s_axis_tready(ready),
-      .s_axis_tdata(window),
+      .take(emit),
+      .take_n(1'b1),
+      .room(room),
+      .valid_i(emit_q),
+      .data_i(window),
       .m_axis_tvalid(m_axis_tvalid),
       .m_axis_tready(m_axis_tready),
       .m_axis_tdata(m_axis_tdata)

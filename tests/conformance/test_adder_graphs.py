@@ -62,12 +62,13 @@ def test_yosys_reads_the_same(label: str, tmp_path: Path) -> None:
 
 @pytest.mark.icarus
 @pytest.mark.parametrize("window", [Window((1, 1)), Window((1, 1), (2, 2)), Window((3, 3), pads=(1, 1, 1, 1))], ids=str)
-def test_cycles_and_latency(window: Window, tmp_path: Path) -> None:
-    """A window a cycle."""
+@pytest.mark.parametrize("stage", [1, 4])
+def test_cycles_and_latency(window: Window, stage: int, tmp_path: Path) -> None:
+    """A window a cycle, however many adders stand between two registers."""
     x = tensor(14, 16, 3)
     p = program([conv(x, 5, window)], {"a": x})
     (entry,) = graph_entries(p, p.ops[0])
-    plan = plan_with(p, {"y": entry})
+    plan = plan_with(p, {"y": {**entry, "stage": stage}})
     assert plan.interval == 14 * 16
     result = checked(plan, tmp_path / "build", samples=6)
     assert result.passed, result.trouble

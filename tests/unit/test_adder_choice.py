@@ -74,6 +74,13 @@ def test_a_device_without_multipliers_to_spare() -> None:
     assert _graphs(dict(fit(p, Budget.of(ARTIX), cycles=100).folds)) == set()
 
 
+def test_adders_of_a_family() -> None:
+    """Those of an ECP5 are slower, so fewer of them stand between two registers."""
+    for part, stage in ((ARTIX, 4), (device("ecp5-25f"), 2)):
+        folds = fit(_dense(24, 10), Budget.of(part, {"dsps": 0, "rams": 0}), cycles=1).folds
+        assert _graphs(dict(folds)) == {"y"} and folds["y"].stage == stage
+
+
 def test_a_device_with_multipliers_to_spare() -> None:
     """What little it takes of the multipliers is worth less than the LUTs of a graph."""
     assert _graphs(dict(fit(_dense(4, 2), Budget.of(ARTIX, {"luts": 400}), cycles=1).folds)) == set()

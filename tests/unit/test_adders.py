@@ -118,7 +118,7 @@ def test_stages(step: int) -> None:
             stage = pipeline.made[place]
             chain[place] = 1 + max(chain[o] if pipeline.made[o] == stage else 0 for o in (node.a, node.b))
             assert all(pipeline.made[operand] <= stage <= pipeline.read[operand] for operand in (node.a, node.b))
-    assert max(chain) <= step
+    assert max(chain) == pipeline.step <= step
     assert all(pipeline.made[out.node] <= pipeline.read[out.node] == pipeline.stages - 1 for out in graph.outputs)
     kept = sum(graph.nodes[place].width * count for place, count in pipeline.kept())
     assert pipeline.register_bits == kept and (kept > 0) == (pipeline.stages > 1)

@@ -52,9 +52,10 @@ def test_adder_graphs_round_trip() -> None:
     whole: dict[str, Any] = {"y": {"lanes": 5}}
     for name, channels in (("c", 3), ("d", 5)):
         whole[name] = {"pe": 5, "simd": channels, "rq": 5, "window": "parallel", "multiplier": "adders"}
+    whole["d"]["stage"] = 2
     folds = parse_folding(whole, _net(), "x")
     assert folding_text(folds) == whole
-    assert [fold.multipliers for fold in folds.values()] == [0, 0, 0]
+    assert [(fold.multipliers, fold.stage) for fold in folds.values()] == [(0, 4), (0, 2), (0, 4)]
 
 
 REFUSED: dict[str, tuple[Any, str]] = {
@@ -66,6 +67,11 @@ REFUSED: dict[str, tuple[Any, str]] = {
         _with("c", pe=5, simd=3, rq=5, window="parallel", multiplier="adders", rom="block"),
         "expected all of the layer",
     ),
+    "graph without adders": (
+        _with("c", pe=5, simd=3, rq=5, window="parallel", multiplier="adders", stage=0),
+        "stage is 0, expected 1 to",
+    ),
+    "stages of no graph": (_with("c", stage=2), "has a stage, expected none"),
     "no such multiplier": (
         _with("c", multiplier="booth"),
         "multiplier is 'booth', expected auto or logic or adders here",

@@ -59,20 +59,25 @@ def test_the_table_shows_layers_and_shares() -> None:
 
 
 def test_clock_classes() -> None:
-    """Windows that shift as a whole are slower, and much slower are many weights in LUTs; the slowest counts."""
+    """Adders one behind the other are slower, and so are many weights in LUTs; the slowest counts."""
     x, wide = tensor(8, 8, 6), tensor(4, 4, 32)
     op, ones = conv(x, 6, SAME), conv(wide, 64, Window((1, 1)))
     serial, parallel = ({"pe": 2, "simd": 6, "rq": 2, "window": window} for window in ("serial", "parallel"))
     plans = [plan_with(program([op], {"a": x}), {"y": entry}) for entry in (serial, parallel)]
     array = {"pe": 8, "simd": 8, "rq": 2, "window": "serial"}
     plans += [plan_with(program([ones], {"a": wide}), {"y": array | {"rom": rom}}) for rom in ("auto", "block")]
+    graph = {"pe": 6, "simd": 6, "rq": 6, "window": "parallel", "multiplier": "adders"}
+    plans += [plan_with(program([op], {"a": x}), {"y": graph | {"stage": stage}}) for stage in (2, 4, 5)]
     assert [slowest(plan.net.parts) for plan in plans] == [
         ClockClass.FAST,
-        ClockClass.MIDDLE,
+        ClockClass.FAST,
         ClockClass.SLOW,
         ClockClass.FAST,
+        ClockClass.MIDDLE,
+        ClockClass.SLOWEST,
+        None,
     ]
-    assert [layer_costs(plan, ARTIX.family)[0].clock for plan in plans] == [150, 120, 100, 150]
+    assert [layer_costs(plan, ARTIX.family)[0].clock for plan in plans] == [150, 150, 100, 150, 120, 75, None]
     unknown = program([softmax(x)], {"a": x})
     assert slowest(plan_with(unknown, {"y": {"lanes": 1}}).net.parts) is None
 

@@ -104,7 +104,8 @@ class Account:
             self.use(f"{content}.block", width)
             self._banks(width, where.banks)
             return
-        self.use("rom.address", bits(depth))  # Yosys moves the register behind the memory before it
+        # Up to 32 words have an address register for each 64 bits; else Yosys moves the one behind the memory to it.
+        self.use("rom.address", bits(depth) * (-(-width // 64) if depth <= 32 and style != "block" else 1))
         self.use(f"{content}.bits", width)
         if depth <= 4:
             self.use(f"{content}.few", min(width, 2**depth - 2))

@@ -1,7 +1,7 @@
 """Clock classes: the clock that an engine reaches at least, by place and route for a Lattice ECP5-85 of speed grade 6.
 
 From the designs that `benchmarks/fmax.py` measures (docs/hardware.md, *Clock*).  On other devices figures differ, but
-what is slow is the same: windows that shift as a whole, and weights in so many LUTs that their address has far to go.
+what is slow is the same: adders one behind the other, and weights in so many LUTs that their address has far to go.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from hwq.hw.cost.memory import Kind, Place, placed
 from hwq.hw.netlist import Fork, Instance
 
 MEASURED = {
-    "hwq_add", "hwq_concat", "hwq_deal", "hwq_dwc", "hwq_fifo", "hwq_fifo_bram", "hwq_gap", "hwq_mvau", "hwq_pool",
-    "hwq_swu_par", "hwq_swu_ser",
+    "hwq_add", "hwq_adders", "hwq_concat", "hwq_deal", "hwq_dwc", "hwq_fifo", "hwq_fifo_bram", "hwq_gap", "hwq_mvau",
+    "hwq_pool", "hwq_swu_par", "hwq_swu_ser",
 }  # fmt: skip
 """Modules that are in the designs that were measured."""
 FAR = 8192
 """Bits of weights in LUTs from which on their address is the slowest path."""
+SHORT, LONG = 2, 4
+"""Adders one behind the other in the stages of graphs that were measured."""
 FAMILY = "ecp5"
 
 
@@ -28,6 +30,7 @@ class ClockClass(Enum):
     FAST = 150
     MIDDLE = 120
     SLOW = 100
+    SLOWEST = 75
 
 
 def clock_class(part: Instance | Fork) -> ClockClass | None:
@@ -38,7 +41,9 @@ def clock_class(part: Instance | Fork) -> ClockClass | None:
         return None
     if part.module == "hwq_mvau" and _far(part.params):
         return ClockClass.SLOW
-    return ClockClass.MIDDLE if part.module == "hwq_swu_par" else ClockClass.FAST
+    if part.graph and part.graph.step > SHORT:
+        return ClockClass.SLOWEST if part.graph.step <= LONG else None
+    return ClockClass.MIDDLE if part.graph else ClockClass.FAST
 
 
 def slowest(parts: Iterable[Instance | Fork]) -> ClockClass | None:

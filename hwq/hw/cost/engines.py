@@ -78,7 +78,8 @@ def adders(a: Account, p: Params) -> None:
     if not number(p, "ROUND"):
         acc, shift = max(2, acc - shift), 0
     requant(a, lanes, acc, False, 0, 1, shift, number(p, "ROUND"), out, number(p, "ZERO"))
-    credit(a, lanes * out, number(p, "STAGES") + 4)
+    a.use("delay.bits", number(p, "IN_W") + 1)
+    credit(a, lanes * out, number(p, "STAGES") + 5)
 
 
 def swu_ser(a: Account, p: Params) -> None:
@@ -128,7 +129,8 @@ def swu_par(a: Account, p: Params) -> None:
         delay(a, (kh - 1) * data, dh * w * cf)
     for _ in range(kh * (kw - 1)):
         delay(a, data, dw * cf)
-    fifo(a, kh * kw * data, 2)
+    a.use("delay.bits", data + kh * kw + 2)
+    credit(a, kh * kw * data, 3)
 
 
 def dwc(a: Account, p: Params) -> None:
