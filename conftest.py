@@ -13,6 +13,7 @@ from hwq.verify.simulate import PROGRAMS
 
 TOOLS = {
     **PROGRAMS,
+    "compiler": ("g++",),
     "yosys": ("yosys",),
     "nextpnr": ("nextpnr-ice40", "icepack", "nextpnr-ecp5", "ecppack"),
     "opensta": ("sta",),

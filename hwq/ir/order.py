@@ -50,3 +50,34 @@ def axes_of(order: Order) -> Axes | None:
         tuple(source.index(axis) for axis in range(len(source))),
     )
     return axes if np.array_equal(axes.order(), order) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Positions that begin at `start` and move by a fixed step along each axis."""
+
+    start: int
+    along: tuple[int, ...]
+
+
+def steps_of(index: NDArray[np.int64]) -> Steps | None:
+    """The steps of positions `index`, an array of any shape but an empty one, or None where they vary.
+
+    Axes of size 1 have step 0.
+
+    Examples
+    --------
+    >>> steps_of(np.arange(12).reshape(4, 3).T)
+    Steps(start=0, along=(1, 3))
+    >>> steps_of(np.array([5, 3, 1])), steps_of(np.array([0, 1, 3]))
+    (Steps(start=5, along=(-2,)), None)
+    """
+    start = int(index.flat[0])
+    along = tuple(
+        int(index[tuple(int(other == axis) for other in range(index.ndim))]) - start if size > 1 else 0
+        for axis, size in enumerate(index.shape)
+    )
+    found = np.full(index.shape, start, np.int64)
+    for axis, (step, size) in enumerate(zip(along, index.shape, strict=True)):
+        found += step * np.arange(size).reshape(-1, *(1,) * (index.ndim - axis - 1))
+    return Steps(start, along) if np.array_equal(found, index) else None

@@ -30,6 +30,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("example
 _CITED = re.compile(r"\b[Rr]ules? ([A-Z]\d(?:(?:, | and )[A-Z]\d)*)")
 _SOURCES = [
     *ROOT.glob("hwq/**/*.py"), *ROOT.glob("templates/**/*.sv"), *ROOT.glob("templates/**/*.j2"),
+    *ROOT.glob("templates/c/*.h"),
 ]  # fmt: skip
 
 

@@ -1,0 +1,88 @@
+"""Calls of layers with weights, of pools and of products: all that sums."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hwq.arith import IntArray, Interval
+from hwq.emit.cmodel.parts import (
+    Array,
+    Call,
+    Input,
+    Output,
+    Struct,
+    code_of,
+    elements,
+    narrowest,
+    requant_code,
+    requantisation,
+    sum_code,
+    window_of,
+)
+from hwq.ir.types import TensorType
+from hwq.ops import AvgPool, Convolution, Dense, Depthwise, GroupConv, Linear, MatMul, MaxPool
+from hwq.ops.requantised import Requantised
+
+Types = tuple[TensorType, ...]
+Intervals = tuple[Interval, ...]
+
+
+def convolution(op: Convolution, xs: Types, y: TensorType, intervals: Intervals) -> Call:
+    """`conv`, `depthwise` or `groupconv`; a depthwise kernel is stored with the channels innermost."""
+    weight = np.moveaxis(op.weight, 0, -1) if isinstance(op, Depthwise) else op.weight
+    groups = (op.groups,) if isinstance(op, GroupConv) else ()
+    window = window_of(op.window, xs[0], y, op.pad_value)
+    arrays = _weights(op, weight)
+    arguments = (Input(), *arrays, window, *groups, requantisation(op.requant), Output())
+    return Call(op.kind, _sums(op, intervals) | _stored(*arrays) | _ends(xs, y), arguments)
+
+
+def dense(op: Dense, xs: Types, y: TensorType, intervals: Intervals) -> Call:
+    """A matrix times the whole frame."""
+    arrays = _weights(op, op.weight)
+    arguments = (Input(), *arrays, elements(xs[0]), op.channels, requantisation(op.requant), Output())
+    return Call("dense", _sums(op, intervals) | _stored(*arrays) | _ends(xs, y), arguments)
+
+
+def avgpool(op: AvgPool, xs: Types, y: TensorType, intervals: Intervals) -> Call:
+    """Sums over windows."""
+    window = window_of(op.window, xs[0], y, op.pad_value)
+    arguments = (Input(), window, op.bias, requantisation(op.requant), Output())
+    return Call("avgpool", _sums(op, intervals) | _ends(xs, y), arguments)
+
+
+def maxpool(op: MaxPool, xs: Types, y: TensorType) -> Call:
+    """Maxima over windows."""
+    return Call("maxpool", _ends(xs, y), (Input(), window_of(op.window, xs[0], y, op.pad_value), Output()))
+
+
+def matmul(op: MatMul, xs: Types, y: TensorType, intervals: Intervals) -> Call:
+    """A product of two tensors."""
+    (number, rows, _), columns = xs[0].shape, xs[1].shape[1]
+    heads = Struct("heads", "heads", {
+        "heads": number, "rows": rows, "columns": columns, "channels": op.channels,
+        "zero_a": op.zeros[0], "zero_b": op.zeros[1],
+    })  # fmt: skip
+    arguments = (Input(0), Input(1), heads, requantisation(op.requant), Output())
+    return Call("matmul", _sums(op, intervals) | {"other_t": code_of(xs[1])} | _ends(xs, y), arguments)
+
+
+def _ends(xs: Types, y: TensorType) -> dict[str, str]:
+    return {"in_t": code_of(xs[0]), "out_t": code_of(y)}
+
+
+def _sums(op: Requantised, intervals: Intervals) -> dict[str, str]:
+    """Types that hold every partial sum, whatever its order, and its product with a multiplier (rule L3)."""
+    bound = op.partial_sum(*intervals)
+    return {"acc_t": sum_code(bound), "wide_t": requant_code(op.requant, bound)}
+
+
+def _weights(op: Linear, weight: IntArray) -> tuple[Array, Array]:
+    return (
+        Array("weight", weight, narrowest(weight, "s8", "s16")),
+        Array("bias", op.bias, narrowest(op.bias, "s32", "s64")),
+    )
+
+
+def _stored(weight: Array, bias: Array) -> dict[str, str]:
+    return {"weight_t": weight.code, "bias_t": bias.code}

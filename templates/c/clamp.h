@@ -1,0 +1,11 @@
+#ifndef HWQ_CLAMP_H
+#define HWQ_CLAMP_H
+
+#include "types.h"
+
+/* The value within low .. high that is nearest to x. */
+static wide_t clamp(wide_t x, int32_t low, int32_t high) {
+  return x < low ? low : x > high ? high : x;
+}
+
+#endif
