@@ -72,7 +72,8 @@ def export(
             if given is not None:
                 raise BadInput(f"{option}: is for --format c, found {form.value}. Leave {option} out.")
     if form is not FormatName.ONNX and real:
-        raise BadInput(f"--float: --format {form.value} always takes and gives real values. Leave --float out.")
+        kind = "integers" if form is FormatName.C else "real values"
+        raise BadInput(f"--float: --format {form.value} always takes and gives {kind}. Leave --float out.")
     if form is not FormatName.C:
         check_writable(output, net)
     started = time.monotonic()

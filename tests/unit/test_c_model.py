@@ -21,6 +21,7 @@ from hwq.emit.cmodel.layout import Layout
 from hwq.emit.cmodel.memory import Life, needed, place
 from hwq.emit.cmodel.pieces import Pieces
 from hwq.errors import BadInput
+from hwq.ir.op import Op
 from hwq.ir.order import steps_of
 from hwq.ir.program import Program
 from hwq.ir.window import Window
@@ -92,6 +93,27 @@ def test_working_memory_of_branches() -> None:
 def test_networks_of_several_operations(tmp_path: Path) -> None:
     nets = {"borders": BORDERS, "branches": BRANCHES, "vectors": NET}
     check_c({name: (p, p.samples) for name, p in nets.items()}, tmp_path, "-O1", *SANITISED)
+
+
+def _residual() -> Program:
+    """Blocks whose sums have the same types and places: GCC 12.2 took such an addition for a pure function."""
+    x, wide, source = tensor(1, 33, 8), tensor(1, 33, 8, bits=16), "x0"
+    ops: list[Op] = [rescale(x, name="x0")]
+    for number, result in enumerate(("x1", "y")):
+        layer, total = f"c{number}", f"s{number}"
+        ops.append(conv(x, 8, Window((1, 1)), name=layer, source=source))
+        ops.append(add(x, x, name=total, sources=(source, layer), factors=(200 + number, 16), bits=16))
+        ops.append(rescale(wide, name=result, source=total))
+        source = result
+    return program(ops, {"a": x}, samples=corners({"a": x}, 3))
+
+
+@pytest.mark.compiler
+@pytest.mark.parametrize("level", ["-O1", "-O2", "-O3", "-Os"])
+def test_no_call_is_left_out(level: str, tmp_path: Path) -> None:
+    p = _residual()
+    check_c({"residual": (p, p.samples), "branches": (BRANCHES, BRANCHES.samples)}, tmp_path, level)
+    check_c({"residual": (p, p.samples)}, tmp_path / "lto", level, "-flto")
 
 
 _REQUANTISE = """

@@ -83,6 +83,7 @@ class _Writer:
         return {
             f"{stem}.c": render(
                 "c/model.c.j2", pieces=self.pieces.texts, layers=layers, tensors=self._tensors(),
+                leaving=[{"name": one["tensor"], "type": one["type"]} for one in outputs],
                 copies=self._copies(), **unit, **values,
             ),
             f"{stem}.h": render("c/model.h.j2", **values),
@@ -121,12 +122,10 @@ class _Writer:
         return str(argument)
 
     def _tensor(self, tensor: str) -> str:
-        """What a tensor is called in C: a parameter, a constant or a place in the working memory."""
+        """What a tensor is called in C: a parameter, a constant, or what points to its place."""
         if tensor in self.program.input_types:
             return f"{tensor}_in"
-        if tensor in self.program.output_tensors():
-            return f"{tensor}_out"
-        return f"{tensor}__tensor" if tensor in self.layout.codes else f"{tensor}__values"
+        return f"{tensor}__values" if tensor in self.program.constants else f"{tensor}__tensor"
 
     def _tensors(self) -> list[dict[str, Any]]:
         """What lies in the working memory: type, name and first element."""
@@ -144,6 +143,6 @@ class _Writer:
         """Inputs that are outputs too."""
         both = (name for name in dict.fromkeys(self.program.output_tensors()) if name in self.program.input_types)
         return [
-            f"memcpy({name}_out, {name}_in, {elements(self.program.types[name])} * sizeof *{name}_out);"
+            f"memcpy({name}__tensor, {name}_in, {elements(self.program.types[name])} * sizeof *{name}__tensor);"
             for name in both
         ]

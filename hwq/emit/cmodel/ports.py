@@ -30,7 +30,7 @@ def _tensor(program: Program, tensor: str, stem: str, role: str) -> Described:
     c_type = C_TYPES[code_of(type_)]
     parameter = f"const {c_type} *{tensor}_in" if role == "Input" else f"{c_type} *{tensor}_out"
     return {
-        "role": role, "tensor": tensor, "macro": f"{stem}_{tensor}".upper(), "parameter": parameter,
+        "role": role, "tensor": tensor, "type": c_type, "macro": f"{stem}_{tensor}".upper(), "parameter": parameter,
         "elements": elements(type_), "shape": type_.shape, "bits": type_.bits, "signed": type_.signed,
         "range": type_.range, "scale": repr(form.scale), "zero_point": form.zero_point, "ports": [], "defined": False,
     }  # fmt: skip
