@@ -1,37 +1,14 @@
 #ifndef HWQ_CONV_H
 #define HWQ_CONV_H
 
-#include "tap.h"
-#include "requantise.h"
+#include "plane.h"
 
-/* Convolution (rules L1, L2, L4, R1). Weights are (outputs, kernel_h, kernel_w, channels). */
+/* Convolution, also of groups of channels. Weights are (outputs, kernel_h, kernel_w, channels / groups). */
 static void conv(const in_t *x, const weight_t *weight, const bias_t *bias, const window *v, const requant *q,
-                 out_t *restrict y) {
-  const int32_t c = v->channels, line = v->kernel_w * c;
-  for (int32_t row = 0; row < v->rows; row++) {
-    for (int32_t column = 0; column < v->columns; column++) {
-      const int32_t left = column * v->stride_w - v->left;
-      const int32_t whole = v->dilation_w == 1 && left >= 0 && left + v->kernel_w <= v->width;
-      const weight_t *w = weight;
-      for (int32_t n = 0; n < v->outputs; n++) {
-        acc_t acc = (acc_t)bias[n];
-        for (int32_t kh = 0; kh < v->kernel_h; kh++) {
-          const int32_t h = row * v->stride_h - v->top + kh * v->dilation_h;
-          const int32_t inside = h >= 0 && h < v->height;
-          if (inside && whole) { /* the taps of a row lie side by side */
-            acc += dot(x + (h * v->width + left) * c, w, line);
-            w += line;
-            continue;
-          }
-          for (int32_t kw = 0; kw < v->kernel_w; kw++, w += c) {
-            const int32_t column_in = left + kw * v->dilation_w;
-            const int32_t within = inside && column_in >= 0 && column_in < v->width;
-            acc += tap(within ? x + (h * v->width + column_in) * c : x, w, c, within, v->pad);
-          }
-        }
-        *y++ = (out_t)requantise(acc, n, q);
-      }
-    }
+                 out_t *y) {
+  const int32_t c = v->channels / v->groups, size = v->kernel_h * v->kernel_w * c;
+  for (int32_t n = 0; n < v->outputs; n++) {
+    plane(x + n / (v->outputs / v->groups) * c, weight + n * size, (acc_t)bias[n], v, n, q, y);
   }
 }
 

@@ -5,7 +5,7 @@
 #include "shift_round.h"
 #include "clamp.h"
 
-/* clamp(round(acc * multiplier / 2^shift) + zero, low, high): rule R1. */
+/* acc * multiplier / 2^shift, rounded once, plus zero, within low .. high (rule R1). */
 static wide_t requantise(wide_t acc, int32_t channel, const requant *q) {
   const wide_t product = acc * (wide_t)q->multiplier[channel * q->step];
   return clamp(shift_round(product, q->shift, q->rounding) + q->zero, q->low, q->high);

@@ -9,7 +9,7 @@ typedef struct {
   int32_t rows, columns, outputs;  /* of the output */
   int32_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w;
   int32_t top, left; /* padding */
-  int32_t pad;
+  int32_t pad, groups;
 } window;
 
 #endif

@@ -17,6 +17,7 @@ from nets import SHIFTED, fitted, program, tensor
 
 from hwq import api
 from hwq.arith import IntArray
+from hwq.emit.cmodel import c_model
 from hwq.emit.rtl import graphs, network
 from hwq.hw.adders_engine import adders_fold
 from hwq.hw.folding_file import folding_text
@@ -148,6 +149,12 @@ def test_adder_graph() -> None:
         check(f"{name}.sv", text)
 
 
+def test_c_model() -> None:
+    """The C of a network with a branch: its functions, constants, memory and ports."""
+    for name, text in c_model(residual()).files.items():
+        check(name, text)
+
+
 def test_demo_graph() -> None:
     """The accepted float graph of the demo."""
     check("digits.graph.txt", api.inspect(DIGITS / "model.onnx"))
@@ -163,5 +170,6 @@ def test_demo_program() -> None:
 
 def test_no_golden_file_is_left_over() -> None:
     wanted = {f"{net}{ending}" for net in NETS for ending in (".txt", ".folding.json", ".sv")}
-    found = {path.name for path in HERE.iterdir() if path.suffix in (".txt", ".json", ".sv")}
+    found = {path.name for path in HERE.iterdir() if path.suffix in (".txt", ".json", ".sv", ".c", ".h")}
+    wanted |= {"hwq_residual.c", "hwq_residual.h"}
     assert found == wanted | {"digits.txt", "digits.graph.txt", "signal_adders.sv", "signal_out_graph.sv"}

@@ -281,7 +281,7 @@ def test_what_the_files_hold() -> None:
     assert "void hwq_vec_run(const uint8_t *a_in, uint16_t *r_out, int16_t *y_out);" in header
     turned = 'In the model "turned", 5 x 4 x 4; its element [i0][i1][i2] is number i0 + 20 * i1 + 5 * i2.'
     assert turned in header and header.count("Output r:") == 1
-    assert "typedef struct" in body and body.count("static void conv_") == 1 and "lstm" not in body
+    assert "typedef struct" in body and body.count("static void conv_") == 2 and "lstm" not in body
     again = c_model(NET, "vec")
     assert made == again
 

@@ -14,6 +14,7 @@ from hwq.ops import (
     Const,
     Convolution,
     Dense,
+    Depthwise,
     Extremum,
     Gather,
     Gru,
@@ -41,10 +42,10 @@ def calls(program: Program, op: Op) -> tuple[Call, ...]:
             return ()
         case Concat():
             return moves.concat(op, xs, y)
-        case Convolution():
+        case Depthwise():
+            return (weighted.depthwise(op, xs, y, intervals),)
+        case Convolution() | Dense():
             return (weighted.convolution(op, xs, y, intervals),)
-        case Dense():
-            return (weighted.dense(op, xs, y, intervals),)
         case AvgPool():
             return (weighted.avgpool(op, xs, y, intervals),)
         case MatMul():

@@ -122,7 +122,7 @@ def requantisation(requant: Requant, key: str = "requant") -> Struct:
     })  # fmt: skip
 
 
-def window_of(window: Window, x: TensorType, y: TensorType, pad: int) -> Struct:
+def window_of(window: Window, x: TensorType, y: TensorType, pad: int, groups: int = 1) -> Struct:
     """The parameters of a window from a tensor of type `x` to one of type `y` (rule L4)."""
     top, left, _, _ = window.pads
     (kernel_h, kernel_w), (stride_h, stride_w), (dilation_h, dilation_w) = window.kernel, window.stride, window.dilation
@@ -131,6 +131,7 @@ def window_of(window: Window, x: TensorType, y: TensorType, pad: int) -> Struct:
         "rows": y.shape[0], "columns": y.shape[1], "outputs": y.channels,
         "kernel_h": kernel_h, "kernel_w": kernel_w, "stride_h": stride_h, "stride_w": stride_w,
         "dilation_h": dilation_h, "dilation_w": dilation_w, "top": top, "left": left, "pad": pad,
+        "groups": groups,
     })  # fmt: skip
 
 

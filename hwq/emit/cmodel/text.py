@@ -26,9 +26,9 @@ def comment(text: str) -> str:
 def array(name: str, constants: Array) -> str:
     """The definition of an array."""
     flat = constants.values.ravel().tolist()
-    rows = (", ".join(map(str, flat[i : i + _ROW])) for i in range(0, len(flat), _ROW))
-    body = ",\n  ".join(rows)
-    return f"static const {C_TYPES[constants.code]} {name}[{len(flat)}] = {{\n  {body}\n}};\n"
+    rows = [", ".join(map(str, flat[i : i + _ROW])) for i in range(0, len(flat), _ROW)]
+    body = rows[0] if len(rows) == 1 else "\n  " + ",\n  ".join(rows) + "\n"
+    return f"static const {C_TYPES[constants.code]} {name}[{len(flat)}] = {{{body}}};\n"
 
 
 def struct(name: str, type_: str, made: Struct, named: Callable[[str], str]) -> str:

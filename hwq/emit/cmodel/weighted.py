@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from hwq.arith import IntArray, Interval
+from hwq.arith import Interval
+from hwq.emit.cmodel.codes import stored
 from hwq.emit.cmodel.parts import (
     Array,
     Call,
@@ -12,7 +13,6 @@ from hwq.emit.cmodel.parts import (
     Output,
     Struct,
     code_of,
-    elements,
     narrowest,
     requant_code,
     requantisation,
@@ -20,6 +20,7 @@ from hwq.emit.cmodel.parts import (
     window_of,
 )
 from hwq.ir.types import TensorType
+from hwq.ir.window import Window
 from hwq.ops import AvgPool, Convolution, Dense, Depthwise, GroupConv, Linear, MatMul, MaxPool
 from hwq.ops.requantised import Requantised
 
@@ -27,21 +28,27 @@ Types = tuple[TensorType, ...]
 Intervals = tuple[Interval, ...]
 
 
-def convolution(op: Convolution, xs: Types, y: TensorType, intervals: Intervals) -> Call:
-    """`conv`, `depthwise` or `groupconv`; a depthwise kernel is stored with the channels innermost."""
-    weight = np.moveaxis(op.weight, 0, -1) if isinstance(op, Depthwise) else op.weight
-    groups = (op.groups,) if isinstance(op, GroupConv) else ()
+def depthwise(op: Depthwise, xs: Types, y: TensorType, intervals: Intervals) -> Call:
+    """A kernel for each channel, stored with the channels innermost."""
+    weight = Array("weight", np.moveaxis(op.weight, 0, -1), narrowest(op.weight, "s8", "s16"))
     window = window_of(op.window, xs[0], y, op.pad_value)
-    arrays = _weights(op, weight)
-    arguments = (Input(), *arrays, window, *groups, requantisation(op.requant), Output())
-    return Call(op.kind, _sums(op, intervals) | _stored(*arrays) | _ends(xs, y), arguments)
+    arguments = (Input(), weight, _bias(op), window, requantisation(op.requant), Output())
+    types = {"weight_t": weight.code, "bias_t": _bias(op).code}
+    return Call("depthwise", types | _sums(op, intervals) | _ends(xs, y), arguments)
 
 
-def dense(op: Dense, xs: Types, y: TensorType, intervals: Intervals) -> Call:
-    """A matrix times the whole frame."""
-    arrays = _weights(op, op.weight)
-    arguments = (Input(), *arrays, elements(xs[0]), op.channels, requantisation(op.requant), Output())
-    return Call("dense", _sums(op, intervals) | _stored(*arrays) | _ends(xs, y), arguments)
+def convolution(op: Convolution | Dense, xs: Types, y: TensorType, intervals: Intervals) -> Call:
+    """`conv` or `conv_coded`; a dense layer is a convolution whose kernel is the whole frame."""
+    if isinstance(op, Dense):
+        window = window_of(Window(xs[0].shape[:2]), xs[0], y, 0)
+    else:
+        groups = op.groups if isinstance(op, GroupConv) else 1
+        window = window_of(op.window, xs[0], y, op.pad_value, groups)
+    types, weights, scratch = stored(op.weight)
+    bias = _bias(op)
+    types = types | {"bias_t": bias.code} | _sums(op, intervals) | _ends(xs, y)
+    arguments = (Input(), *weights, bias, window, requantisation(op.requant), *scratch, Output())
+    return Call("conv_coded" if scratch else "conv", types, arguments)
 
 
 def avgpool(op: AvgPool, xs: Types, y: TensorType, intervals: Intervals) -> Call:
@@ -77,12 +84,5 @@ def _sums(op: Requantised, intervals: Intervals) -> dict[str, str]:
     return {"acc_t": sum_code(bound), "wide_t": requant_code(op.requant, bound)}
 
 
-def _weights(op: Linear, weight: IntArray) -> tuple[Array, Array]:
-    return (
-        Array("weight", weight, narrowest(weight, "s8", "s16")),
-        Array("bias", op.bias, narrowest(op.bias, "s32", "s64")),
-    )
-
-
-def _stored(weight: Array, bias: Array) -> dict[str, str]:
-    return {"weight_t": weight.code, "bias_t": bias.code}
+def _bias(op: Linear) -> Array:
+    return Array("bias", op.bias, narrowest(op.bias, "s32", "s64"))
