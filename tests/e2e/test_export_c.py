@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
-from c_models import check_c
+from c_models import check_c, compiled
 from e2e_models import CHANNELS, SIZE, normal, save_calib, save_model, tiny
 from e2e_run import DIGITS, done, refused
 from test_odd_names import CASES as ODD
@@ -18,6 +19,8 @@ from hwq.emit.cmodel import c_model
 from hwq.ir import serial
 from hwq.ir.program import quantise_inputs
 from hwq.quant import Effort
+from hwq.sim import simulate_plain
+from hwq.verify import tools
 
 MODELS = Path(__file__).parents[3] / "shared" / "models"
 
@@ -48,6 +51,23 @@ def test_the_command_writes_and_says_so(digits_net: Path, tmp_path: Path) -> Non
     assert value["files"] == ["hwq_digits.c", "hwq_digits.h"] and value["bytes"] == sum(map(len, made.files.values()))
     assert (value["constant_bytes"], value["working_bytes"]) == (made.constant_bytes, made.working)
     assert sum(value["constant_bytes_by_layer"].values()) == made.constant_bytes and value["inexact"] == {}
+
+
+@pytest.mark.compiler
+def test_examples_of_the_page(digits_net: Path, tmp_path: Path) -> None:
+    """What docs/c.md shows compiles and runs, with a trace and without one."""
+    page = (Path(__file__).parents[2] / "docs" / "c.md").read_text("utf-8")
+    program, trace = re.findall(r"```c\n(.*?)```", page, re.DOTALL)
+    done("export", digits_net, "--format", "c", "-o", tmp_path, "--name", "digits")
+    (tmp_path / "main.c").write_text(program)
+    compiled(["main.c", "hwq_digits.c"], tmp_path)
+    shown = tools.run([str(tmp_path / "model")], cwd=tmp_path, timeout=60).output.splitlines()
+    want = simulate_plain(serial.load(digits_net), {"image": np.zeros((1, 8, 8, 1), np.int64)})["logits"]
+    assert [int(line) for line in shown] == want.ravel().tolist()
+    (tmp_path / "main.c").write_text(f"{program.replace('int main', trace + 'int main')}")
+    compiled(["main.c", "hwq_digits.c"], tmp_path, "-DHWQ_DIGITS_TRACE", "-Wno-unused-parameter")
+    traced = tools.run([str(tmp_path / "model")], cwd=tmp_path, timeout=60).output.splitlines()
+    assert traced[0] == "stem: 1024 elements of 1 bytes" and traced[-10:] == shown and len(traced) == 19
 
 
 def test_refusals(digits_net: Path, tmp_path: Path) -> None:
