@@ -13,11 +13,37 @@
 #define TRACE(name, values, count, is_signed) ((void)0)
 #endif
 
-/* The sum of products of two vectors (rule L1). */
-static int32_t dot_s8_s8_s32(const int8_t *x, const int8_t *weight, int32_t count) {
-  int32_t sum = 0;
-  for (int32_t i = 0; i < count; i++) sum += (int32_t)weight[i] * x[i];
-  return sum;
+/* Outputs of a convolution that are computed together: each input is read once for all of them. */
+enum { ROWS = 4 };
+
+/* Adds to accumulators the products of a vector with rows of weights, size apart (rule L1). */
+static void dots_s8_s8_s32(const int8_t *x, int32_t count, const int8_t *weight, int32_t size, int32_t rows,
+                 int32_t *restrict acc) {
+  if (rows == ROWS) {
+    const int8_t *w1 = weight + size, *w2 = w1 + size, *w3 = w2 + size;
+    int32_t a = 0, b = 0, c = 0, d = 0;
+    for (int32_t i = 0; i < count; i++) {
+      a += (int32_t)weight[i] * x[i];
+      b += (int32_t)w1[i] * x[i];
+      c += (int32_t)w2[i] * x[i];
+      d += (int32_t)w3[i] * x[i];
+    }
+    acc[0] += a, acc[1] += b, acc[2] += c, acc[3] += d;
+    return;
+  }
+  for (int32_t r = 0; r < rows; r++) {
+    int32_t sum = 0;
+    for (int32_t i = 0; i < count; i++) sum += (int32_t)weight[r * size + i] * x[i];
+    acc[r] += sum;
+  }
+}
+
+/* Adds to accumulators what a tap in the padding does, which reads pad in every channel. */
+static void border_s8_s32(int32_t pad, int32_t count, const int8_t *weight, int32_t size, int32_t rows,
+                   int32_t *restrict acc) {
+  for (int32_t r = 0; r < rows; r++) {
+    for (int32_t i = 0; i < count; i++) acc[r] += (int32_t)weight[r * size + i] * pad;
+  }
 }
 
 /* A window over an image (rule L4); taps outside of the image read pad. */
@@ -28,14 +54,6 @@ typedef struct {
   int32_t top, left; /* padding */
   int32_t pad, groups;
 } window;
-
-/* What one tap, over count channels, adds to an accumulator; inside is 0 where it lies in the padding. */
-static int32_t tap_s8_s8_s32(const int8_t *x, const int8_t *weight, int32_t count, int32_t inside, int32_t pad) {
-  int32_t sum = 0;
-  if (inside) return dot_s8_s8_s32(x, weight, count);
-  for (int32_t i = 0; i < count; i++) sum += (int32_t)weight[i] * pad;
-  return sum;
-}
 
 /* A requantisation (rule R1): one multiplier (step 0), or one for each channel (step 1). */
 typedef struct {
@@ -76,32 +94,37 @@ static int32_t requantise_s32(int32_t acc, int32_t channel, const requant *q) {
   return clamp_s32(shift_round_s32(product, q->shift, q->rounding) + q->zero, q->low, q->high);
 }
 
-/* One output of a convolution at every pixel (rules L1, L2, L4, R1), from the channels of its group. */
-static void plane_s8_s8_s32_s32_s8(const int8_t *x, const int8_t *weight, int32_t bias, const window *v, int32_t n, const requant *q,
-                  int8_t *restrict y) {
-  int32_t place = n;
-  const int32_t c = v->channels / v->groups, line = v->kernel_w * c;
+/* Outputs n, n + 1 .. of a convolution, so many rows, at every pixel (rules L1, L2, L4, R1); x is their group's. */
+static void plane_s8_s8_s32_s32_s32_s8(const int8_t *x, const int8_t *weight, const int32_t *bias, int32_t n, int32_t rows, const window *v,
+                  const requant *q, int8_t *restrict y) {
+  const int32_t c = v->channels / v->groups, size = v->kernel_h * v->kernel_w * c;
   for (int32_t row = 0; row < v->rows; row++) {
-    for (int32_t column = 0; column < v->columns; column++, place += v->outputs) {
+    for (int32_t column = 0; column < v->columns; column++) {
       const int32_t left = column * v->stride_w - v->left;
       const int32_t whole = v->groups == 1 && v->dilation_w == 1 && left >= 0 && left + v->kernel_w <= v->width;
       const int8_t *w = weight;
-      int32_t acc = bias;
+      int32_t acc[ROWS];
+      for (int32_t r = 0; r < rows; r++) acc[r] = (int32_t)bias[n + r];
       for (int32_t kh = 0; kh < v->kernel_h; kh++) {
         const int32_t h = row * v->stride_h - v->top + kh * v->dilation_h;
         const int32_t inside = h >= 0 && h < v->height;
         if (inside && whole) { /* the taps of a row lie side by side */
-          acc += dot_s8_s8_s32(x + (h * v->width + left) * c, w, line);
-          w += line;
+          dots_s8_s8_s32(x + (h * v->width + left) * c, v->kernel_w * c, w, size, rows, acc);
+          w += v->kernel_w * c;
           continue;
         }
         for (int32_t kw = 0; kw < v->kernel_w; kw++, w += c) {
           const int32_t column_in = left + kw * v->dilation_w;
-          const int32_t within = inside && column_in >= 0 && column_in < v->width;
-          acc += tap_s8_s8_s32(within ? x + (h * v->width + column_in) * v->channels : x, w, c, within, v->pad);
+          if (inside && column_in >= 0 && column_in < v->width) {
+            dots_s8_s8_s32(x + (h * v->width + column_in) * v->channels, c, w, size, rows, acc);
+          } else if (v->pad != 0) {
+            border_s8_s32(v->pad, c, w, size, rows, acc);
+          }
         }
       }
-      y[place] = (int8_t)requantise_s32(acc, n, q);
+      for (int32_t r = 0; r < rows; r++) {
+        y[(row * v->columns + column) * v->outputs + n + r] = (int8_t)requantise_s32(acc[r], n + r, q);
+      }
     }
   }
 }
@@ -109,9 +132,12 @@ static void plane_s8_s8_s32_s32_s8(const int8_t *x, const int8_t *weight, int32_
 /* Convolution, also of groups of channels. Weights are (outputs, kernel_h, kernel_w, channels / groups). */
 static void conv_s8_s8_s32_s32_s32_s8(const int8_t *x, const int8_t *weight, const int32_t *bias, const window *v, const requant *q,
                  int8_t *y) {
-  const int32_t c = v->channels / v->groups, size = v->kernel_h * v->kernel_w * c;
-  for (int32_t n = 0; n < v->outputs; n++) {
-    plane_s8_s8_s32_s32_s8(x + n / (v->outputs / v->groups) * c, weight + n * size, (int32_t)bias[n], v, n, q, y);
+  const int32_t c = v->channels / v->groups, size = v->kernel_h * v->kernel_w * c, share = v->outputs / v->groups;
+  for (int32_t group = 0; group < v->groups; group++) {
+    for (int32_t n = 0; n < share; n += ROWS) {
+      const int32_t first = group * share + n, rows = share - n < ROWS ? share - n : ROWS;
+      plane_s8_s8_s32_s32_s32_s8(x + group * c, weight + first * size, bias, first, rows, v, q, y);
+    }
   }
 }
 

@@ -189,7 +189,7 @@ def test_moves_with_steps_have_no_list() -> None:
     assert steps_of(np.array(7)) == steps_of(np.array([[7]]).reshape(())) and steps_of(np.array([[5, 5]])) is not None
 
 
-NAMES = ["EOF", "linux", "errno", "uint8_t", "int32_t", "memory", "TRACE", "window", "requant", "dot", "FLOOR", "LANES",
+NAMES = ["EOF", "linux", "errno", "uint8_t", "int32_t", "memory", "TRACE", "window", "requant", "dots", "FLOOR", "LANES",
          "memcpy", "INT8_MAX", "a_in", "y_out", "restrict1", "I", "unix", "stdint", "NDEBUG", "math"]  # fmt: skip
 """Tensors that mean something in C or in our own text; none of them is a word that `hwq.ir.names` keeps away."""
 
