@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hwq import golden
-from hwq.emit.cmodel import MAX_BYTES, CModel, c_model
+from hwq.emit.cmodel import DEFAULT_BYTES, CModel, c_model
 from hwq.emit.exchange import FileFormat, exchange
 from hwq.errors import BadInput
 from hwq.ir.program import Program
@@ -37,7 +37,7 @@ def export(
     real: bool = False,
     shift_bias: bool = True,
     name: str | None = None,
-    memory_limit: int = MAX_BYTES,
+    memory_limit: int = DEFAULT_BYTES,
 ) -> Exported:
     """Write `program` as an ONNX file, or as C into a folder.
 

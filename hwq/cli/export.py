@@ -14,7 +14,7 @@ from hwq.api.loading import load_program
 from hwq.cli.commands import Net
 from hwq.cli.options import command
 from hwq.cli.session import Session
-from hwq.emit.cmodel import MAX_BYTES
+from hwq.emit.cmodel import DEFAULT_BYTES
 from hwq.emit.exchange import describe
 from hwq.errors import BadInput
 from hwq.ir import serial
@@ -63,7 +63,7 @@ def export(
     ] = None,
     memory_limit: Annotated[
         int | None,
-        typer.Option(min=0, metavar="BYTES", help="c: refuse to take more static memory.", show_default="2 GiB"),
+        typer.Option(min=0, metavar="BYTES", help="c: refuse to take more static memory.", show_default="64 MiB"),
     ] = None,
 ) -> None:
     """Write a program as ONNX: one that any runtime executes to the same integers, or one for other tools; or as C."""
@@ -80,7 +80,7 @@ def export(
     session.progress("Reading the program")
     program = load_program(net)
     session.progress("Writing")
-    limit = MAX_BYTES if memory_limit is None else memory_limit
+    limit = DEFAULT_BYTES if memory_limit is None else memory_limit
     made = api.export(program, output, form.value, real, shift_bias, name, limit)
     exact = {
         FormatName.ONNX: "bit-exact in every conforming runtime", FormatName.C: "bit-exact, whatever the compiler",

@@ -12,7 +12,7 @@ from c_models import SANITISED, check_c, compiled, compiler
 from cases import BORDERS, CASES
 from hypothesis import given
 from hypothesis import strategies as st
-from nets import add, conv, corners, dense, gather, maxpool, mul, program, rescale, tensor
+from nets import add, avgpool, conv, corners, dense, depthwise, gather, maxpool, mul, pad, program, rescale, tensor
 from vector_net import NET
 
 from hwq.arith import Requant, Rounding
@@ -93,6 +93,19 @@ def test_working_memory_of_branches() -> None:
 def test_networks_of_several_operations(tmp_path: Path) -> None:
     nets = {"borders": BORDERS, "branches": BRANCHES, "vectors": NET}
     check_c({name: (p, p.samples) for name, p in nets.items()}, tmp_path, "-O1", *SANITISED)
+
+
+@pytest.mark.compiler
+def test_more_channels_than_are_computed_together(tmp_path: Path) -> None:
+    """Pools and depthwise layers take 16 at once: some more, some less, and a whole number of them."""
+    programs = {}
+    for channels in (15, 16, 37):
+        x = tensor(4, 5, channels)
+        ops = {"max": maxpool(x, SAME), "mean": avgpool(x, SAME, pad=3), "deep": depthwise(x, SAME, pad=-7)}
+        for kind, op in ops.items():
+            p = program([op], {"a": x}, samples=corners({"a": x}, 4))
+            programs[f"{kind}{channels}"] = (p, p.samples)
+    check_c(programs, tmp_path, "-O1", *SANITISED)
 
 
 def _residual() -> Program:
@@ -189,8 +202,8 @@ def test_moves_with_steps_have_no_list() -> None:
     assert steps_of(np.array(7)) == steps_of(np.array([[7]]).reshape(())) and steps_of(np.array([[5, 5]])) is not None
 
 
-NAMES = ["EOF", "linux", "errno", "uint8_t", "int32_t", "memory", "TRACE", "window", "requant", "dots", "FLOOR", "LANES",
-         "memcpy", "INT8_MAX", "a_in", "y_out", "restrict1", "I", "unix", "stdint", "NDEBUG", "math"]  # fmt: skip
+NAMES = ["EOF", "linux", "errno", "uint8_t", "int32_t", "memory", "TRACE", "window", "requant", "dots", "FLOOR",
+         "LANES", "memcpy", "INT8_MAX", "a_in", "y_out", "restrict1", "I", "unix", "stdint", "math"]  # fmt: skip
 """Tensors that mean something in C or in our own text; none of them is a word that `hwq.ir.names` keeps away."""
 
 
@@ -257,6 +270,21 @@ def test_memory_limit() -> None:
     )
     with pytest.raises(BadInput, match=r"The constants of y take 0\. Use"):
         c_model(CASES["pad"]["border"], limit=-1)
+
+
+def test_limit_unless_the_user_allows_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """64 MiB; nothing allows more than 32 bits count."""
+    x, side = tensor(1, 1, 1), 1 << 13
+    large, whole = pad((0, 0, side - 1, side - 1), source="r", name="g"), Window((side, side))
+    ops = [rescale(x, name="r"), large, maxpool(tensor(side, side, 1), whole, source="g")]
+    wide = program(ops, {"a": x})
+    message = r"67,108,\d+ to work in\), expected at most 67,108,864\. .* tensor, g, 67,108,864"
+    with pytest.raises(BadInput, match=message):
+        c_model(wide)
+    assert c_model(wide, limit=1 << 27).working > 1 << 26
+    monkeypatch.setattr("hwq.emit.cmodel.model.MAX_BYTES", 1 << 25)
+    with pytest.raises(BadInput, match="expected at most 33,554,432"):
+        c_model(wide, limit=1 << 40)
 
 
 def test_places_are_counted_in_32_bits(monkeypatch: pytest.MonkeyPatch) -> None:

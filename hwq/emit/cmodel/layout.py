@@ -16,6 +16,8 @@ from hwq.ops import Const
 
 MAX_BYTES = (1 << 31) - 1
 """Most static memory of a model, and most elements of a tensor: places are counted in 32 bits."""
+DEFAULT_BYTES = 64 << 20
+"""Most static memory unless the user allows more: GCC takes some 100 bytes of memory for each constant."""
 
 
 @dataclass(frozen=True)

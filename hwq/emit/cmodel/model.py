@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from hwq.emit.cmodel.layout import MAX_BYTES, Layout
+from hwq.emit.cmodel.layout import DEFAULT_BYTES, MAX_BYTES, Layout
 from hwq.emit.cmodel.parts import C_TYPES, Argument, Array, Call, Input, Output, Scratch, Struct, elements
 from hwq.emit.cmodel.pieces import Pieces
 from hwq.emit.cmodel.ports import described
@@ -34,7 +34,7 @@ class CModel:
         return sum(self.constants.values())
 
 
-def c_model(program: Program, name: str | None = None, limit: int = MAX_BYTES) -> CModel:
+def c_model(program: Program, name: str | None = None, limit: int = DEFAULT_BYTES) -> CModel:
     """A verified program as C99.
 
     Parameters
@@ -42,7 +42,7 @@ def c_model(program: Program, name: str | None = None, limit: int = MAX_BYTES) -
     name
         What files, functions and macros are called after; by default the program's name.
     limit
-        Most bytes of constants and working memory together.
+        Most bytes of constants and working memory together; 2 GiB are the most that can be allowed.
 
     Raises
     ------
