@@ -4,6 +4,7 @@ The reference is written in exact fractions, on purpose in another way than `hwq
 """
 
 import math
+import random
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import cocotb
 from cocotb.triggers import RisingEdge
 from cocotb.utils import get_sim_time
-from streams import STALLS, StreamSink, StreamSource, reset, start_clock
+from streams import STALLS, StreamSink, StreamSource, pack, read, reset, start_clock
 
 #: Length of the clock period that `start_clock` makes.
 PERIOD_NS = 10
@@ -87,6 +88,54 @@ async def check_engine(
         await RisingEdge(dut.clk)
         assert not int(dut.m_axis_tvalid.value), "a beat more than expected"
     return sink.cycles
+
+
+async def check_layers(
+    dut: Any,
+    pattern: str,
+    frames: Sequence[tuple[Sequence[int], Sequence[int]]],
+    masks: Sequence[int],
+    widths: tuple[int, int],
+) -> None:
+    """Send each layer its beats, in and out of which of `frames` they are, side by side in words of `widths` bits.
+
+    Every layer stalls by itself.  Where none does, the engine takes a beat in every cycle.
+    """
+    stall, rng = STALLS[pattern], random.Random(pattern)
+    beats, want = [list(words) for words, _ in frames], [list(words) for _, words in frames]
+    got: list[list[int]] = [[] for _ in frames]
+    total = sum(map(len, beats))
+    offered = [False] * len(frames)
+    dut.s_axis_tvalid.value = 0
+    dut.m_axis_tready.value = 0
+    start_clock(dut)
+    await reset(dut)
+    cycles = sent = 0
+    while any(len(words) < len(wanted) for words, wanted in zip(got, want, strict=True)):
+        offered = [
+            bool(words) and (held or rng.random() >= stall[0]) for words, held in zip(beats, offered, strict=True)
+        ]
+        ready = [rng.random() >= stall[1] for _ in frames]
+        dut.s_axis_tvalid.value = pack(offered, 1)
+        dut.s_axis_tdata.value = pack([words[0] if words else 0 for words in beats], widths[0])
+        dut.m_axis_tready.value = pack(ready, 1)
+        await RisingEdge(dut.clk)
+        taken, valid = read(dut.s_axis_tready), read(dut.m_axis_tvalid)
+        for layer in range(len(frames)):
+            if taken >> layer & 1 and offered[layer]:
+                beats[layer].pop(0)
+                offered[layer] = False
+                sent += 1
+            if valid >> layer & 1 and ready[layer]:
+                mask = masks[len(got[layer]) % len(masks)] << (layer * widths[1])
+                got[layer].append(read(dut.m_axis_tdata, mask) >> (layer * widths[1]))
+        cycles += 1
+        assert cycles < 200 * total, "it hangs"
+        full = sent + 2 >= min(cycles, total)
+        assert pattern != "free" or full or any(not words for words in beats), f"{sent} beats in {cycles} cycles"
+    for layer, wanted in enumerate(want):
+        masked = [word & masks[index % len(masks)] for index, word in enumerate(wanted)]
+        assert got[layer] == masked, f"layer {layer}"
 
 
 async def first_result(dut: Any, words: Sequence[int]) -> int:

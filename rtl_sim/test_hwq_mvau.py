@@ -1,11 +1,11 @@
-"""hwq_mvau against plain integers: folds, partial folds, depthwise, held beats, codings, all widths and roundings."""
+"""hwq_mvau against plain integers: folds, depthwise, held beats, codings, all widths and roundings, several layers."""
 
 import random
 from pathlib import Path
 from typing import Any
 
 import cocotb
-from engine import act_range, check_engine, factor, live_masks, powers, requantised
+from engine import act_range, check_engine, check_layers, factor, live_masks, powers, requantised
 from streams import STALLS, pack, params
 
 PIXELS = 5
@@ -96,12 +96,20 @@ CASES: list[dict[str, int | str]] = [
     _case(3, 8, 2, 3, 3, "u1", 1, m_w=0, out=_U4, BINARY=1, GROUPS=2, IN=4, LIVE=3),
     _case(4, 6, 1, 10, 4, "u1", 1, BINARY=1, HOLD=1),
     _case(3, 1, 9, 7, 1, "u1", 1, m_w=0, out=_U4, BINARY=1, DEPTHWISE=1),
+    # several layers: sums one by one and together, a beat a fold, depthwise, an exponent, sums of powers of two, packed
+    _case(4, 3, 4, 10, 1, "u8", LAYERS=2),
+    _case(3, 4, 2, 7, 3, rounding=2, DEPTHWISE=1, LAYERS=3),
+    _case(4, 6, 1, 12, 4, m_w=0, LAYERS=2),
+    _case(6, 1, 3, 16, 2, "u4", 4, m_w=3, MANT_W=1, out=_U4, LAYERS=5),
+    _case(1, 1, 1, 1, 1, m_w=5, MANT_W=3, LAYERS=2),
+    _case(4, 3, 3, 10, 2, "u8", TERMS=2, CODE_W=8, LAYERS=2),
+    _case(5, 2, 5, 8, 1, "u8", PACK=2, LAYERS=2),
 ]
 
 
-def rom_data(case: dict[str, Any]) -> tuple[Codes, list[list[int]], list[int], list[int]]:
+def rom_data(case: dict[str, Any], layer: int = 0) -> tuple[Codes, list[list[int]], list[int], list[int]]:
     """Codes [channel][sf][s], a table of each channel, biases and multipliers, the same for files and check."""
-    source = random.Random(case["PE"] * 1000 + case["CHANNELS"])
+    source = random.Random(case["PE"] * 1000 + case["CHANNELS"] + layer * 1_000_000)
     channels = range(case["CHANNELS"])
     tables = [extremes_and_others(source, case["WGT_W"], 1, case.get("ENTRIES", 0)) for _ in channels]
     if not case.get("CHANNEL_TABLES"):
@@ -161,8 +169,18 @@ def extremes_and_others(source: random.Random, bits: int, signed: int, count: in
 
 
 def prepare(case: dict[str, Any], folder: Path) -> None:
-    """Write the memory files; unused PEs and lanes have zeros."""
-    codes, tables, biases, muls = rom_data(case)
+    """Write the memory files, those of several layers one behind the other."""
+    files: dict[str, list[int]] = {}
+    for layer in range(case.get("LAYERS", 1)):
+        for key, words in memories(case, layer).items():
+            files.setdefault(key, []).extend(words)
+    for key in files.keys() & case.keys():
+        (folder / case[key]).write_text("".join(f"{word:x}\n" for word in files[key]), encoding="ascii")
+
+
+def memories(case: dict[str, Any], layer: int) -> dict[str, list[int]]:
+    """Words of each memory; unused PEs and lanes have zeros."""
+    codes, tables, biases, muls = rom_data(case, layer)
     pe, lanes, sf_n = case["PE"], case["RQ"], case["SF"]
     pad = case["NF"] * pe - case["CHANNELS"]
     if case.get("BINARY"):
@@ -177,19 +195,17 @@ def prepare(case: dict[str, Any], folder: Path) -> None:
         for sf in range(sf_n)
     ]
     every = [[entry for table in tables[nf * pe : nf * pe + pe] for entry in table] for nf in range(case["NF"])]
-    files = {
+    return {
         "WGT_FILE": words,
         "TABLE_FILE": [pack(row, case["WGT_W"]) for row in (every if case.get("CHANNEL_TABLES") else tables[:1])],
         "BIAS_FILE": [pack(biases[nf * pe : nf * pe + pe], case["ACC_W"]) for nf in range(case["NF"])],
         "MUL_FILE": [pack(muls[b : b + lanes], case["M_W"]) for b in range(0, len(muls), lanes)],
     }
-    for key in files.keys() & case.keys():
-        (folder / case[key]).write_text("".join(f"{word:x}\n" for word in files[key]), encoding="ascii")
 
 
-def frame(case: dict[str, Any], source: random.Random) -> tuple[list[int], list[int]]:
+def frame(case: dict[str, Any], source: random.Random, layer: int = 0) -> tuple[list[int], list[int]]:
     """Random input beats of PIXELS output pixels, and the output beats they have to give."""
-    codes, tables, biases, muls = rom_data(case)
+    codes, tables, biases, muls = rom_data(case, layer)
     pe, simd, channels = case["PE"], case["SIMD"], case["CHANNELS"]
     depthwise, hold = case.get("DEPTHWISE", 0), case.get("HOLD", 0)
     lanes = pe * simd if depthwise else simd
@@ -221,12 +237,21 @@ async def computes_each_pixel(dut: Any, pattern: str) -> None:
     """Two frames back to back; with nothing stalled, an input beat (held: a fold) in every cycle."""
     case: dict[str, Any] = params()
     source = random.Random(3)
+    masks = live_masks(case["CHANNELS"], case["RQ"], case["OUT_W"])
+    if case.get("LAYERS", 1) > 1:
+        frames = [frame(case, source, layer) for layer in range(case["LAYERS"])]
+        widths = (
+            case["SIMD"] * (case["PE"] if case.get("DEPTHWISE") else 1) * case["ACT_W"],
+            case["RQ"] * case["OUT_W"],
+        )
+        await check_layers(dut, pattern, frames, masks, widths)
+        return
     first, second = frame(case, source), frame(case, source)
     await check_engine(
         dut,
         pattern,
         {"s_axis": first[0] + second[0]},
         first[1] + second[1],
-        live_masks(case["CHANNELS"], case["RQ"], case["OUT_W"]),
+        masks,
         case["NF"] if case.get("HOLD") else 1,
     )

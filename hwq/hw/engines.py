@@ -8,24 +8,13 @@ import numpy as np
 
 from hwq.arith import signed_bits
 from hwq.hw import normalisation
-from hwq.hw.adders_engine import adders
-from hwq.hw.feed import dealt, flat_windows, gathered, window_beats, window_unit
-from hwq.hw.fold import Fold, Multiplier, RomStyle, ceil_div, groups_of, is_global, multiplies, window_of
+from hwq.hw.feed import window_unit
+from hwq.hw.fold import Fold, ceil_div, is_global, multiplies
 from hwq.hw.gather_engine import gather_part
+from hwq.hw.linear_engine import linear
 from hwq.hw.moves import concat, const
 from hwq.hw.netlist import Instance, Netlist, Stream
-from hwq.hw.pack import (
-    bias_words,
-    code_bits,
-    entry_bits,
-    entry_words,
-    is_binary,
-    multiplier_words,
-    table_words,
-    tables,
-    weight_words,
-)
-from hwq.hw.packing import reaches_lowest
+from hwq.hw.pack import entry_bits, entry_words, multiplier_words
 from hwq.hw.params import Params, multiplier_params, requant_params, wide
 from hwq.hw.recurrent import gru, lstm, rnn
 from hwq.hw.thresholds import threshold
@@ -45,14 +34,12 @@ from hwq.ops import (
     Gather,
     GroupConv,
     Gru,
-    Linear,
     Lstm,
     MatMul,
     MaxPool,
     Mul,
     Normalise,
     Pad,
-    PowerSums,
     PRelu,
     Rescale,
     Rnn,
@@ -76,83 +63,6 @@ def build(net: Netlist, program: Program, op: Op, fold: Fold, sources: Sequence[
 
 def _result(net: Netlist, program: Program, op: Op, fold: Fold) -> Stream:
     return net.tensor(op.name, op.name, program.types[op.name], fold.lanes_out)
-
-
-def _linear(net: Netlist, program: Program, op: Linear, fold: Fold, sources: Sequence[Stream]) -> Stream:
-    if fold.multiplier is Multiplier.ADDERS:
-        return adders(net, program, op, fold, sources[0])
-    x = program.first_type(op)
-    depthwise = isinstance(op, Depthwise)
-    window = window_of(op, x)
-    beats = ceil_div(x.channels, fold.lanes_in)
-    groups = beats if depthwise else groups_of(op)
-    folds = ceil_div(op.channels, fold.pe)
-    replays = 1 if depthwise else folds // groups
-    if fold.copies > 1:
-        steps = window_beats(op, x, fold)
-        feeds = dealt(net, program, op, fold, sources[0], replays)
-    elif fold.flat:
-        steps = window_beats(op, x, fold)
-        feeds = [flat_windows(net, program, op, fold, sources[0], replays)]
-    else:
-        steps = beats // groups * (1 if fold.parallel else window.taps)
-        feeds = [window_unit(net, program, op, fold, sources[0], groups, replays)]
-    out = _result(net, program, op, fold)
-    params: Params = {
-        "PE": fold.pe, "SIMD": fold.simd, "ACT_W": x.bits, "ACT_SIGNED": int(x.signed),
-        "WGT_W": op.weight_bits, "ACC_W": op.acc_bits, "SF": steps, "NF": folds, "CHANNELS": op.channels,
-        "DEPTHWISE": int(depthwise), "HOLD": int(fold.parallel and not depthwise and folds > 1),
-        **_weight_params(net, op, fold, x),
-        **({"PACK": fold.pack, "LOWEST": int(reaches_lowest(op))} if fold.pack > 1 else {}),
-        **({"LOGIC": 1} if fold.multiplier is Multiplier.LOGIC else {}),
-        "BIAS_FILE": net.rom(f"{op.name}_bias", fold.pe * op.acc_bits, lambda: bias_words(op, fold, is_binary(op, x))),
-        **_multiplier_rom(net, op, fold), "RQ": fold.lanes_out, "OUT_W": op.bits, **requant_params(op.requant),
-    }  # fmt: skip
-    if fold.copies == 1:
-        net.parts.append(Instance("hwq_mvau", f"u_{op.name}", params, {"s_axis": feeds[0], "m_axis": out}))
-        return out
-    made = [net.stream(f"{op.name}__copy{which}", out.width) for which in range(fold.copies)]
-    for source, target in zip(feeds, made, strict=True):
-        net.parts.append(Instance("hwq_mvau", f"u_{target.name}", params, {"s_axis": source, "m_axis": target}))
-    gathered(net, op.name, made, out, ceil_div(op.channels, fold.lanes_out))
-    return out
-
-
-def _weight_params(net: Netlist, op: Linear, fold: Fold, x: TensorType) -> Params:
-    """The weight ROM, and how its words become weights (rules L5, L6)."""
-    binary, depthwise = is_binary(op, x), isinstance(op, Depthwise)
-    values = tables(op, fold, depthwise, binary)
-    bits = code_bits(op, values)
-    params: Params = {}
-    if binary:
-        params = {"WGT_W": 1, "BINARY": 1}
-        if not depthwise:
-            channels, lanes = (op.weight[0].size, fold.simd) if fold.flat else (x.channels, fold.lanes_in)
-            beats = ceil_div(channels, lanes)
-            params |= {"GROUPS": beats, "IN": lanes, "LIVE": channels - (beats - 1) * lanes}
-    elif isinstance(op.coding, PowerSums):
-        params = {"CODE_W": bits, "TERMS": op.coding.terms}
-    elif values is not None:
-        by_channel, entries = values.ndim - 1, values.shape[-1]
-        width = (fold.pe if by_channel else 1) * entries * op.weight_bits
-        params = {
-            "CODE_W": bits, "ENTRIES": entries, "CHANNEL_TABLES": by_channel,
-            "TABLE_FILE": net.rom(f"{op.name}_table", width, lambda: table_words(values, fold, op.weight_bits)),
-        }  # fmt: skip
-    file = net.rom(f"{op.name}_weight", fold.multipliers * bits, lambda: weight_words(op, fold, depthwise, binary))
-    style: Params = {} if fold.rom is RomStyle.AUTO else {"WGT_STYLE": fold.rom.value}
-    return {**params, "WGT_FILE": file, **style}
-
-
-def _multiplier_rom(net: Netlist, op: Linear, fold: Fold) -> Params:
-    """The multipliers of the channels, in memory unless all are 1."""
-    file, bits = "", op.requant.word_bits
-    if not op.requant.is_shift:
-        words = np.array(op.requant.words, np.int64)
-        file = net.rom(
-            f"{op.name}_mul", fold.lanes_out * bits, lambda: multiplier_words(words, op.channels, fold, bits)
-        )
-    return {"MUL_FILE": file, **multiplier_params(op.requant)}
 
 
 def _pool(net: Netlist, program: Program, op: AvgPool | MaxPool | Pad, fold: Fold, sources: Sequence[Stream]) -> Stream:
@@ -276,7 +186,7 @@ def _gather(net: Netlist, program: Program, op: Gather, fold: Fold, sources: Seq
 
 
 _BUILD: dict[type[Op], Callable[..., Stream]] = {
-    Conv: _linear, Dense: _linear, Depthwise: _linear, GroupConv: _linear, AvgPool: _pool, MaxPool: _pool, Pad: _pool,
+    Conv: linear, Dense: linear, Depthwise: linear, GroupConv: linear, AvgPool: _pool, MaxPool: _pool, Pad: _pool,
     Rescale: _elementwise, ArgMax: _elementwise, TopK: _topk, Add: _pair, Mul: _pair, Extremum: _pair, PRelu: _prelu,
     Table: _table, Threshold: threshold, Softmax: normalisation.softmax, Normalise: normalisation.normalise,
     Gather: _gather, Concat: concat, Const: const,

@@ -19,8 +19,9 @@ from types import MappingProxyType
 import numpy as np
 
 from hwq.arith import IntArray
-from hwq.hw.fold import Fold, ceil_div, cycles, is_global, opening_input
+from hwq.hw.fold import Fold, ceil_div, is_global, opening_input
 from hwq.hw.gather_plan import pixels_taken
+from hwq.hw.sharing import engine_cycles
 from hwq.ir.op import Op
 from hwq.ir.program import Program
 from hwq.ops import Dense, Gather, Normalise, Softmax
@@ -214,11 +215,7 @@ def pixels_needed(program: Program, op: Op, fold: Fold | None = None) -> list[In
 
 def _shares(program: Program, folds: Folds) -> dict[str, float]:
     """Of each operation with a fold the share of the time between two frames in which it works."""
-    busy = {
-        op.name: cycles(op, folds[op.name], program.input_types_of(op), program.types[op.name])
-        for op in program.ops
-        if op.name in folds
-    }
+    busy = engine_cycles(program, folds)
     return {name: own / max(busy.values()) for name, own in busy.items()}
 
 

@@ -85,7 +85,8 @@ class Fold:
     """`lanes_in` and `lanes_out` channels a beat; an array of `pe` x `simd` (0 where there is none), fed by `feed`.
 
     `rom` says where weights go.  Each `pack` outputs share multiplier blocks (see `hwq.hw.packing`).  Pixels go in turn
-    to `copies` of the array.  In a graph of adders at most `stage` of them stand between two registers.
+    to `copies` of the array.  In a graph of adders at most `stage` of them stand between two registers.  `engine` names
+    the first of the layers that share one engine (see `hwq.hw.sharing`), in all of them.
     """
 
     lanes_in: int
@@ -98,6 +99,7 @@ class Fold:
     copies: int = 1
     multiplier: Multiplier = Multiplier.AUTO
     stage: int = STAGE
+    engine: str = ""
 
     @property
     def multipliers(self) -> int:

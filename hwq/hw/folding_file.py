@@ -29,6 +29,7 @@ from hwq.hw.fold import (
 )
 from hwq.hw.packing import multiplied, shares
 from hwq.hw.recurrent_fold import recurrent_fits
+from hwq.hw.sharing import conflict, owns
 from hwq.ir.op import Op
 from hwq.ir.program import Program
 from hwq.ir.types import TensorType
@@ -43,9 +44,10 @@ def folding_text(folds: Mapping[str, Fold]) -> dict[str, dict[str, Any]]:
 
     ``simd`` counts input channels; a parallel window multiplies all taps of them at once.  With a flat window it counts
     elements of the window, and ``lanes`` input channels.  ``rom`` stands where weights have a place of their own,
-    ``pack`` where outputs share multipliers, ``copies`` where pixels go to several arrays in turn, and ``multiplier``
-    where synthesis does not choose what multiplies, with ``stage`` where a graph of adders has another than `STAGE`.
-    The array of a recurrent layer has ``pe`` and ``simd`` alone.
+    ``pack`` where outputs share multipliers, ``copies`` where pixels go to several arrays in turn, ``multiplier`` where
+    synthesis does not choose what multiplies, with ``stage`` where a graph of adders has another than `STAGE`, and
+    ``engine`` where the engine of that layer computes this one too.  The array of a recurrent layer has ``pe`` and
+    ``simd`` alone.
     """
     out: dict[str, dict[str, Any]] = {}
     for name, fold in folds.items():
@@ -61,6 +63,8 @@ def folding_text(folds: Mapping[str, Fold]) -> dict[str, dict[str, Any]]:
                 out[name]["multiplier"] = fold.multiplier.value
             if fold.stage != STAGE:
                 out[name]["stage"] = fold.stage
+            if not owns(name, fold):
+                out[name]["engine"] = fold.engine
         else:
             out[name] = {"lanes": fold.lanes_in}
     return out
@@ -97,6 +101,36 @@ def parse_folding(text: Any, program: Program, who: str) -> dict[str, Fold]:
             folds[op.name] = _fold(program, op, text.get(op.name))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             refusals.append(f"{who}, {op.name} ({op.kind}): {error!s:.200}")
+    refuse_all(refusals)
+    return _shared(folds, text, program, who)
+
+
+def _shared(folds: dict[str, Fold], text: dict[str, Any], program: Program, who: str) -> dict[str, Fold]:
+    """`folds` with those of layers on the engine of another one."""
+    chosen = {op.name: text[op.name]["engine"] for op in program.ops if "engine" in text[op.name]}
+    layers: dict[Any, list[Op]] = {}
+    refusals: list[str] = []
+    before: set[str] = set()
+    for op in program.ops:
+        first = chosen.get(op.name, op.name)
+        layers.setdefault(first if isinstance(first, str) else "", []).append(op)
+        known = isinstance(first, str) and first in before and first not in chosen
+        if op.name in chosen and not known:
+            refusals.append(
+                f"{who}, {op.name} ({op.kind}): engine is {first!r:.40}, expected a layer before it that has an engine "
+                "of its own"
+            )
+        before.add(op.name)
+    refuse_all(refusals)
+    for first, sharing in layers.items():
+        for place, op in enumerate(sharing[1:], 2):
+            reason = conflict(program, folds, sharing[:place])
+            if reason:
+                refusals.append(f"{who}, {op.name} ({op.kind}): {reason}")
+                break
+        else:
+            if len(sharing) > 1:
+                folds |= {op.name: replace(folds[op.name], engine=first) for op in sharing}
     refuse_all(refusals)
     return folds
 

@@ -2,7 +2,8 @@
 
 An operation makes one pixel after the other.  A pixel is done `work` cycles after the one before it, and not before
 `tail` cycles after the last input pixel that it needs (`Op.pixels_needed`) is in; then it takes the way through the
-pipeline.  The latencies of modules are those of docs/hardware.md; simulation must meet the sum to within 5 %.
+pipeline.  Pixels of layers on one engine take turns (see `hwq.hw.turns`).  The latencies of modules are those of
+docs/hardware.md; simulation must meet the sum to within 5 %.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from hwq.hw.fold import (
     window_of,
 )
 from hwq.hw.recurrent_fold import step_cycles
+from hwq.hw.sharing import engine_cycles, groups
+from hwq.hw.turns import detour, in_turn
 from hwq.ir.op import Op
 from hwq.ir.program import Program
 from hwq.ir.types import TensorType
@@ -59,6 +62,8 @@ from hwq.ops.requantised import Requantised
 
 WINDOW, PARALLEL = 6, 3
 """Cycles through a serial and a parallel window unit."""
+ROUNDS = 8
+"""How often layers on one engine are looked at again, each time with what the others then ask for."""
 TURNS, DEEP_TURNS = 2, 4
 """Cycles through a FIFO, of LUTs or of block RAM, and the concat behind it, where arrays take turns."""
 
@@ -91,6 +96,21 @@ class _Pace:
 
 def latency(program: Program, folds: Mapping[str, Fold], lanes: Mapping[str, int]) -> Latency:
     """The latency of every tensor; `lanes` channels of each input come in a beat."""
+    found, asked = _timed(program, folds, lanes, {})
+    for _ in range(ROUNDS if asked else 0):
+        before = asked
+        found, asked = _timed(program, folds, lanes, before)
+        if all(np.array_equal(asked[name], times) for name, times in before.items()):
+            break
+    return found
+
+
+def _timed(
+    program: Program, folds: Mapping[str, Fold], lanes: Mapping[str, int], asked: Mapping[str, IntArray]
+) -> tuple[Latency, dict[str, IntArray]]:
+    """The latency, and when layers on shared engines could make pixels if alone; `asked` is what is known of that."""
+    sharing, interval = groups(program, folds), max(engine_cycles(program, folds).values(), default=1)
+    alone: dict[str, IntArray] = {}
     ends: dict[str, IntArray] = {}
     width = dict(lanes)
     first: dict[str, int] = {}
@@ -112,13 +132,18 @@ def latency(program: Program, folds: Mapping[str, Fold], lanes: Mapping[str, int
                 ready[0] = max(ready[0], read[0] - beats + (pace.unit or pace.work - pace.tail))
         if pace.unit:
             ready = _paced(ready, pace.unit) + pace.between
-        done = ready + pace.tail
+        done, way = ready + pace.tail, pace.way
+        if fold.engine:
+            layers, alone[op.name] = sharing[fold.engine], done
+            others = [asked[other.name] for other in layers if other.name != op.name and other.name in asked]
+            done = in_turn(done, others, pace.work, interval)
+            way += detour(layers, op)
         for which in range(pace.copies):
             done[which :: pace.copies] = _paced(done[which :: pace.copies], pace.work)
-        ends[op.name] = _paced(done + pace.way, pace.beats)
+        ends[op.name] = _paced(done + way, pace.beats)
         first[op.name] = int(ends[op.name][0]) - pace.beats + 1
         width[op.name] = fold.lanes_out
-    return Latency(first, {name: int(times[-1]) for name, times in ends.items()})
+    return Latency(first, {name: int(times[-1]) for name, times in ends.items()}), alone
 
 
 def _paced(times: IntArray, step: int) -> IntArray:

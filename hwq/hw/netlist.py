@@ -77,6 +77,8 @@ class Netlist:
     parts: list[Instance | Fork] = field(default_factory=list)
     streams: list[Stream] = field(default_factory=list)
     roms: list[Rom] = field(default_factory=list)
+    shared: dict[str, list[tuple[Stream, Stream]]] = field(default_factory=dict)
+    """By engine, the streams into it and out of it of each layer so far."""
 
     def stream(self, name: str, width: int) -> Stream:
         """A new stream that carries no tensor of the program."""

@@ -134,9 +134,9 @@ def weight_words(op: Linear, fold: Fold, depthwise: bool, binary: bool = False) 
     return hex_words(steps.reshape(-1, fold.pe * fold.simd), bits)
 
 
-def bias_words(op: Linear, fold: Fold, binary: bool = False) -> list[str]:
-    """One word for each output fold."""
-    return hex_words(padded(starts(op, binary), 0, fold.pe).reshape(-1, fold.pe), op.acc_bits)
+def bias_words(op: Linear, fold: Fold, binary: bool = False, acc_bits: int = 0) -> list[str]:
+    """One word for each output fold, of sums of so many bits where that is not the layer's own number."""
+    return hex_words(padded(starts(op, binary), 0, fold.pe).reshape(-1, fold.pe), acc_bits or op.acc_bits)
 
 
 def multiplier_words(multipliers: IntArray, channels: int, fold: Fold, bits: int) -> list[str]:

@@ -13,8 +13,10 @@ from hwq.hw.feed import converted_lanes, queue, width_converter
 from hwq.hw.fifo import Branches, beats
 from hwq.hw.fold import Fold, Multiplier, ceil_div, cycles
 from hwq.hw.latency import Latency, latency
+from hwq.hw.linear_engine import shared
 from hwq.hw.netlist import Fork, Instance, Netlist, Stream
 from hwq.hw.pack import is_binary
+from hwq.hw.sharing import engine_cycles, groups, owns
 from hwq.hw.work import linear_ops, macs
 from hwq.ir.op import Op
 from hwq.ir.program import Port, Program
@@ -53,12 +55,22 @@ class Plan:
 
     @cached_property
     def cycles(self) -> dict[str, int]:
-        """Cycles a frame of each operation, by formula."""
+        """Cycles a frame of each operation, by formula, with its engine for itself."""
         program = self.program
         return {
             op.name: cycles(op, self.folds[op.name], program.input_types_of(op), program.types[op.name])
             for op in program.ops
         }
+
+    @cached_property
+    def engine_cycles(self) -> dict[str, int]:
+        """Cycles a frame of the engine of each operation, all layers that share it together."""
+        return engine_cycles(self.program, self.folds)
+
+    @cached_property
+    def engines(self) -> dict[str, Fold]:
+        """The foldings of all engines, by operation; of those that layers share by the first one."""
+        return {name: fold for name, fold in self.folds.items() if owns(name, fold)}
 
     def layer_of(self, part: str) -> str | None:
         """The operation that a part of the netlist belongs to: parts are named after it, with more behind "__"."""
@@ -70,7 +82,7 @@ class Plan:
     @property
     def interval(self) -> int:
         """Initiation interval in cycles: the slowest operation or port."""
-        return max([*self.cycles.values(), *(edge.beats for edge in (*self.inputs, *self.outputs))])
+        return max([*self.engine_cycles.values(), *(edge.beats for edge in (*self.inputs, *self.outputs))])
 
     @cached_property
     def latency(self) -> Latency:
@@ -85,12 +97,12 @@ class Plan:
     @property
     def multipliers(self) -> int:
         """Multipliers of all MAC arrays, `shift_add_lanes` and `xnor_lanes` included."""
-        return sum(fold.multipliers for fold in self.folds.values())
+        return sum(fold.multipliers for fold in self.engines.values())
 
     @property
     def multiplier_blocks(self) -> int:
         """Multipliers of all MAC arrays that are built: one for products that share it, none for other lanes."""
-        return sum(fold.blocks for fold in self.folds.values()) - self.shift_add_lanes - self.xnor_lanes
+        return sum(fold.blocks for fold in self.engines.values()) - self.shift_add_lanes - self.xnor_lanes
 
     @property
     def shift_add_lanes(self) -> int:
@@ -108,12 +120,12 @@ class Plan:
     @property
     def logic_lanes(self) -> int:
         """Those of `multipliers` that are made of adders and look-up tables, because their fold asks for that."""
-        return sum(fold.multipliers for fold in self.folds.values() if fold.multiplier is Multiplier.LOGIC)
+        return sum(fold.multipliers for fold in self.engines.values() if fold.multiplier is Multiplier.LOGIC)
 
     @property
     def requant_multipliers(self) -> int:
         """Multipliers of all requantisers, and of products."""
-        return sum(requant_multipliers(op, self.folds[op.name]) for op in self.program.ops)
+        return sum(requant_multipliers(op, self.folds[op.name]) for op in self.program.ops if op.name in self.engines)
 
     @property
     def utilisation(self) -> float:
@@ -166,6 +178,8 @@ class _Planner:
             depths = self.branches.depths(op, lanes) if len(op.inputs) > 1 else (0,) * len(op.inputs)
             sources = [self._read(name, op, depth) for name, depth in zip(op.inputs, depths, strict=True)]
             self._publish(build(self.net, self.program, op, self.folds[op.name], sources))
+        for name, layers in groups(self.program, self.folds).items():
+            shared(self.net, self.program, name, layers, self.folds[name])
         for port in self.program.outputs:
             self.outputs.append(self._output(port))
         return Plan(self.program, self.folds, self.net, inputs, tuple(self.outputs))

@@ -12,6 +12,7 @@ from hwq.hw.device import Device
 from hwq.hw.fold import Feed, Fold, Multiplier
 from hwq.hw.plan import Plan
 from hwq.hw.resources import Resources
+from hwq.hw.sharing import groups
 from hwq.hw.work import mac_count, macs
 from hwq.ops import Linear
 from hwq.report.storage import Storage, storage, weights_text
@@ -22,6 +23,7 @@ from hwq.verify.check import Verification
 class LayerRow:
     """One operation: what it is, how exact, how large, how fast.
 
+    What layers on one engine share stands at the first of them: multipliers, memories, and how busy they are.
     `weights` says how they are stored (see `weights_text`), "" where there are none; `storage` is what they take.
     """
 
@@ -107,7 +109,7 @@ def summarise(plan: Plan, verified: Sequence[Verification] = ()) -> Summary:
 
 
 def _limits(plan: Plan) -> tuple[str, ...]:
-    layers = tuple(name for name, cycles in plan.cycles.items() if cycles == plan.interval)
+    layers = tuple(name for name, cycles in plan.engine_cycles.items() if cycles == plan.interval)
     edges = (*plan.inputs, *plan.outputs)
     return layers or tuple(f"port {edge.prefix}" for edge in edges if edge.beats == plan.interval)
 
@@ -116,6 +118,8 @@ def _row(plan: Plan, index: int) -> LayerRow:
     program = plan.program
     op = program.ops[index]
     fold, form, work = plan.folds[op.name], program.formats[op.name], macs(program, op)
+    multipliers = fold.multipliers if op.name in plan.engines else 0
+    sharing = groups(program, plan.folds).get(fold.engine, [op])
     files = {
         f"rom/{op.name}_{kind}.mem" for kind in ("weight", "table", "bias", "mul", "row", "curve", "tanh", "threshold")
     }
@@ -134,10 +138,12 @@ def _row(plan: Plan, index: int) -> LayerRow:
         acc_bits=getattr(op, "acc_bits", None),
         rom_bits=rom_bits,
         macs=work,
-        folding=_folding(fold),
-        multipliers=fold.multipliers,
+        folding=_folding(fold) if op.name in plan.engines else f"on {fold.engine}",
+        multipliers=multipliers,
         cycles=plan.cycles[op.name],
-        utilisation=work / (plan.interval * fold.multipliers) if fold.multipliers else None,
+        utilisation=sum(macs(program, each) for each in sharing) / (plan.interval * multipliers)
+        if multipliers
+        else None,
     )
 
 

@@ -12,9 +12,11 @@
 //   LOGIC       products from adders and LUTs, those of one activation together (see hwq_mul_logic); not with PACK,
 //               TERMS or BINARY
 //   start       PE p at [p*ACC_W +: ACC_W]: of the fold whose number was `fold` two cycles before
+//   LAYERS      beats belong to one of so many layers, `layer`, in any order, each with sums and folds of its own; those
+//               of layer l have the numbers l*NF to l*NF + NF - 1. early_layer: whose sums are early
 //   beats out   ceil(CHANNELS / RQ) every NF folds, in order; lanes past CHANNELS are don't care. early is high two
 //               cycles before valid_o
-//   folding     RQ divides PE; PE / RQ cycles or more from one last beat to the next
+//   folding     RQ divides PE; PE / RQ cycles or more from one last beat to the next, of whatever layer
 //   latency     4 + clog2(SIMD) from a last beat to valid_o (BINARY: 2 + clog2(SIMD), at least 4), one more with
 //               PE > RQ; no stall
 module hwq_macs #(
@@ -34,19 +36,23 @@ module hwq_macs #(
     parameter int CHANNELS = 4,
     parameter bit DEPTHWISE = 0,
     parameter int RQ = 1,
+    parameter int LAYERS = 1,
     localparam int IN_LANES = (DEPTHWISE ? PE : 1) * SIMD,
-    localparam int NF_W = (NF > 1) ? $clog2(NF) : 1
+    localparam int FOLD_W = (LAYERS * NF > 1) ? $clog2(LAYERS * NF) : 1,
+    localparam int LAYER_W = (LAYERS > 1) ? $clog2(LAYERS) : 1
 ) (
     input  logic                      clk,
     input  logic                      rst,
     input  logic                      valid,
     input  logic                      first,
     input  logic                      last,
+    input  logic [LAYER_W-1:0]        layer,
     input  logic [IN_LANES*ACT_W-1:0] acts,
     input  logic [PE*SIMD*CODE_W-1:0] weights,
-    output logic [NF_W-1:0]           fold,
+    output logic [FOLD_W-1:0]         fold,
     input  logic [PE*ACC_W-1:0]       start,
     output logic                      early,
+    output logic [LAYER_W-1:0]        early_layer,
     output logic                      valid_o,
     output logic [RQ*ACC_W-1:0]       acc_o
 );
@@ -72,13 +78,42 @@ module hwq_macs #(
     last_q <= {last_q[SUM_STAGE-1:1], last};
   end
 
-  // The number of a fold is known in time for a ROM to deliver its start together with its first sum.
-  logic [NF_W-1:0] fold_q;
-  always_ff @(posedge clk)
-    if (rst) fold_q <= '0;
-    else if (valid_q[SUM_STAGE-2] && last_q[SUM_STAGE-2])
-      fold_q <= (fold_q == NF_W'(NF - 1)) ? '0 : fold_q + NF_W'(1);
-  assign fold = fold_q;
+  // The number of a fold is known in time for a ROM to deliver its start together with its first sum. It has moved on
+  // when the sums of a fold are issued, so it is the first one's after those of the last.
+  wire step = valid_q[SUM_STAGE-2] && last_q[SUM_STAGE-2];
+  wire issued_last;
+  wire [LAYER_W-1:0] issue_layer, sum_layer;
+  generate
+    if (LAYERS == 1) begin : g_fold
+      logic [FOLD_W-1:0] fold_q;
+      always_ff @(posedge clk)
+        if (rst) fold_q <= '0;
+        else if (step) fold_q <= (fold_q == FOLD_W'(NF - 1)) ? '0 : fold_q + FOLD_W'(1);
+      assign fold = fold_q;
+      assign issued_last = fold_q == '0;
+      assign issue_layer = layer;
+      assign sum_layer = layer;
+    end else begin : g_folds
+      logic [SUM_STAGE*LAYER_W-1:0] layer_q;
+      always_ff @(posedge clk) layer_q <= {layer_q[(SUM_STAGE-1)*LAYER_W-1:0], layer};
+      wire [LAYER_W-1:0] fold_layer = layer_q[(SUM_STAGE-3)*LAYER_W+:LAYER_W];
+      assign issue_layer = layer_q[(SUM_STAGE-2)*LAYER_W+:LAYER_W];
+      assign sum_layer = layer_q[(SUM_STAGE-1)*LAYER_W+:LAYER_W];
+      wire [LAYERS*FOLD_W-1:0] folds;
+      wire [LAYERS-1:0] firsts;
+      for (genvar l = 0; l < LAYERS; l = l + 1) begin : g_layer
+        logic [FOLD_W-1:0] fold_q;
+        always_ff @(posedge clk)
+          if (rst) fold_q <= FOLD_W'(l * NF);
+          else if (step && fold_layer == LAYER_W'(l))
+            fold_q <= (fold_q == FOLD_W'(l * NF + NF - 1)) ? FOLD_W'(l * NF) : fold_q + FOLD_W'(1);
+        assign folds[l*FOLD_W+:FOLD_W] = fold_q;
+        assign firsts[l] = fold_q == FOLD_W'(l * NF);
+      end
+      assign fold = folds[fold_layer*FOLD_W+:FOLD_W];
+      assign issued_last = firsts[issue_layer];
+    end
+  endgenerate
 
   // Products, adder tree and accumulator of each PE.
   wire sum_valid = valid_q[SUM_STAGE];
@@ -143,15 +178,36 @@ module hwq_macs #(
       hwq_addtree #(.N(SIMD), .IN_W(PROD_W), .OUT_W(TREE_W)) u_tree (.clk(clk), .d(products), .sum(sum));
       wire signed [ACC_W-1:0] start_p = start[p*ACC_W+:ACC_W];
       logic signed [ACC_W-1:0] acc_q;
-      always_ff @(posedge clk) if (sum_valid) acc_q <= (sum_first ? start_p : acc_q) + ACC_W'(sum);
+      wire signed [ACC_W-1:0] kept;  // the sum so far of the layer that the beat is of
+      wire signed [ACC_W-1:0] next = (sum_first ? start_p : kept) + ACC_W'(sum);
+      always_ff @(posedge clk) if (sum_valid) acc_q <= next;
       assign acc[p] = acc_q;
+      if (LAYERS == 1) begin : g_kept
+        assign kept = acc_q;
+      end else begin : g_each_kept
+        wire [LAYERS*ACC_W-1:0] sums;
+        for (genvar l = 0; l < LAYERS; l = l + 1) begin : g_layer
+          logic [ACC_W-1:0] kept_q;
+          always_ff @(posedge clk) if (sum_valid && sum_layer == LAYER_W'(l)) kept_q <= next;
+          assign sums[l*ACC_W+:ACC_W] = kept_q;
+        end
+        assign kept = sums[sum_layer*ACC_W+:ACC_W];
+      end
 `ifndef SYNTHESIS
       logic signed [63:0] exact_q;
+      logic signed [63:0] exacts[0:LAYERS-1];
       int channel_q;
+      int channels[0:LAYERS-1];
+      wire signed [63:0] exact = (sum_first ? 64'(start_p) : exacts[sum_layer]) + 64'(sum);
       always @(posedge clk) begin
-        if (sum_valid) exact_q <= (sum_first ? 64'(start_p) : exact_q) + 64'(sum);
-        if (rst) channel_q <= p;
-        else if (done_q) channel_q <= (channel_q + PE < NF * PE) ? channel_q + PE : p;
+        if (sum_valid) begin
+          exacts[sum_layer] <= exact;
+          exact_q <= exact;
+          channel_q <= channels[sum_layer];
+        end
+        if (rst) for (int l = 0; l < LAYERS; l = l + 1) channels[l] <= p;
+        else if (sum_valid && last_q[SUM_STAGE])
+          channels[sum_layer] <= (channels[sum_layer] + PE < NF * PE) ? channels[sum_layer] + PE : p;
         if (done_q && channel_q < CHANNELS && exact_q != 64'(acc_q))
           $fatal(1, "hwq_macs: %m accumulator %0d does not fit ACC_W=%0d", exact_q, ACC_W);
       end
@@ -170,13 +226,20 @@ module hwq_macs #(
   generate
     if (GROUP == 1) begin : g_all
       assign early = issue;
+      assign early_layer = issue_layer;
       for (genvar l = 0; l < RQ; l = l + 1) begin : g_lane
         assign acc_o[l*ACC_W+:ACC_W] = acc[l];
       end
     end else begin : g_serial
-      // The number of the fold has just moved on, so it is 0 after the last one.
-      wire [GROUP_W-1:0] issue_n = (fold_q == '0) ? GROUP_W'(LAST_GROUP) : GROUP_W'(GROUP);
+      wire [GROUP_W-1:0] issue_n = issued_last ? GROUP_W'(LAST_GROUP) : GROUP_W'(GROUP);
       logic [GROUP_W-1:0] left_q;
+      if (LAYERS == 1) begin : g_layer
+        assign early_layer = issue_layer;
+      end else begin : g_layer
+        logic [LAYER_W-1:0] layer_q;
+        always_ff @(posedge clk) if (issue) layer_q <= issue_layer;
+        assign early_layer = layer_q;
+      end
       always_ff @(posedge clk)
         if (rst) left_q <= '0;
         else if (issue) left_q <= issue_n;

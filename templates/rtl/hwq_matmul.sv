@@ -218,7 +218,7 @@ module hwq_matmul #(
   end
 
   // ---------------------------------------------------------------- products, sums, requantiser
-  wire acc_valid, unused_early;
+  wire acc_valid, unused_early, unused_layer;
   wire [NF_W-1:0] unused_fold;
   wire [RQ*ACC_W-1:0] acc;
   hwq_macs #(
@@ -226,8 +226,9 @@ module hwq_matmul #(
       .RQ(RQ)
   ) u_macs (
       .clk(clk), .rst(rst),
-      .valid(valid_q[3]), .first(first_q[3]), .last(last_q[3]), .acts(a3_q), .weights(words),
-      .fold(unused_fold), .start({(PE * ACC_W) {1'b0}}), .early(unused_early), .valid_o(acc_valid), .acc_o(acc)
+      .valid(valid_q[3]), .first(first_q[3]), .last(last_q[3]), .layer(1'b0), .acts(a3_q), .weights(words),
+      .fold(unused_fold), .start({(PE * ACC_W) {1'b0}}), .early(unused_early), .early_layer(unused_layer),
+      .valid_o(acc_valid), .acc_o(acc)
   );
 
   wire y_valid;

@@ -12,6 +12,9 @@
 //   BIAS_FILE   word nf: [p*ACC_W +: ACC_W]; BINARY: bias + number of weights that are 1
 //   BINARY      a pixel comes in GROUPS beats of IN channels, the last of which has LIVE; lanes past them read as 0
 //   MUL_FILE    word b, the output beat of the pixel: [l*M_W +: M_W] (see hwq_requant); not read with MUL_EN = 0
+//   LAYERS      layers of equal shape that share the array, each with a stream in and a stream out, beat by beat as they
+//               come (see hwq_share); words of the files: those of all layers, one layer behind the other. Not with
+//               ENTRIES, BINARY or HOLD
 //   folding     RQ divides PE, PE / RQ <= SF; unused products have the weight 0 (BINARY: code 0), unused PEs any
 //   latency     LATENCY from the last beat of a fold to the output FIFO
 //   throughput  one input beat a cycle (HOLD: a fold a cycle) while the output is taken; free running, on credit
@@ -53,56 +56,63 @@ module hwq_mvau #(
     parameter int ZERO = 0,
     parameter int QMIN = -128,
     parameter int QMAX = 127,
+    parameter int LAYERS = 1,
     localparam int GROUP = PE / RQ,
     localparam int OPERAND_STAGE = (ENTRIES > 0) ? 3 : 2,
     localparam int LANE_STAGE = !BINARY ? 3 : (SIMD > 2) ? 1 : 3 - $clog2(SIMD),
-    localparam int LATENCY = OPERAND_STAGE + LANE_STAGE + $clog2(SIMD) + ((GROUP > 1) ? 2 : 1) + (MUL_EN ? 5 : 3),
+    localparam int OUT_STAGE = MUL_EN ? 5 : 3,
+    localparam int SHARE_STAGE = (LAYERS > 1) ? 1 : 0,
+    localparam int LATENCY = SHARE_STAGE + OPERAND_STAGE + LANE_STAGE + $clog2(SIMD) + ((GROUP > 1) ? 2 : 1) + OUT_STAGE,
     parameter int FIFO_DEPTH = LATENCY + GROUP + 1,
-    localparam int IN_LANES = (DEPTHWISE ? PE : 1) * SIMD
+    localparam int IN_W = (DEPTHWISE ? PE : 1) * SIMD * ACT_W
 ) (
-    input  logic                      clk,
-    input  logic                      rst,
-    input  logic                      s_axis_tvalid,
-    output logic                      s_axis_tready,
-    input  logic [IN_LANES*ACT_W-1:0] s_axis_tdata,
-    output logic                      m_axis_tvalid,
-    input  logic                      m_axis_tready,
-    output logic [RQ*OUT_W-1:0]       m_axis_tdata
+    input  logic                         clk,
+    input  logic                         rst,
+    input  logic [           LAYERS-1:0] s_axis_tvalid,
+    output logic [           LAYERS-1:0] s_axis_tready,
+    input  logic [      LAYERS*IN_W-1:0] s_axis_tdata,
+    output logic [           LAYERS-1:0] m_axis_tvalid,
+    input  logic [           LAYERS-1:0] m_axis_tready,
+    output logic [LAYERS*RQ*OUT_W-1:0]   m_axis_tdata
 );
-  localparam int WORDS = NF * SF;
+  localparam int FOLDS = LAYERS * NF;  // of all layers
   localparam int OUT_BEATS = (CHANNELS + RQ - 1) / RQ;
   localparam int LAST_GROUP = OUT_BEATS - (NF - 1) * GROUP;
   localparam int LANE_W = (TERMS > 0) ? CODE_W : WGT_W;
-  localparam int SF_W = (SF > 1) ? $clog2(SF) : 1;
-  localparam int NF_W = (NF > 1) ? $clog2(NF) : 1;
-  localparam int WORD_W = (WORDS > 1) ? $clog2(WORDS) : 1;
-  localparam int BEAT_W = (OUT_BEATS > 1) ? $clog2(OUT_BEATS) : 1;
+  localparam int FOLD_W = (FOLDS > 1) ? $clog2(FOLDS) : 1;
+  localparam int WORD_W = (FOLDS * SF > 1) ? $clog2(FOLDS * SF) : 1;
+  localparam int BEAT_W = (LAYERS * OUT_BEATS > 1) ? $clog2(LAYERS * OUT_BEATS) : 1;
+  localparam int LAYER_W = (LAYERS > 1) ? $clog2(LAYERS) : 1;
   localparam int GROUP_W = $clog2(GROUP + 1);
 
-  // Fold counters. The last beat of a fold needs room for the whole fold's output.
-  logic [SF_W-1:0] sf_q;
-  logic [NF_W-1:0] nf_q;
-  logic [WORD_W-1:0] word_q;
-  logic last_sf_q;
-  wire room;
-  wire go = room || !last_sf_q;
-  wire last_nf = nf_q == NF_W'(NF - 1);
-  wire fire = s_axis_tvalid && go;
-  wire take = fire && last_sf_q;
-  assign s_axis_tready = go && (!HOLD || last_nf);
-
-  always_ff @(posedge clk)
-    if (rst) begin
-      sf_q <= '0;
-      nf_q <= '0;
-      word_q <= '0;
-      last_sf_q <= SF == 1;
-    end else if (fire) begin
-      sf_q <= last_sf_q ? '0 : sf_q + SF_W'(1);
-      last_sf_q <= (SF == 1) || (sf_q == SF_W'(SF - 2));
-      word_q <= (last_sf_q && last_nf) ? '0 : word_q + WORD_W'(1);
-      if (last_sf_q) nf_q <= last_nf ? '0 : nf_q + NF_W'(1);
+  // A beat and its place in the folds. The last beat of a fold needs room for the whole fold's output.
+  wire fire, first, last;
+  wire [FOLD_W-1:0] fold;
+  wire [WORD_W-1:0] word;
+  wire [LAYER_W-1:0] layer;
+  wire [IN_W-1:0] data;
+  wire [LAYERS-1:0] room, take, last_nf;
+  generate
+    if (LAYERS == 1) begin : g_own
+      wire go = room || !last;
+      hwq_folds #(.SF(SF), .NF(NF)) u_folds (
+          .clk(clk), .rst(rst), .fire(fire), .first(first), .last(last), .nf(fold), .last_nf(last_nf), .word(word)
+      );
+      assign fire = s_axis_tvalid && go;
+      assign take = fire && last;
+      assign s_axis_tready = go && (!HOLD || last_nf);
+      assign layer = '0;
+      assign data = s_axis_tdata;
+    end else begin : g_shared
+      hwq_share #(.LAYERS(LAYERS), .W(IN_W), .SF(SF), .NF(NF), .GROUP(GROUP)) u_share (
+          .clk(clk), .rst(rst),
+          .s_axis_tvalid(s_axis_tvalid), .s_axis_tready(s_axis_tready), .s_axis_tdata(s_axis_tdata),
+          .room(room), .take(take), .last_nf(last_nf),
+          .valid(fire), .first(first), .last(last), .layer(layer), .word(word), .data(data)
+      );
+      assign fold = '0;
     end
+  endgenerate
 
   // Flags of a beat k cycles after it was taken, in bit k: valid, first and last of its fold.
   logic [OPERAND_STAGE:1] valid_q;
@@ -111,12 +121,12 @@ module hwq_mvau #(
   always_ff @(posedge clk) begin
     if (rst) valid_q <= '0;
     else valid_q <= {valid_q[OPERAND_STAGE-1:1], fire};
-    first_q <= {first_q[OPERAND_STAGE-1:1], sf_q == '0};
-    last_q <= {last_q[OPERAND_STAGE-1:1], last_sf_q};
+    first_q <= {first_q[OPERAND_STAGE-1:1], first};
+    last_q <= {last_q[OPERAND_STAGE-1:1], last};
   end
 
   // Operands: activations wait for the weights. A XOR with what is don't care would count.
-  wire [IN_LANES*ACT_W-1:0] beat;
+  wire [IN_W-1:0] beat;
   generate
     if (BINARY && LIVE < IN) begin : g_mask
       localparam int PART_W = (GROUPS > 1) ? $clog2(GROUPS) : 1;
@@ -126,13 +136,13 @@ module hwq_mvau #(
       always_ff @(posedge clk)
         if (rst) part_q <= '0;
         else if (fire) part_q <= last_part ? '0 : part_q + PART_W'(1);
-      assign beat = last_part ? s_axis_tdata & KEPT : s_axis_tdata;
+      assign beat = last_part ? data & KEPT : data;
     end else begin : g_whole
-      assign beat = s_axis_tdata;
+      assign beat = data;
     end
   endgenerate
-  logic [IN_LANES*ACT_W-1:0] act1_q, act2_q;
-  wire [IN_LANES*ACT_W-1:0] acts;
+  logic [IN_W-1:0] act1_q, act2_q;
+  wire [IN_W-1:0] acts;
   wire [PE*SIMD*LANE_W-1:0] weights;
   always_ff @(posedge clk) begin
     act1_q <= beat;
@@ -140,7 +150,7 @@ module hwq_mvau #(
   end
   generate
     if (ENTRIES > 0) begin : g_act3
-      logic [IN_LANES*ACT_W-1:0] act3_q;
+      logic [IN_W-1:0] act3_q;
       always_ff @(posedge clk) act3_q <= act2_q;
       assign acts = act3_q;
     end else begin : g_act2
@@ -149,41 +159,60 @@ module hwq_mvau #(
   endgenerate
   hwq_weights #(
       .PE(PE), .SIMD(SIMD), .WGT_W(LANE_W), .CODE_W(CODE_W), .ENTRIES(ENTRIES), .CHANNEL_TABLES(CHANNEL_TABLES),
-      .SF(SF), .NF(NF), .FILE(WGT_FILE), .TABLE_FILE(TABLE_FILE), .STYLE(WGT_STYLE)
+      .SF(SF), .NF(FOLDS), .FILE(WGT_FILE), .TABLE_FILE(TABLE_FILE), .STYLE(WGT_STYLE)
   ) u_weights (
-      .clk(clk), .step(word_q), .nf(nf_q), .weights(weights)
+      .clk(clk), .step(word), .nf(fold), .weights(weights)
   );
 
-  wire [NF_W-1:0] bias_nf;
+  wire [FOLD_W-1:0] bias_fold;
   wire [PE*ACC_W-1:0] biases;
-  hwq_rom #(.W(PE * ACC_W), .DEPTH(NF), .FILE(BIAS_FILE)) u_biases (
-      .clk(clk), .addr(bias_nf), .data(biases)
+  hwq_rom #(.W(PE * ACC_W), .DEPTH(FOLDS), .FILE(BIAS_FILE)) u_biases (
+      .clk(clk), .addr(bias_fold), .data(biases)
   );
 
+  wire [LAYER_W-1:0] operand_layer, acc_layer, y_layer;
+  generate
+    if (LAYERS == 1) begin : g_one_layer
+      assign operand_layer = layer;
+      assign y_layer = acc_layer;
+    end else begin : g_layers
+      hwq_delay #(.W(LAYER_W), .N(OPERAND_STAGE)) u_operand_layer (
+          .clk(clk), .rst(rst), .en(1'b1), .d(layer), .q(operand_layer)
+      );
+      hwq_delay #(.W(LAYER_W), .N(2 + OUT_STAGE)) u_layer (
+          .clk(clk), .rst(rst), .en(1'b1), .d(acc_layer), .q(y_layer)
+      );
+    end
+  endgenerate
   wire acc_early, acc_valid;
   wire [RQ*ACC_W-1:0] acc;
   hwq_macs #(
       .PE(PE), .SIMD(SIMD), .ACT_W(ACT_W), .ACT_SIGNED(ACT_SIGNED), .WGT_W(WGT_W), .CODE_W(LANE_W), .TERMS(TERMS),
       .BINARY(BINARY), .PACK(PACK), .LOWEST(LOWEST), .LOGIC(LOGIC), .ACC_W(ACC_W), .NF(NF), .CHANNELS(CHANNELS),
-      .DEPTHWISE(DEPTHWISE), .RQ(RQ)
+      .DEPTHWISE(DEPTHWISE), .RQ(RQ), .LAYERS(LAYERS)
   ) u_macs (
       .clk(clk), .rst(rst),
       .valid(valid_q[OPERAND_STAGE]), .first(first_q[OPERAND_STAGE]), .last(last_q[OPERAND_STAGE]),
-      .acts(acts), .weights(weights), .fold(bias_nf), .start(biases),
-      .early(acc_early), .valid_o(acc_valid), .acc_o(acc)
+      .layer(operand_layer), .acts(acts), .weights(weights), .fold(bias_fold), .start(biases),
+      .early(acc_early), .early_layer(acc_layer), .valid_o(acc_valid), .acc_o(acc)
   );
 
   // The multiplier ROM wants its address two cycles before the sums.
   wire [RQ*M_W-1:0] muls;
   generate
     if (MUL_EN) begin : g_muls
-      logic [BEAT_W-1:0] beat_addr_q;
-      always_ff @(posedge clk)
-        if (rst) beat_addr_q <= '0;
-        else if (acc_early)
-          beat_addr_q <= (beat_addr_q == BEAT_W'(OUT_BEATS - 1)) ? '0 : beat_addr_q + BEAT_W'(1);
-      hwq_rom #(.W(RQ * M_W), .DEPTH(OUT_BEATS), .FILE(MUL_FILE)) u_muls (
-          .clk(clk), .addr(beat_addr_q), .data(muls)
+      wire [LAYERS*BEAT_W-1:0] addresses;
+      for (genvar l = 0; l < LAYERS; l = l + 1) begin : g_layer
+        localparam int FIRST = l * OUT_BEATS;
+        logic [BEAT_W-1:0] beat_addr_q;
+        always_ff @(posedge clk)
+          if (rst) beat_addr_q <= BEAT_W'(FIRST);
+          else if (acc_early && (LAYERS == 1 || acc_layer == LAYER_W'(l)))
+            beat_addr_q <= (beat_addr_q == BEAT_W'(FIRST + OUT_BEATS - 1)) ? BEAT_W'(FIRST) : beat_addr_q + BEAT_W'(1);
+        assign addresses[l*BEAT_W+:BEAT_W] = beat_addr_q;
+      end
+      hwq_rom #(.W(RQ * M_W), .DEPTH(LAYERS * OUT_BEATS), .FILE(MUL_FILE)) u_muls (
+          .clk(clk), .addr(addresses[acc_layer*BEAT_W+:BEAT_W]), .data(muls)
       );
     end else begin : g_no_muls
       assign muls = '0;
@@ -198,12 +227,17 @@ module hwq_mvau #(
   ) u_requant (
       .clk(clk), .rst(rst), .valid_i(acc_valid), .acc(acc), .mul(muls), .valid_o(y_valid), .y(y)
   );
-  hwq_credit #(.W(RQ * OUT_W), .DEPTH(FIFO_DEPTH), .GROUP(GROUP)) u_credit (
-      .clk(clk), .rst(rst),
-      .take(take), .take_n(last_nf ? GROUP_W'(LAST_GROUP) : GROUP_W'(GROUP)), .room(room),
-      .valid_i(y_valid), .data_i(y),
-      .m_axis_tvalid(m_axis_tvalid), .m_axis_tready(m_axis_tready), .m_axis_tdata(m_axis_tdata)
-  );
+  generate
+    for (genvar l = 0; l < LAYERS; l = l + 1) begin : g_out
+      hwq_credit #(.W(RQ * OUT_W), .DEPTH(FIFO_DEPTH), .GROUP(GROUP)) u_credit (
+          .clk(clk), .rst(rst),
+          .take(take[l]), .take_n(last_nf[l] ? GROUP_W'(LAST_GROUP) : GROUP_W'(GROUP)), .room(room[l]),
+          .valid_i(y_valid && (LAYERS == 1 || y_layer == LAYER_W'(l))), .data_i(y),
+          .m_axis_tvalid(m_axis_tvalid[l]), .m_axis_tready(m_axis_tready[l]),
+          .m_axis_tdata(m_axis_tdata[l*RQ*OUT_W+:RQ*OUT_W])
+      );
+    end
+  endgenerate
 
 `ifndef SYNTHESIS
   initial begin
@@ -212,6 +246,8 @@ module hwq_mvau #(
     if (NF != (CHANNELS + PE - 1) / PE) $fatal(1, "hwq_mvau: NF=%0d CHANNELS=%0d PE=%0d", NF, CHANNELS, PE);
     if (BINARY && (SIMD % IN != 0 || SF % GROUPS != 0 || LIVE < 1 || LIVE > IN || (DEPTHWISE && LIVE != IN)))
       $fatal(1, "hwq_mvau: BINARY with SIMD=%0d IN=%0d LIVE=%0d SF=%0d GROUPS=%0d", SIMD, IN, LIVE, SF, GROUPS);
+    if (LAYERS < 1 || (LAYERS > 1 && (ENTRIES > 0 || BINARY || HOLD)))
+      $fatal(1, "hwq_mvau: LAYERS=%0d with ENTRIES=%0d BINARY=%0d HOLD=%0d", LAYERS, ENTRIES, BINARY, HOLD);
     if (HOLD && SF != 1) $fatal(1, "hwq_mvau: HOLD with SF=%0d, expected 1", SF);
   end
 `endif

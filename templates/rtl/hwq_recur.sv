@@ -159,13 +159,15 @@ module hwq_recur #(
 
   wire acc_early, acc_valid;
   wire [ACC_W-1:0] acc;
+  wire unused_layer;  // of one layer
   hwq_macs #(
       .PE(PE), .SIMD(SIMD), .ACT_W(VEC_W), .ACT_SIGNED(VEC_SIGNED), .WGT_W(WGT_W), .ACC_W(ACC_W), .NF(NF),
       .CHANNELS(ROWS), .RQ(1)
   ) u_macs (
       .clk(clk), .rst(rst),
-      .valid(valid_q[2]), .first(first_q[2]), .last(last_q[2]), .acts(acts_q), .weights(weights),
-      .fold(bias_nf), .start(biases), .early(acc_early), .valid_o(acc_valid), .acc_o(acc)
+      .valid(valid_q[2]), .first(first_q[2]), .last(last_q[2]), .layer(1'b0), .acts(acts_q),
+      .weights(weights), .fold(bias_nf), .start(biases),
+      .early(acc_early), .early_layer(unused_layer), .valid_o(acc_valid), .acc_o(acc)
   );
   localparam int ACC_LATENCY = 6 + $clog2(SIMD) + ((PE > 1) ? 1 : 0);
   wire sum_valid;

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from hwq.hw.cost.account import Account, bits, levels
-from hwq.hw.cost.library import credit, delay, fifo, loops, macs, requant, weights
+from hwq.hw.cost.library import credit, delay, fifo, loops, macs, requant, share, weights
 from hwq.hw.fold import ceil_div
 from hwq.hw.netlist import ParamValue
 
@@ -51,25 +51,30 @@ def mvau(a: Account, p: Params) -> None:
     sf, nf, channels = number(p, "SF"), number(p, "NF"), number(p, "CHANNELS")
     terms, entries, code = number(p, "TERMS"), number(p, "ENTRIES"), number(p, "CODE_W", weight)
     binary, multiplied = bool(p.get("BINARY", 0)), bool(p.get("MUL_EN", 0))
-    inputs = (pe if p.get("DEPTHWISE", 0) else 1) * simd
+    inputs, layers = (pe if p.get("DEPTHWISE", 0) else 1) * simd, number(p, "LAYERS", 1)
     group, stage = pe // rq, 3 if entries else 2
     a.use("mvau")
     for states in (sf, nf, nf * sf):
         a.counter(states)
     a.use("mvau.acts", inputs * act * (stage - 1))
     lane = code if terms else weight
-    weights(a, pe, simd, lane, code, entries, bool(p.get("CHANNEL_TABLES", 0)), sf, nf, str(p.get("WGT_STYLE", "auto")))
-    a.rom(pe * acc, nf, "biases")
+    weights(a, pe, simd, lane, code, entries, bool(p.get("CHANNEL_TABLES", 0)), sf, layers * nf,
+            str(p.get("WGT_STYLE", "auto")))  # fmt: skip
+    a.rom(pe * acc, layers * nf, "biases")
     macs(a, pe, simd, act, bool(p.get("ACT_SIGNED", 1)), weight, lane, terms, binary, acc, nf, inputs, rq,
          number(p, "PACK", 1), bool(p.get("LOWEST", 1)), bool(p.get("LOGIC", 0)))  # fmt: skip
     if multiplied:
         beats = ceil_div(channels, rq)
         a.counter(beats)
-        a.rom(rq * number(p, "M_W"), beats, "factors")
+        a.rom(rq * number(p, "M_W"), layers * beats, "factors")
     requant_of(a, p, rq, acc)
     lanes = (1 if simd > 2 else 3 - levels(simd)) if binary else 3
     latency = stage + lanes + levels(simd) + (2 if group > 1 else 1) + (5 if multiplied else 3)
-    credit(a, rq * number(p, "OUT_W"), latency + group + 1, group)
+    if layers > 1:
+        share(a, layers, inputs * act, pe * acc, sf, nf, ceil_div(channels, rq) if multiplied else 1)
+        latency += 1
+    for _ in range(layers):
+        credit(a, rq * number(p, "OUT_W"), latency + group + 1, group)
 
 
 def adders(a: Account, p: Params) -> None:

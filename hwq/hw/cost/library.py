@@ -122,6 +122,19 @@ def weights(
         a.use("codes.choice" if by_channel and nf > 1 else "codes.constant", pe * simd * weight * (entries - 1))
 
 
+def share(a: Account, layers: int, beat: int, sums: int, sf: int, nf: int, factors: int) -> None:
+    """hwq_share, and what else an engine has for each of several layers: counters, the sums so far and their choice.
+
+    A beat has `beat` bits, all sums have `sums`; the factors of a pixel are so many words.
+    """
+    for states in (sf, nf, nf * sf, nf, factors) * (layers - 1):
+        a.counter(states)
+    word = bits(layers * nf * sf)
+    a.use("concat.inputs", layers)
+    a.use("concat.choice", (layers - 1) * (beat + word + sums + bits(layers * nf) + bits(layers * factors)))
+    a.use("mvau.acts", beat + word + layers * sums)
+
+
 def macs(
     a: Account, pe: int, simd: int, act: int, signed: bool, weight: int, code: int, terms: int, binary: bool, acc: int,
     nf: int, inputs: int, rq: int, pack: int = 1, lowest: bool = True, logic: bool = False,
