@@ -5,6 +5,8 @@ At a given number of cycles the operations are independent; the cycles themselve
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,13 +15,17 @@ from hwq.errors import BadInput, refuse_all
 from hwq.hw.bound import Bound
 from hwq.hw.fold import Fold, ceil_div
 from hwq.hw.knapsack import choose
-from hwq.hw.options import Option, all_options, graph_options, intervals, slowest
+from hwq.hw.options import all_options, graph_options, intervals, slowest
+from hwq.hw.share_options import Class, alone, classes
 from hwq.hw.work import mac_count
 from hwq.ir.program import Program
 
 DEFAULT_MULTIPLIERS = 128
 MIN_UTILISATION = 0.85
 """Share of the multiplications of all MAC arrays that a frame should need."""
+
+WORTH = 0.01
+"""Share of the cycles that layers on one engine must save."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +61,14 @@ def for_multipliers(program: Program, budget: int) -> Solved:
     """The folding of fewest cycles whose MAC arrays have at most `budget` multipliers and are busy enough.
 
     Next to a good folding there are ones that are little faster for many more multipliers, most of them idle: those
-    below `MIN_UTILISATION` are passed over as long as any other is left.  Of all foldings of so many cycles the
-    cheapest is taken.  A budget of 0 makes every layer with weights a graph of adders.
+    below `MIN_UTILISATION` are passed over as long as any other is left.  Layers share engines where that takes fewer
+    cycles by `WORTH`, as few of them as need be.  Of all foldings of so many cycles the cheapest is taken.  A budget of
+    0 makes every layer with weights a graph of adders.
 
     Raises
     ------
     BadInput
-        When even one multiplier for each layer is more than `budget`.
+        When even one multiplier for each engine is more than `budget`.
     """
     table = all_options(program, sparing=True) if budget else graph_options(program)
     refuse_all(
@@ -72,30 +79,47 @@ def for_multipliers(program: Program, budget: int) -> Solved:
             if not found
         ]
     )
-    candidates = intervals(table)
-    macs = mac_count(program)
-
-    def multipliers(target: int) -> int:
-        return sum(min(o.fold.multipliers for o in found if o.cycles <= target) for found in table.values())
-
-    affordable = [target for target in candidates if multipliers(target) <= budget]
-    if not affordable:
+    macs, own, apart = mac_count(program), intervals(table), alone(table)
+    chosen, found = _fewest(apart, own, macs, budget), apart
+    shared = classes(program, table)
+    candidates = sorted({*own, *(n for each in shared for n in each.intervals if n >= own[0])})
+    faster = _fewest(shared, candidates, macs, budget)
+    if faster and (chosen is None or faster[0] <= (1 - WORTH) * chosen[0]):
+        chosen, found = faster, shared
+    if chosen is None:
+        least = sum(each.multipliers(candidates[-1]) for each in shared)
         raise BadInput(
-            f"{program.name}: {budget} multipliers asked for, expected at least {multipliers(candidates[-1])}, one for "
-            "each layer that multiplies. Ask for more."
+            f"{program.name}: {budget} multipliers asked for, expected at least {least:.0f}, one for each layer that "
+            "multiplies or a few layers of one shape. Ask for more."
         )
-    busy = (target for target in affordable if macs >= MIN_UTILISATION * target * multipliers(target))
-    target = next(busy, affordable[0])
-    least = max(ceil_div(macs, budget) if budget else 0, candidates[0])
-    binds = f"{slowest(table)} can be no faster" if target == candidates[0] else f"{budget:,} multipliers"
-    return Solved(_cheapest(table, target, budget), Bound(least, binds))
+    target, most = chosen
+    binds = f"{slowest(table)} can be no faster" if target == own[0] else f"{budget:,} multipliers"
+    bound = Bound(max(ceil_div(macs, budget) if budget else 0, own[0]), binds)
+    return Solved(_cheapest(program, found, target, most), bound)
 
 
-def _cheapest(table: dict[str, list[Option]], target: int, budget: int) -> dict[str, Fold]:
-    """The folding of least cost within `target` cycles and `budget` multipliers."""
-    fast = {name: [one for one in found if one.cycles <= target] for name, found in table.items()}
-    costs = [np.array([one.cost for one in found]) for found in fast.values()]
-    amounts = [np.array([[float(one.fold.multipliers) for one in found]]) for found in fast.values()]
-    chosen = choose(costs, amounts, np.array([float(budget)]))
+def _fewest(found: Sequence[Class], candidates: Sequence[int], macs: int, budget: int) -> tuple[int, int] | None:
+    """The fewest of the cycles `candidates` that `budget` multipliers keep, busy enough, and how many may be used."""
+
+    def multipliers(target: int) -> float:
+        return sum(each.multipliers(target) for each in found)
+
+    affordable = candidates[bisect_left(candidates, True, key=lambda target: multipliers(target) <= budget) :]
+    for target in affordable:
+        least = multipliers(target)
+        if macs >= MIN_UTILISATION * target * least:
+            return target, min(budget, max(int(least), int(macs / (MIN_UTILISATION * target))))
+    return (affordable[0], budget) if affordable else None
+
+
+def _cheapest(program: Program, found: Sequence[Class], target: int, most: int) -> dict[str, Fold]:
+    """The folding of least cost within `target` cycles and so many multipliers."""
+    choices = [each.choices(target) for each in found]
+    costs = [np.array([one.cost for one in each]) for each in choices]
+    amounts = [np.array([[float(one.multipliers) for one in each]]) for each in choices]
+    chosen = choose(costs, amounts, np.array([float(most)]))
     assert chosen is not None
-    return {name: found[which].fold for which, (name, found) in zip(chosen, fast.items(), strict=True)}
+    order = {op.name: place for place, op in enumerate(program.ops)}
+    parts = (each.folds(made[which], order) for each, made, which in zip(found, choices, chosen, strict=True))
+    folds = {name: fold for part in parts for name, fold in part.items()}
+    return {op.name: folds[op.name] for op in program.ops}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from hwq.hw.fold import Fold, Multiplier
 from hwq.hw.options import options
 from hwq.hw.packing import multiplied, shares
 from hwq.hw.plan import Plan, make_plan
+from hwq.hw.share_options import classes
+from hwq.hw.sharing import MOST, may_share
 from hwq.hw.solve import for_cycles, for_multipliers
 from hwq.hw.work import macs
 from hwq.ir.op import REGISTRY, Op
@@ -29,6 +31,9 @@ from hwq.ops import Linear
 
 GRAPH_WORK = 100_000
 """Work on an adder graph at most: some tenths of a second."""
+
+AGAIN = "again"
+"""What is drawn where a layer of the shape of an earlier one may follow."""
 
 Draw = Any
 
@@ -55,7 +60,8 @@ def programs(draw: Draw, most: int = 5, size: int = 7, kinds: Collection[str] = 
     for number in range(count):
         name, now = f"t{number}", types[current]
         possible = [*JOINS, "concat", *(SINGLE if number == count - 1 else WITHIN), *3 * [*ROWS]]
-        kind = draw(st.sampled_from([kind for kind in possible if kind in kinds and fits(kind, now)]))
+        likely = [kind for kind in possible if kind in kinds and fits(kind, now)]
+        kind = draw(st.sampled_from(likely + [AGAIN] * (len(likely) // 2 if _like(ops, types, now) else 0)))
         if kind in JOINS:
             constant = kind != "extremum" and "const" in kinds and draw(st.booleans())
             if constant:
@@ -64,12 +70,27 @@ def programs(draw: Draw, most: int = 5, size: int = 7, kinds: Collection[str] = 
             op = draw(joins(kind, name, current, types, constant))
         elif kind == "concat":
             op = draw(concats(name, current, types))
+        elif kind == AGAIN:
+            op = _again(draw(st.sampled_from(_like(ops, types, now))), name, current)
         else:
             op = draw(operations(kind, name, current, now))
         types[name] = op.result(*(types[source] for source in op.inputs))
         ops.append(op)
         current = name
     return program(ops, inputs, (current,), samples=corners(inputs, 5, draw(st.integers(0, 99))))
+
+
+def _like(ops: Sequence[Op], types: Mapping[str, TensorType], now: TensorType) -> list[Linear]:
+    """Layers with weights of their own whose shape would do for a tensor of the type `now`."""
+    return [op for op in ops if isinstance(op, Linear) and op.coding is None and types[op.inputs[0]] == now]
+
+
+def _again(op: Linear, name: str, source: str) -> Linear:
+    """Another layer of the shape of `op`, its channels in reverse."""
+    requant = replace(op.requant, multiplier=op.requant.multiplier[::-1])
+    return replace(
+        op, name=name, inputs=(source,), weight=op.weight[::-1].copy(), bias=op.bias[::-1].copy(), requant=requant
+    )
 
 
 @st.composite
@@ -83,7 +104,19 @@ def plans(draw: Draw, p: Program) -> Plan:
     if way == "multipliers":
         layers = sum(macs(p, op) > 0 for op in p.ops)
         return make_plan(p, for_multipliers(p, layers * draw(st.integers(1, 12))).folds)
-    return make_plan(p, {op.name: _multiplied(draw, p, op, draw(st.sampled_from(table[op.name])).fold) for op in p.ops})
+    folds = {op.name: _multiplied(draw, p, op, draw(st.sampled_from(table[op.name])).fold) for op in p.ops}
+    return make_plan(p, _sharing(draw, p, folds))
+
+
+def _sharing(draw: Draw, p: Program, folds: dict[str, Fold]) -> dict[str, Fold]:
+    """`folds`, often with layers of equal shape on one engine, which has the folding of any that may have it."""
+    for each in classes(p, {op.name: () for op in p.ops}):
+        layers = [op for op in p.ops if op.name in each.layers]
+        usable = [folds[op.name] for op in layers if may_share(folds[op.name])]
+        if len(layers) > 1 and usable and draw(st.integers(0, 3)):
+            fold = replace(draw(st.sampled_from(usable)), engine=layers[0].name)
+            folds |= {op.name: fold for op in layers[:MOST]}
+    return folds
 
 
 def _multiplied(draw: Draw, p: Program, op: Op, fold: Fold) -> Fold:
