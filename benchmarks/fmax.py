@@ -52,6 +52,7 @@ WANTED = 200
 
 sys.path.insert(0, str(ROOT / "tests"))
 import nets  # noqa: E402
+import shared_nets  # noqa: E402
 
 SAME = Window((3, 3), pads=(1, 1, 1, 1))
 ONE = Window((1, 1))
@@ -87,6 +88,18 @@ def layer(name: str, op: Op, entry: dict[str, Any], *types: TensorType) -> Case:
     return Case(name, plan)
 
 
+def chain(name: str, together: bool) -> Case:
+    """Three layers of equal shape one after the other, with an array each or `together` on one engine."""
+
+    def plan() -> Plan:
+        program = shared_nets.chain("point", ("shift", "pow2", "shift"), nets.tensor(16, 16, 32))
+        names, entry = [op.name for op in program.ops], _array(4, 4, 1, "serial")
+        entries = shared_nets.shared(entry, *names) if together else dict.fromkeys(names, entry)
+        return make_plan(program, parse_folding(entries, program, name))
+
+    return Case(name, plan)
+
+
 def layers() -> Iterator[Case]:
     """Single layers: each kind, each window unit, with a multiplier in the requantiser and without."""
     small, deep = nets.tensor(16, 16, 3, signed=False), nets.tensor(16, 16, 32, signed=False)
@@ -109,6 +122,8 @@ def layers() -> Iterator[Case]:
     yield layer("conv 1x1, 32 to 64, 8 x 8, 4 bits", op, entry, few)
     yield layer("conv 1x1, 32 to 64, 8 x 8, 4 bits, 2 in a block", op, {**entry, "pack": 2}, few)
     yield layer("conv 1x1, 32 to 64, 8 x 8, 4 bits, products from LUTs", op, {**entry, "multiplier": "logic"}, few)
+    yield chain("three convs 1x1, 32 to 32, 4 x 4 each", together=False)
+    yield chain("three convs 1x1, 32 to 32, one engine of 4 x 4", together=True)
     flat = nets.tensor(1, 1, 256)
     yield layer("dense, 256 to 64, 8 x 8", nets.dense(flat, 64, scale="channel"), _array(8, 8, 1, "serial"), flat)
     tiny, row = nets.tensor(16, 16, 2, signed=False), nets.tensor(1, 1, 16)

@@ -3,12 +3,14 @@
 // An engine has no stall signal: before it begins work that ends in output beats it needs `room`, and it announces
 // the beats with `take` (and `take_n`, how many). They arrive later, one a cycle at most, at `valid_i`/`data_i`.
 //   room        high when a whole group of GROUP beats still has a place; a register, so no long ready chain
-//   rule        take only with room high; 1 <= take_n <= GROUP; exactly take_n beats follow
+//   rule        take only with room high (LATE: in the cycle before, and GROUP is then what both takes of two cycles in
+//               a row need); 1 <= take_n <= GROUP; exactly take_n beats follow
 //   full rate   DEPTH >= L + GROUP + 1, where L is the number of cycles from take to the first beat at valid_i
 module hwq_credit #(
     parameter int W = 8,
     parameter int DEPTH = 8,
     parameter int GROUP = 1,
+    parameter bit LATE = 0,
     localparam int TAKE_W = $clog2(GROUP + 1)
 ) (
     input  logic              clk,
@@ -56,10 +58,12 @@ module hwq_credit #(
 
 `ifndef SYNTHESIS
   initial if (GROUP < 1 || DEPTH < GROUP) $fatal(1, "hwq_credit: DEPTH=%0d GROUP=%0d", DEPTH, GROUP);
+  logic room_before_q;
+  always @(posedge clk) room_before_q <= room;
   always @(posedge clk)
     if (!rst) begin
       if (valid_i && !fifo_tready) $fatal(1, "hwq_credit: %m lost a beat, it came without credit");
-      if (take && !room) $fatal(1, "hwq_credit: %m took credit without room");
+      if (take && !(LATE ? room_before_q : room)) $fatal(1, "hwq_credit: %m took credit without room");
       if (m_axis_tvalid && $isunknown(m_axis_tdata)) $fatal(1, "hwq_credit: %m X in output %h", m_axis_tdata);
     end
 `endif

@@ -63,7 +63,7 @@ module hwq_mvau #(
     localparam int OUT_STAGE = MUL_EN ? 5 : 3,
     localparam int SHARE_STAGE = (LAYERS > 1) ? 1 : 0,
     localparam int LATENCY = SHARE_STAGE + OPERAND_STAGE + LANE_STAGE + $clog2(SIMD) + ((GROUP > 1) ? 2 : 1) + OUT_STAGE,
-    parameter int FIFO_DEPTH = LATENCY + GROUP + 1,
+    parameter int FIFO_DEPTH = LATENCY + GROUP + 1 + SHARE_STAGE,
     localparam int IN_W = (DEPTHWISE ? PE : 1) * SIMD * ACT_W
 ) (
     input  logic                         clk,
@@ -83,7 +83,8 @@ module hwq_mvau #(
   localparam int WORD_W = (FOLDS * SF > 1) ? $clog2(FOLDS * SF) : 1;
   localparam int BEAT_W = (LAYERS * OUT_BEATS > 1) ? $clog2(LAYERS * OUT_BEATS) : 1;
   localparam int LAYER_W = (LAYERS > 1) ? $clog2(LAYERS) : 1;
-  localparam int GROUP_W = $clog2(GROUP + 1);
+  localparam int CREDIT = (LAYERS > 1 && SF == 1) ? 2 * GROUP : GROUP;  // takes of two cycles in a row
+  localparam int GROUP_W = $clog2(CREDIT + 1);
 
   // A beat and its place in the folds. The last beat of a fold needs room for the whole fold's output.
   wire fire, first, last;
@@ -91,23 +92,23 @@ module hwq_mvau #(
   wire [WORD_W-1:0] word;
   wire [LAYER_W-1:0] layer;
   wire [IN_W-1:0] data;
-  wire [LAYERS-1:0] room, take, last_nf;
+  wire [LAYERS-1:0] room, take, take_last;
   generate
     if (LAYERS == 1) begin : g_own
       wire go = room || !last;
       hwq_folds #(.SF(SF), .NF(NF)) u_folds (
-          .clk(clk), .rst(rst), .fire(fire), .first(first), .last(last), .nf(fold), .last_nf(last_nf), .word(word)
+          .clk(clk), .rst(rst), .fire(fire), .first(first), .last(last), .nf(fold), .last_nf(take_last), .word(word)
       );
       assign fire = s_axis_tvalid && go;
       assign take = fire && last;
-      assign s_axis_tready = go && (!HOLD || last_nf);
+      assign s_axis_tready = go && (!HOLD || take_last);
       assign layer = '0;
       assign data = s_axis_tdata;
     end else begin : g_shared
       hwq_share #(.LAYERS(LAYERS), .W(IN_W), .SF(SF), .NF(NF), .GROUP(GROUP)) u_share (
           .clk(clk), .rst(rst),
           .s_axis_tvalid(s_axis_tvalid), .s_axis_tready(s_axis_tready), .s_axis_tdata(s_axis_tdata),
-          .room(room), .take(take), .last_nf(last_nf),
+          .room(room), .take(take), .take_last(take_last),
           .valid(fire), .first(first), .last(last), .layer(layer), .word(word), .data(data)
       );
       assign fold = '0;
@@ -229,9 +230,9 @@ module hwq_mvau #(
   );
   generate
     for (genvar l = 0; l < LAYERS; l = l + 1) begin : g_out
-      hwq_credit #(.W(RQ * OUT_W), .DEPTH(FIFO_DEPTH), .GROUP(GROUP)) u_credit (
+      hwq_credit #(.W(RQ * OUT_W), .DEPTH(FIFO_DEPTH), .GROUP(CREDIT), .LATE(LAYERS > 1)) u_credit (
           .clk(clk), .rst(rst),
-          .take(take[l]), .take_n(last_nf[l] ? GROUP_W'(LAST_GROUP) : GROUP_W'(GROUP)), .room(room[l]),
+          .take(take[l]), .take_n(take_last[l] ? GROUP_W'(LAST_GROUP) : GROUP_W'(GROUP)), .room(room[l]),
           .valid_i(y_valid && (LAYERS == 1 || y_layer == LAYER_W'(l))), .data_i(y),
           .m_axis_tvalid(m_axis_tvalid[l]), .m_axis_tready(m_axis_tready[l]),
           .m_axis_tdata(m_axis_tdata[l*RQ*OUT_W+:RQ*OUT_W])

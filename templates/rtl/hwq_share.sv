@@ -5,7 +5,8 @@
 // fold before it, of whatever layer, to have left.
 //   layers      LAYERS, each of NF folds of SF beats (see hwq_folds); GROUP cycles or more from one last beat to the next
 //   word        layer * NF * SF + the word of the layer: those of all layers stand one behind the other in memory
-//   take        layer by layer, with the last beat of a fold; last_nf: the fold is the layer's last
+//   take        layer by layer, with the last beat of a fold; take_last: the fold is the layer's last
+//   room        looked at a cycle before take; of one layer two such cycles in a row, if SF = 1
 //   latency     1; throughput one beat a cycle, whichever layer has one
 module hwq_share #(
     parameter int LAYERS = 2,
@@ -23,7 +24,7 @@ module hwq_share #(
     input  logic [LAYERS*W-1:0] s_axis_tdata,
     input  logic [  LAYERS-1:0] room,
     output logic [  LAYERS-1:0] take,
-    output logic [  LAYERS-1:0] last_nf,
+    output logic [  LAYERS-1:0] take_last,
     output logic                valid,
     output logic                first,
     output logic                last,
@@ -35,17 +36,24 @@ module hwq_share #(
 
   // Whose turn it is: the first that can go behind the one that went last, or the first of all.
   logic [LAYERS-1:0] behind_q;
-  wire [LAYERS-1:0] firsts, lasts;
+  wire [LAYERS-1:0] firsts, lasts, last_nf;
   wire open;
   wire [LAYERS-1:0] able = s_axis_tvalid & (~lasts | (room & {LAYERS{open}}));
   wire [LAYERS-1:0] near = able & behind_q;
-  wire [LAYERS-1:0] asked = (near != '0) ? near : able;
-  wire [LAYERS-1:0] turn = asked & (~asked + LAYERS'(1));
+  wire any_near = near != '0;
+  wire [LAYERS-1:0] turn, behind;
+  generate
+    for (genvar l = 0; l < LAYERS; l = l + 1) begin : g_turn
+      localparam [LAYERS-1:0] BEFORE = (LAYERS'(1) << l) - LAYERS'(1);
+      assign turn[l] = able[l] && (any_near ? behind_q[l] && (near & BEFORE) == '0 : (able & BEFORE) == '0);
+      assign behind[l] = (turn & BEFORE) != '0;
+    end
+  endgenerate
   assign s_axis_tready = turn;
-  assign take = turn & lasts;
+  wire [LAYERS-1:0] done = turn & lasts;
   always_ff @(posedge clk)
     if (rst) behind_q <= '0;
-    else if (turn != '0) behind_q <= ~(turn | (turn - LAYERS'(1)));
+    else if (able != '0) behind_q <= behind;
 
   // Sums of a fold leave in GROUP cycles.
   generate
@@ -53,11 +61,19 @@ module hwq_share #(
       assign open = 1'b1;
     end else begin : g_gap
       logic [GAP_W-1:0] gap_q;
+      logic open_q;
       always_ff @(posedge clk)
-        if (rst) gap_q <= '0;
-        else if (take != '0) gap_q <= GAP_W'(GROUP - 1);
-        else if (gap_q != '0) gap_q <= gap_q - GAP_W'(1);
-      assign open = gap_q == '0;
+        if (rst) begin
+          gap_q <= '0;
+          open_q <= 1'b1;
+        end else if (done != '0) begin
+          gap_q <= GAP_W'(GROUP - 1);
+          open_q <= 1'b0;
+        end else if (!open_q) begin
+          gap_q <= gap_q - GAP_W'(1);
+          open_q <= gap_q == GAP_W'(1);
+        end
+      assign open = open_q;
     end
   endgenerate
 
@@ -85,9 +101,11 @@ module hwq_share #(
   endgenerate
 
   always_ff @(posedge clk) begin
-    valid <= !rst && turn != '0;
+    valid <= !rst && able != '0;
     first <= (turn & firsts) != '0;
-    last <= take != '0;
+    last <= done != '0;
+    take <= rst ? '0 : done;
+    take_last <= last_nf;
     layer <= number[LAYERS];
     word <= place[LAYERS];
     data <= beat[LAYERS];

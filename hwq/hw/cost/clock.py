@@ -21,6 +21,8 @@ FAR = 8192
 """Bits of weights in LUTs from which on their address is the slowest path."""
 SHORT, LONG = 2, 4
 """Adders one behind the other in the stages of graphs that were measured."""
+CROWD = 3
+"""Layers of one engine; of more it takes longer to find who is next."""
 FAMILY = "ecp5"
 
 
@@ -39,7 +41,7 @@ def clock_class(part: Instance | Fork) -> ClockClass | None:
         return ClockClass.FAST
     if part.module not in MEASURED:
         return None
-    if part.module == "hwq_mvau" and _far(part.params):
+    if part.module == "hwq_mvau" and (_far(part.params) or int(part.params.get("LAYERS", 1)) > CROWD):
         return ClockClass.SLOW
     if part.graph and part.graph.step > SHORT:
         return ClockClass.SLOWEST if part.graph.step <= LONG else None
@@ -56,6 +58,6 @@ def slowest(parts: Iterable[Instance | Fork]) -> ClockClass | None:
 def _far(p: Mapping[str, int | str]) -> bool:
     """Whether the weights of a hwq_mvau are many bits in LUTs."""
     width = int(p["PE"]) * int(p["SIMD"]) * int(p.get("CODE_W", p["WGT_W"]))
-    depth = int(p["SF"]) * int(p["NF"])
+    depth = int(p["SF"]) * int(p["NF"]) * int(p.get("LAYERS", 1))
     style = str(p.get("WGT_STYLE", "auto"))
     return depth > 1 and width * depth > FAR and placed(FAMILY, Kind.ROM, width, depth, style).place is Place.LOGIC

@@ -74,7 +74,7 @@ def mvau(a: Account, p: Params) -> None:
         share(a, layers, inputs * act, pe * acc, sf, nf, ceil_div(channels, rq) if multiplied else 1)
         latency += 1
     for _ in range(layers):
-        credit(a, rq * number(p, "OUT_W"), latency + group + 1, group)
+        credit(a, rq * number(p, "OUT_W"), latency + group + 1 + (layers > 1), group)
 
 
 def adders(a: Account, p: Params) -> None:
