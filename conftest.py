@@ -17,6 +17,8 @@ TOOLS = {
     "yosys": ("yosys",),
     "nextpnr": ("nextpnr-ice40", "icepack", "nextpnr-ecp5", "ecppack"),
     "opensta": ("sta",),
+    "cxx": ("g++",),
+    "clang": ("clang++",),
 }
 """The programs that a test with each marker needs."""
 

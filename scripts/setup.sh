@@ -64,6 +64,7 @@ missing_packages() {
 missing_extras() {
     icarus_ready || echo iverilog
     have ccache || echo ccache
+    have clang++ || echo clang
     perl -MPod::Usage -e 1 2>/dev/null || echo perl
 }
 

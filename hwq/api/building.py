@@ -8,6 +8,7 @@ from hwq.api.quantising import quantize
 from hwq.emit.folder import check_target
 from hwq.emit.generate import DEFAULT_FRAMES
 from hwq.emit.generate import generate as write_build
+from hwq.emit.hls.build import generate_hls
 from hwq.errors import BadInput, ToolMissing
 from hwq.frontend.cut import WHOLE, Cut
 from hwq.frontend.data import Data, load_arrays
@@ -21,9 +22,13 @@ from hwq.quant import Progress, QuantConfig, silent
 from hwq.report.summary import Summary, summarise
 from hwq.verify import check
 from hwq.verify.check import SIMULATORS, Verification
+from hwq.verify.hls_run import verify_hls
 from hwq.verify.simulate import require_simulator, usable
 from hwq.verify.tools import Tool
 from hwq.verify.tools import doctor as list_tools
+
+BACKENDS = {"verilog": write_build, "hls": generate_hls}
+"""What writes the hardware of a plan."""
 
 
 def generate(
@@ -32,8 +37,9 @@ def generate(
     size: Target | None = None,
     frames: int = DEFAULT_FRAMES,
     progress: Progress = silent,
+    backend: str = "verilog",
 ) -> Plan:
-    """Write RTL, memories, testbench and vectors of `program` into the folder `target`.
+    """Write hardware, memories, testbench and vectors of `program` into the folder `target`.
 
     Parameters
     ----------
@@ -43,23 +49,27 @@ def generate(
         Samples for the testbench of the build.
     progress
         Is told each step.
+    backend
+        ``verilog``, or ``hls`` for C++.
 
     Raises
     ------
     BadInput
-        When the folder cannot be used, or the size cannot be met.
+        When the folder cannot be used, the size cannot be met, or the backend is unknown.
     """
+    if backend not in BACKENDS:
+        raise BadInput(f"--backend {backend}: expected {' or '.join(BACKENDS)}.")
     check_target(Path(target))
     progress("Choosing the folding", None)
     plan = (size or Target()).plan(program)
     progress("Writing hardware and vectors", None)
-    write_build(plan, Path(target), frames)
+    BACKENDS[backend](plan, Path(target), frames)
     return plan
 
 
 def verify(
     folder: str | Path,
-    sim: str = "verilator",
+    sim: str | None = None,
     samples: int = 4,
     stall: float = 0.0,
     trace: bool = False,
@@ -68,12 +78,12 @@ def verify(
     progress: Progress = silent,
     record: str | Path | None = None,
 ) -> list[Verification]:
-    """Compare the RTL of a build with the simulator; one result for each simulator.
+    """Compare the hardware of a build with the simulator; one result for each simulator of RTL.
 
     Parameters
     ----------
     sim
-        ``verilator``, ``icarus`` or ``all``.
+        ``verilator`` (when None), ``icarus`` or ``all``; C++ is compiled and needs none.
     data
         Samples to use instead of those that the build carries.
     progress
@@ -81,17 +91,24 @@ def verify(
     record
         File for what passed on every stream, for `diff`; with one simulator only.
     """
-    chosen = _simulators(sim)
+    build = check.open_build(Path(folder))
+    inputs = None
+    if data is not None:
+        program = build.plan.program
+        arrays = load_arrays(data, [(port.name, port.dtype, port.index.shape) for port in program.inputs])
+        inputs = quantise_inputs(program, arrays)
+    if build.is_hls:
+        if sim is not None or stall or trace or record is not None:
+            raise BadInput(
+                f"{folder}: is C++ for HLS, which has no --sim, --stall, --trace or --record. Leave them out."
+            )
+        return [verify_hls(build, samples, inputs, progress)]
+    chosen = _simulators(sim or "verilator")
     kept = None if record is None else Path(record)
     if kept is not None:
         if len(chosen) > 1:
             raise BadInput(f"--record {kept} --sim {sim}: expected one simulator. Record each into a file of its own.")
         check_writable(kept)
-    inputs = None
-    if data is not None:
-        program = check.open_build(Path(folder)).plan.program
-        arrays = load_arrays(data, [(port.name, port.dtype, port.index.shape) for port in program.inputs])
-        inputs = quantise_inputs(program, arrays)
     return [check.verify(Path(folder), one, samples, stall, trace, seed, inputs, progress, kept) for one in chosen]
 
 

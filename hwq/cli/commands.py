@@ -13,7 +13,7 @@ import typer
 from hwq import api
 from hwq.api.loading import load_program
 from hwq.cli.budget_options import BudgetOptions
-from hwq.cli.options import CheckOptions, SimulatorName, SizeOptions, command
+from hwq.cli.options import BackendName, CheckOptions, SimulatorName, SizeOptions, command
 from hwq.cli.part_options import PartOptions
 from hwq.cli.session import Session
 from hwq.ir import serial
@@ -118,10 +118,18 @@ def quantize(
 
 @app.command(epilog="Example: hwq generate net.hwq -o build/ --multipliers 256")
 @command
-def generate(session: Session, net: Net, output: BuildFolder, size: SizeOptions) -> None:
-    """Write RTL, memories, testbench, vectors and scripts."""
+def generate(
+    session: Session,
+    net: Net,
+    output: BuildFolder,
+    size: SizeOptions,
+    backend: Annotated[
+        BackendName, typer.Option(metavar="NAME", help="verilog, or hls for C++ (Vitis HLS and others).")
+    ] = BackendName.VERILOG,
+) -> None:
+    """Write hardware, memories, testbench, vectors and scripts."""
     session.progress("Reading the program")
-    plan = api.generate(load_program(net), output, size.target(), size.frames, session.progress)
+    plan = api.generate(load_program(net), output, size.target(), size.frames, session.progress, backend.value)
     summary = summarise(plan)
     session.result(
         {"output": output, **asdict(summary)},
@@ -139,8 +147,9 @@ def verify(
     folder: Build,
     check: CheckOptions,
     sim: Annotated[
-        SimulatorName, typer.Option(metavar="NAME", help="verilator, icarus or all.")
-    ] = SimulatorName.VERILATOR,
+        SimulatorName | None,
+        typer.Option(metavar="NAME", help="verilator, icarus or all; C++ needs none.", show_default="verilator"),
+    ] = None,
     trace: Annotated[bool, typer.Option("--trace", help="Compare every inner stream as well.")] = False,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of the random stalls.")] = 1,
     data: Annotated[
@@ -156,8 +165,9 @@ def verify(
         ),
     ] = None,
 ) -> int:
-    """Compare the RTL of a build with the simulator, bit for bit."""
-    runs = api.verify(folder, sim.value, check.samples, check.stall, trace, seed, data, session.progress, record)
+    """Compare the hardware of a build with the simulator, bit for bit."""
+    chosen = sim.value if sim else None
+    runs = api.verify(folder, chosen, check.samples, check.stall, trace, seed, data, session.progress, record)
     session.result({**_verification(runs), "recording": record}, *terminal.verification_lines(runs))
     return 0 if all(run.passed for run in runs) else 1
 

@@ -25,6 +25,13 @@ _CHECK = "Verification"
 _OUTPUT = "Output"
 
 
+class BackendName(Enum):
+    """Values of `--backend`."""
+
+    VERILOG = "verilog"
+    HLS = "hls"
+
+
 class SimulatorName(Enum):
     """Values of `--sim`."""
 

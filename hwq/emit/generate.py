@@ -37,9 +37,9 @@ def generate(plan: Plan, target: Path, frames: int = DEFAULT_FRAMES) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, "utf-8")
         for rom in plan.net.roms:
-            _write_words(folder / rom.file, rom.words)
+            write_words(folder / rom.file, rom.words)
         for name, words in vector_files(plan, stimulus(plan.program, frames), inner=True):
-            _write_words(folder / "vectors" / name, words)
+            write_words(folder / "vectors" / name, words)
         serial.save(plan.program, folder / "net.hwq")
 
 
@@ -89,6 +89,7 @@ def manifest(plan: Plan) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _write_words(path: Path, words: list[str]) -> None:
+def write_words(path: Path, words: list[str]) -> None:
+    """Write a memory file, a word a line."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(words) + "\n", "ascii")

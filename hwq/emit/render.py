@@ -9,6 +9,7 @@ from typing import Any
 import jinja2
 
 TEMPLATES: Traversable = files("hwq.templates")
+_COPIED = (".sv", ".vlt", ".hpp", ".h")
 
 
 def render(template: str, **values: Any) -> str:
@@ -26,5 +27,5 @@ def render(template: str, **values: Any) -> str:
 
 def library(folder: str) -> dict[str, str]:
     """Name and text of every file of `templates/<folder>` that is copied as it stands."""
-    found = {item.name: item for item in (TEMPLATES / folder).iterdir() if item.name.endswith((".sv", ".vlt"))}
+    found = {item.name: item for item in (TEMPLATES / folder).iterdir() if item.name.endswith(_COPIED)}
     return {name: found[name].read_text("utf-8") for name in sorted(found)}

@@ -87,6 +87,7 @@ def synthesise(
     library = _library(device, cells)
     buffer = None if library is None else liberty.buffer(library)
     build = open_build(folder)
+    build.require_rtl()
     target = folder / FOLDER / device.name
     check_target(target, MARKER)
     job = Job(build.plan, device, clock, _sources(folder, build.plan), route, buffer)

@@ -39,6 +39,16 @@ class Build:
     manifest: dict[str, Any]
     plan: Plan
 
+    @property
+    def is_hls(self) -> bool:
+        """Whether it is C++, not Verilog."""
+        return self.manifest.get("backend") == "hls"
+
+    def require_rtl(self) -> None:
+        """Refuse a build without Verilog."""
+        if self.is_hls:
+            raise BadInput(f"{self.folder}: is C++ for HLS, expected Verilog. Generate it without --backend.")
+
 
 @dataclass(frozen=True, slots=True)
 class Verification:
@@ -139,6 +149,7 @@ def verify(
     if samples < 1 or not 0.0 <= stall <= 0.99:
         raise BadInput(f"verify: {samples} samples and a stall of {stall}, expected at least 1 and 0 to 0.99.")
     build = open_build(folder)
+    build.require_rtl()
     plan = build.plan
     chosen = stimulus(plan.program, samples) if inputs is None else {k: x[:samples] for k, x in inputs.items()}
     count = len(next(iter(chosen.values())))

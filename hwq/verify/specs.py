@@ -46,7 +46,8 @@ SPECS: Mapping[str, Spec] = {
         Spec("iverilog", "compiles for the second simulator, Icarus", _apt("iverilog"), "11.0", "-V"),
         Spec("vvp", "runs what iverilog compiled", _apt("iverilog"), "11.0", "-V"),
         # Verilator's --timing needs the coroutines of C++20.
-        Spec("g++", "compiles what Verilator writes", _apt("g++"), "10.0"),
+        Spec("g++", "compiles what Verilator writes, and builds in C++", _apt("g++"), "10.0"),
+        Spec("clang++", "compiles builds in C++ a second time in hwq's tests", _apt("clang"), "10.0", optional=True),
         Spec("make", "drives the compiler for Verilator", _apt("make")),
         Spec("perl", "starts Verilator in a build's own Makefile", _apt("perl"), optional=True),
         Spec("ccache", "makes repeated Verilator builds quick", _apt("ccache"), optional=True),

@@ -1,0 +1,1 @@
+"""HLS C++ of a plan: one kernel for each module of its netlist, the same parameters, the same memory words."""
