@@ -10,9 +10,9 @@ from hwq.hw.plan import Plan
 
 _TAKEN = """
 BUFSIZ EOF EXIT_FAILURE EXIT_SUCCESS FILE FILENAME_MAX FOPEN_MAX HUGE_VAL INFINITY INT_MAX INT_MIN LONG_MAX LONG_MIN
-NAN NULL RAND_MAX SEEK_CUR SEEK_END SEEK_SET SIZE_MAX TMP_MAX alloca assert div_t errno fpos_t i386 int16_t int32_t
-int64_t int8_t intmax_t intptr_t ldiv_t linux main max_align_t nullptr_t offsetof ptrdiff_t setjmp size_t stderr stdin
-stdout time_t uint16_t uint32_t uint64_t uint8_t uintmax_t uintptr_t unix va_arg va_copy va_end va_start wchar_t wint_t
+NAN RAND_MAX SEEK_CUR SEEK_END SEEK_SET SIZE_MAX TMP_MAX alloca div_t errno fpos_t i386 int16_t int32_t int64_t int8_t
+intmax_t intptr_t ldiv_t linux max_align_t nullptr_t offsetof ptrdiff_t setjmp size_t stderr stdin stdout time_t
+uint16_t uint32_t uint64_t uint8_t uintmax_t uintptr_t unix va_arg va_copy va_end va_start wint_t
 """
 TAKEN = frozenset(_TAKEN.split())
 """Macros and types that stand beside the function of a network, which alone has a name of the model as it is."""

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
+#include <utility>
 #include <vector>
 
 namespace hls {
@@ -13,11 +14,16 @@ namespace hls {
 template <class T>
 class stream {
  public:
-  explicit stream(const char* name = "") : name_(name) {}
+  explicit stream(const char* name = "") : name_(name) {
+    if (spare().empty()) return;
+    held_.swap(spare().back());
+    spare().pop_back();
+  }
   stream(const stream&) = delete;
   stream& operator=(const stream&) = delete;
   ~stream() {
     if (!empty()) fail("is not empty at its end");
+    spare().push_back(std::move(held_));
   }
 
   bool empty() const { return next_ == held_.size(); }
@@ -36,6 +42,12 @@ class stream {
   void fail(const char* what) const {
     std::fprintf(stderr, "HWQ_ERROR stream %s %s\n", name_, what);
     std::abort();
+  }
+
+  // Memory of streams that have ended, for those of the next frame.
+  static std::vector<std::vector<T>>& spare() {
+    static thread_local std::vector<std::vector<T>> memory;
+    return memory;
   }
 
   const char* name_;
