@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -42,7 +42,7 @@ def run_batch(
     folder: Path,
     compiler: Compiler,
     samples: int,
-    changed: Mapping[str, str] | None = None,
+    change: Callable[[Mapping[str, str]], Mapping[str, str]] = dict,
 ) -> dict[str, str]:
     """Compile all of `plans` into one program and run it; what each said that is not equal to the simulator.
 
@@ -52,8 +52,8 @@ def run_batch(
         Plans by label; their programs have different names.
     samples
         Frames of each.
-    changed
-        Files in place of others.
+    change
+        Changes the files before they are compiled.
     """
     (folder / "vectors").mkdir(parents=True)
     texts = {f"hls/{name}": text for name, text in library("hls").items()}
@@ -64,8 +64,7 @@ def run_batch(
         for name, words in vector_files(plan, frames, inner=False):
             texts[f"vectors/{plan.program.name}/{name}"] = "\n".join(words) + "\n"
     texts["main.cpp"] = _main(plans, samples)
-    texts |= changed or {}
-    for name, text in texts.items():
+    for name, text in change(texts).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, "utf-8")
     types = folder / "hls" / "native" if compiler.types is None else compiler.types

@@ -96,8 +96,8 @@ void mvau(Stream<X, L>& in, Stream<Y, RQ>& out, const Weights& weights, const Ta
   HWQ_DATAFLOW
   Stream<Sum<P::ACC_W>, P::PE> sums(HWQ_NAME("sums"));
   macs<P>(in, sums, weights, tables, biases);
-  leave<P, P::TURNS, P::CHANNELS>(
-      sums, out, [&muls](int beat, int lane) { return P::MUL_EN ? int(muls[P::MUL_EN ? beat : 0][P::MUL_EN ? lane : 0]) : 1; });
+  const auto word = [&muls](int beat, int lane) { return P::MUL_EN ? muls[P::MUL_EN * beat][P::MUL_EN * lane] : 1; };
+  leave<P, P::TURNS, P::CHANNELS>(sums, out, word);
 }
 
 }  // namespace hwq

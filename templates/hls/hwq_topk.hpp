@@ -36,12 +36,10 @@ void sort(Stream<X, 1>& in, Stream<Y, P::K>& sorted) {
   }
 }
 
-template <class P, class X, class Y>
-void topk(Stream<X, 1>& in, Stream<Y, 1>& out) {
-  HWQ_DATAFLOW
-  Stream<Y, P::K> sorted(HWQ_NAME("sorted"));
-  sort<P>(in, sorted);
-  Beat<Y, P::K> indices;
+// The indices of a pixel one after the other.
+template <class P, class Y>
+void send(Stream<Y, P::K>& sorted, Stream<Y, 1>& out) {
+  Beat<Y, P::K> indices{};
   for (int pixel = 0; pixel < P::TURNS; ++pixel) {
     for (int k = 0; k < P::K; ++k) {
       HWQ_PIPELINE
@@ -51,6 +49,14 @@ void topk(Stream<X, 1>& in, Stream<Y, 1>& out) {
       out.write(y);
     }
   }
+}
+
+template <class P, class X, class Y>
+void topk(Stream<X, 1>& in, Stream<Y, 1>& out) {
+  HWQ_DATAFLOW
+  Stream<Y, P::K> sorted(HWQ_NAME("sorted"));
+  sort<P>(in, sorted);
+  send<P>(sorted, out);
 }
 
 }  // namespace hwq

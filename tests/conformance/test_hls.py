@@ -14,6 +14,7 @@ import pytest
 from builds import DEEP, entries
 from cases import CASES, SAMPLES
 from hls_builds import Compiler, case_plan, run_batch
+from hls_dataflow import at_once
 
 from hwq.emit.hls.streams import FIFOS
 from hwq.emit.render import library
@@ -88,6 +89,13 @@ def test_clang(part: int, tmp_path: Path) -> None:
     assert run_batch(_slice(part), tmp_path, Compiler("clang++"), SAMPLES) == {}
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(5))
+def test_kernels_at_once(part: int, tmp_path: Path) -> None:
+    """As processes that run at once, between streams of limited depth."""
+    assert run_batch(_slice(part), tmp_path, Compiler(flags=("-O0", "-pthread")), 2, at_once) == {}
+
+
 def test_every_module_has_a_kernel() -> None:
     assert CASES.keys() == REGISTRY.keys()
     kernels = {name.removesuffix(".hpp") for name in library("hls")}
@@ -114,8 +122,8 @@ def test_mutants_are_noticed(header: str, old: str, new: str, tmp_path: Path) ->
     """A kernel broken on purpose fails cases that it passes."""
     text = library("hls")[header]
     assert text.count(old) == 1
-    plans = dict(_plans("conv"))
-    assert run_batch(plans, tmp_path, Compiler(), SAMPLES, {f"hls/{header}": text.replace(old, new)}) != {}
+    plans, broken = dict(_plans("conv")), text.replace(old, new)
+    assert run_batch(plans, tmp_path, Compiler(), SAMPLES, lambda texts: {**texts, f"hls/{header}": broken}) != {}
 
 
 def _hls4ml(folder: str) -> Path:
