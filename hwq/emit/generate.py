@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -32,15 +33,20 @@ def generate(plan: Plan, target: Path, frames: int = DEFAULT_FRAMES) -> None:
         When `target` cannot be used or the disk is full.
     """
     with new_folder(target) as folder:
-        for name, text in texts(plan, frames).items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, "utf-8")
         for rom in plan.net.roms:
-            write_words(folder / rom.file, rom.words)
-        for name, words in vector_files(plan, stimulus(plan.program, frames), inner=True):
-            write_words(folder / "vectors" / name, words)
-        serial.save(plan.program, folder / "net.hwq")
+            _write_words(folder / rom.file, rom.words)
+        fill(folder, texts(plan, frames), plan, frames, inner=True)
+
+
+def fill(folder: Path, texts: Mapping[str, str], plan: Plan, frames: int, inner: bool) -> None:
+    """Write what builds of every backend have: text files, vectors, those of inner streams on request, the program."""
+    for name, text in texts.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    for name, words in vector_files(plan, stimulus(plan.program, frames), inner):
+        _write_words(folder / "vectors" / name, words)
+    serial.save(plan.program, folder / "net.hwq")
 
 
 def texts(plan: Plan, frames: int) -> dict[str, str]:
@@ -89,7 +95,6 @@ def manifest(plan: Plan) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def write_words(path: Path, words: list[str]) -> None:
-    """Write a memory file, a word a line."""
+def _write_words(path: Path, words: list[str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(words) + "\n", "ascii")

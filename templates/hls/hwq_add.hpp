@@ -1,7 +1,7 @@
 // Sum of two streams, lane by lane (rules A1, R1): y = requantise(a * MA + b * MB + BIAS).
 #pragma once
 
-#include "hwq_requant.hpp"
+#include "hwq_lanes.hpp"
 
 namespace hwq {
 
@@ -9,21 +9,12 @@ struct add_defaults : requant_defaults {};
 
 template <class P, class A, class B, class Y, int L>
 void add(Stream<A, L>& in_a, Stream<B, L>& in_b, Stream<Y, L>& out) {
-  const Int<signed_bits(P::MA)> factor_a = P::MA;
-  const Int<signed_bits(P::MB)> factor_b = P::MB;
-  const Int<signed_bits(P::BIAS)> bias = P::BIAS;
-  for (int turn = 0; turn < P::TURNS; ++turn) {
-    HWQ_PIPELINE
-    const Beat<A, L> a = in_a.read();
-    const Beat<B, L> b = in_b.read();
-    Beat<Y, L> y;
-    for (int lane = 0; lane < L; ++lane) {
-      HWQ_UNROLL
-      const auto acc = a.lane[lane] * factor_a + b.lane[lane] * factor_b + bias;
-      y.lane[lane] = requantise<P, Y>(acc, 1);
-    }
-    out.write(y);
-  }
+  each_pair<P::TURNS>(in_a, in_b, out, [](const A& a, const B& b) {
+    const Int<signed_bits(P::MA)> factor_a = P::MA;
+    const Int<signed_bits(P::MB)> factor_b = P::MB;
+    const Int<signed_bits(P::BIAS)> bias = P::BIAS;
+    return requantise<P, Y>(a * factor_a + b * factor_b + bias, 1);
+  });
 }
 
 }  // namespace hwq

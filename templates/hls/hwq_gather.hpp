@@ -1,8 +1,9 @@
 // Beats of a block in another order, repeated, left out, or a constant (rule C3), through a ring of RING beats.
 //
-// Beat t of step s of a block is PAD where either says so, else the input beat A[s] + B[t], counted from the block's first.
-//   steps   word s: {A mod RING, pad, take, release}: beats that must be in for the step beyond those for the one before,
-//           and beats that no later step reads
+// Beat t of step s of a block is PAD where either says so, else the input beat A[s] + B[t], counted from the block's
+// first one.
+//   steps   word s: {A mod RING, pad, take, release}: beats that must be in for the step beyond those for the one
+//           before, and beats that no later step reads
 //   beats   word t: {B mod RING, pad}
 //   SPARE   beats of a block that its last step does not wait for; LEAD: beats of the first block that nothing reads
 #pragma once

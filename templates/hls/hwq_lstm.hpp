@@ -1,4 +1,4 @@
-// LSTM over the STEPS pixels of a frame (rules S2, S3). From the pre-activations i, o, f, g of a unit and its cell state:
+// LSTM over the STEPS pixels of a frame (rules S2, S3). From the pre-activations i, o, f, g and the cell state of a unit:
 //   c = requantise(sigmoid(f) * c * 2^CELL_SA + sigmoid(i) * tanh(g) * 2^CELL_SB)
 //   h = requantise(sigmoid(o) * celltanh(c))
 //

@@ -1,8 +1,8 @@
 // Matrix-vector engine (rules L1, L5, L6, R1): y[n] = requantise(bias[n] + sum over k of w[n][k] * x[k]).
 //
 // PE outputs at once, SIMD products each: NF folds of SF beats, the last fold maybe partial.
-//   beats in   for each pixel, for nf < NF, for sf < SF. Lane s feeds product s of each PE; DEPTHWISE: lane s*PE + p feeds
-//              product s of PE p. HOLD: a beat is kept for all NF folds
+//   beats in   for each pixel, for nf < NF, for sf < SF. Lane s feeds product s of each PE; DEPTHWISE: lane s*PE + p
+//              feeds product s of PE p. HOLD: a beat is kept for all NF folds
 //   beats out  ceil(CHANNELS / RQ) a pixel, RQ lanes each; lanes past CHANNELS are don't care
 //   weights    word nf*SF + sf, PE p, product s at p*SIMD + s: the weight; with ENTRIES its place in the tables; with
 //              TERMS signs and magnitudes of powers of two; BINARY: 0 for -1, 1 for 1

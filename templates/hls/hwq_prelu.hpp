@@ -3,7 +3,7 @@
 //   negatives  word of each beat of a pixel, with BY_CHANNEL; else the factor is NEGATIVE
 #pragma once
 
-#include "hwq_requant.hpp"
+#include "hwq_lanes.hpp"
 
 namespace hwq {
 
@@ -13,24 +13,12 @@ struct prelu_defaults : requant_defaults {
 
 template <class P, class X, class Y, int L, class Negatives>
 void prelu(Stream<X, L>& in, Stream<Y, L>& out, const Negatives& negatives) {
-  constexpr int BEATS = ceil_div(P::CHANNELS, L);
-  using Factor = Int<P::FACTOR_W>;
-  for (int pixel = 0; pixel < P::TURNS; ++pixel) {
-    for (int beat = 0; beat < BEATS; ++beat) {
-      HWQ_PIPELINE
-      const Beat<X, L> x = in.read();
-      Beat<Y, L> y;
-      for (int lane = 0; lane < L; ++lane) {
-        HWQ_UNROLL
-        const Int<P::D_W> d = x.lane[lane] + Int<signed_bits(P::BIAS)>(P::BIAS);
-        Factor factor = P::POSITIVE;
-        if (d < Int<2>(0)) factor = P::BY_CHANNEL ? Factor(negatives[P::BY_CHANNEL ? beat : 0][P::BY_CHANNEL ? lane : 0])
-                                                  : Factor(P::NEGATIVE);
-        y.lane[lane] = requantise<P, Y>(Int<P::D_W + P::FACTOR_W>(d * factor), 1);
-      }
-      out.write(y);
-    }
-  }
+  each_lane<P::TURNS, ceil_div(P::CHANNELS, L)>(in, out, [&negatives](const X& x, int beat, int lane) {
+    const Int<P::D_W> d = x + Int<signed_bits(P::BIAS)>(P::BIAS);
+    Int<P::FACTOR_W> factor = P::POSITIVE;
+    if (d < Int<2>(0)) factor = P::BY_CHANNEL ? negatives[P::BY_CHANNEL * beat][P::BY_CHANNEL * lane] : P::NEGATIVE;
+    return requantise<P, Y>(Int<P::D_W + P::FACTOR_W>(d * factor), 1);
+  });
 }
 
 }  // namespace hwq

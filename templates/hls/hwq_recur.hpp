@@ -28,7 +28,8 @@ struct Value<W, 0> {
 
 // Of all rows of fold nf: bias + sum over j of w * vector[j].
 template <class P, class V, class Weights, class Biases>
-Beat<Sum<P::ACC_W>, P::PE> fold_sums(int nf, const V (&vector)[P::UNITS], const Weights& weights, const Biases& biases) {
+Beat<Sum<P::ACC_W>, P::PE> fold_sums(int nf, const V (&vector)[P::UNITS], const Weights& weights,
+                                     const Biases& biases) {
   constexpr int SF = ceil_div(P::UNITS, P::SIMD);
   Beat<Sum<P::ACC_W>, P::PE> acc;
   for (int sf = 0; sf < SF; ++sf) {

@@ -1,7 +1,7 @@
 // Another scale, lane by lane (rules S1, R1): y = requantise(x + BIAS).
 #pragma once
 
-#include "hwq_requant.hpp"
+#include "hwq_lanes.hpp"
 
 namespace hwq {
 
@@ -9,17 +9,10 @@ struct rescale_defaults : requant_defaults {};
 
 template <class P, class X, class Y, int L>
 void rescale(Stream<X, L>& in, Stream<Y, L>& out) {
-  for (int turn = 0; turn < P::TURNS; ++turn) {
-    HWQ_PIPELINE
-    const Beat<X, L> x = in.read();
-    Beat<Y, L> y;
-    for (int lane = 0; lane < L; ++lane) {
-      HWQ_UNROLL
-      const Int<P::ACC_W> acc = x.lane[lane] + Int<signed_bits(P::BIAS)>(P::BIAS);
-      y.lane[lane] = requantise<P, Y>(acc, P::MUL);
-    }
-    out.write(y);
-  }
+  each_lane<P::TURNS, 1>(in, out, [](const X& x, int, int) {
+    const Int<P::ACC_W> acc = x + Int<signed_bits(P::BIAS)>(P::BIAS);
+    return requantise<P, Y>(acc, P::MUL);
+  });
 }
 
 }  // namespace hwq

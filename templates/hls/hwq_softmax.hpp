@@ -1,8 +1,10 @@
 // Softmax over the CHANNELS channels of each pixel (rule N1):
 //   e[c] = the table at (max - x[c]) / 2^STEP, between its entries along straight lines
-//   y[c] = min(floor((e[c] * r + 2^(n-1)) / 2^n), 2^OUT_W - 1)   with r = floor(2^RECIP_W / sum of e), n = RECIP_W - OUT_W
+//   r    = floor(2^RECIP_W / sum of e),  n = RECIP_W - OUT_W
+//   y[c] = min(floor((e[c] * r + 2^(n-1)) / 2^n), 2^OUT_W - 1)
 //
-//   exps  ENTRIES words {entry, entry - next entry}; with STEP = 0 the entries alone. A distance beyond reads the last one
+//   exps  ENTRIES words {entry, entry - next entry}, with STEP = 0 the entries alone. A distance beyond them reads the
+//         last one
 #pragma once
 
 #include "hwq_requant.hpp"

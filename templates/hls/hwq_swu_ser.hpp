@@ -1,5 +1,6 @@
 // Serial sliding window (rule L4): for each output pixel the beats of its KH x KW window, one tap and channel group a
-// beat. Tap (kh, kw) of output pixel (oh, ow) is the input pixel (oh*SH - PT + kh*DH, ow*SW - PL + kw*DW), or PAD outside.
+// beat. Tap (kh, kw) of output pixel (oh, ow) is the input pixel (oh*SH - PT + kh*DH, ow*SW - PL + kw*DW), outside of
+// the image PAD.
 //
 //   order   for oh, ow: for group < GROUPS: for nf < NF: for kh, kw: for cf < CF/GROUPS
 //   memory  a ring of ROWS rows; a row is given back when the last window that needs it is through

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "hwq_interpolate.hpp"
+#include "hwq_lanes.hpp"
 
 namespace hwq {
 
@@ -9,16 +10,8 @@ struct table_defaults {};
 
 template <class P, class X, class Y, int L, class Entries>
 void table(Stream<X, L>& in, Stream<Y, L>& out, const Entries& entries) {
-  for (int turn = 0; turn < P::TURNS; ++turn) {
-    HWQ_PIPELINE
-    const Beat<X, L> x = in.read();
-    Beat<Y, L> y;
-    for (int lane = 0; lane < L; ++lane) {
-      HWQ_UNROLL
-      y.lane[lane] = interpolate<Curve<P::STEP, P::FRACTION, P::ENTRY_W, P::DELTA_W>, Y>(x.lane[lane], entries);
-    }
-    out.write(y);
-  }
+  using F = Curve<P::STEP, P::FRACTION, P::ENTRY_W, P::DELTA_W>;
+  each_lane<P::TURNS, 1>(in, out, [&entries](const X& x, int, int) { return interpolate<F, Y>(x, entries); });
 }
 
 }  // namespace hwq

@@ -6,15 +6,13 @@ import json
 from pathlib import Path
 
 from hwq.emit.folder import MARKER, new_folder
-from hwq.emit.generate import manifest, write_words
+from hwq.emit.generate import fill, manifest
 from hwq.emit.hls.names import check_kernels, check_name
 from hwq.emit.hls.network import arrays, network
 from hwq.emit.hls.roms import rows
 from hwq.emit.render import library, render
 from hwq.emit.rtl import header
-from hwq.emit.vectors import stimulus, vector_files
 from hwq.hw.plan import Plan
-from hwq.ir import serial
 
 BACKEND = "hls"
 """What the manifest of such a build says."""
@@ -33,13 +31,7 @@ def generate_hls(plan: Plan, target: Path, frames: int) -> None:
     check_name(plan)
     check_kernels(plan)
     with new_folder(target) as folder:
-        for name, text in hls_texts(plan, frames).items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, "utf-8")
-        for name, words in vector_files(plan, stimulus(plan.program, frames), inner=False):
-            write_words(folder / "vectors" / name, words)
-        serial.save(plan.program, folder / "net.hwq")
+        fill(folder, hls_texts(plan, frames), plan, frames, inner=False)
 
 
 def hls_texts(plan: Plan, frames: int) -> dict[str, str]:

@@ -1,7 +1,7 @@
 // Integers of W bits, 1 to 64, as the machine has them: what hwq's kernels use of ap_int.h, for C++ compilers alone.
 //
 // ap_int<W> and ap_uint<W> behave as those of Vitis: sums, differences and products are exact, of as many bits as they
-// need (but at most 64), shifts keep the width, and what is stored is cut to W bits. Wider words have bits and no value.
+// need (but at most 64), shifts keep the width, and what is stored is cut to W bits. Wider words have bits, no value.
 #pragma once
 
 #include <cstdint>
