@@ -14,6 +14,12 @@ namespace hwq {
 
 struct gather_defaults {};
 
+template <class P>
+int in_ring(int place) {  // for a place below 2 * RING
+  HWQ_INLINE
+  return place < P::RING ? place : place - P::RING;
+}
+
 template <class P, class T, int L, int M, class Steps, class Beats>
 void gather(Stream<T, L>& in, Stream<T, M>& out, const Steps& steps, const Beats& beats) {
   constexpr int FRAME = P::TURNS * P::IN_BEATS;
@@ -34,7 +40,8 @@ void gather(Stream<T, L>& in, Stream<T, M>& out, const Steps& steps, const Beats
     }
     if (!ready) continue;
     const bool padded = steps[step][1] != 0 || beats[beat][1] != 0;
-    const Beat<T, L> x = ring[(start + int(steps[step][0]) + int(beats[beat][0])) % P::RING];
+    const int there = in_ring<P>(start + in_ring<P>(int(steps[step][0]) + int(beats[beat][0])));
+    const Beat<T, L> x = ring[there];
     Beat<T, M> y;
     for (int lane = 0; lane < M; ++lane) {
       HWQ_UNROLL
@@ -47,7 +54,7 @@ void gather(Stream<T, L>& in, Stream<T, M>& out, const Steps& steps, const Beats
     released += int(steps[step][3]);
     if (++step < P::STEPS) continue;
     step = 0;
-    start = (start + P::IN_BEATS) % P::RING;
+    start = in_ring<P>(start + P::IN_BEATS % P::RING);
     ++block;
   }
   for (; taken < FRAME; ++taken) {  // what no step waits for

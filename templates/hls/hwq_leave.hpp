@@ -12,16 +12,18 @@ void leave(Stream<Acc, PE>& sums, Stream<Y, RQ>& out, const Word& word) {
   constexpr int GROUP = PE / RQ, BEATS = ceil_div(CHANNELS, RQ);
   Beat<Acc, PE> acc;
   for (int pixel = 0; pixel < PIXELS; ++pixel) {
+    int part = 0;  // of a fold
     for (int beat = 0; beat < BEATS; ++beat) {
       HWQ_PIPELINE
-      if (beat % GROUP == 0) acc = sums.read();
+      if (part == 0) acc = sums.read();
       Beat<Y, RQ> y;
       for (int lane = 0; lane < RQ; ++lane) {
         HWQ_UNROLL
-        const Int<P::ACC_W> sum = acc.lane[beat % GROUP * RQ + lane];
+        const Int<P::ACC_W> sum = acc.lane[part * RQ + lane];
         y.lane[lane] = requantise<P, Y>(sum, word(beat, lane));
       }
       out.write(y);
+      part = part + 1 == GROUP ? 0 : part + 1;
     }
   }
 }

@@ -32,12 +32,12 @@
 #define HWQ_UNROLL HWQ_PRAGMA(HLS UNROLL)                          /* all iterations at once */
 #define HWQ_INLINE HWQ_PRAGMA(HLS INLINE)                          /* logic of its caller */
 #define HWQ_DATAFLOW HWQ_PRAGMA(HLS DATAFLOW)                      /* all calls at once, joined by streams */
-#define HWQ_DEPTH(STREAM, N) HWQ_PRAGMA(HLS STREAM variable = STREAM depth = N)
-#define HWQ_REGISTERS(ARRAY) HWQ_PRAGMA(HLS ARRAY_PARTITION variable = ARRAY complete dim = 0)
-#define HWQ_ROWS(ARRAY) HWQ_PRAGMA(HLS ARRAY_PARTITION variable = ARRAY complete dim = 1)
-#define HWQ_RAM(ARRAY) HWQ_PRAGMA(HLS BIND_STORAGE variable = ARRAY type = ram_2p)
-#define HWQ_WORDS(ARRAY) HWQ_PRAGMA(HLS ARRAY_RESHAPE variable = ARRAY complete dim = 2)
-#define HWQ_ROM(ARRAY, KIND) HWQ_PRAGMA(HLS BIND_STORAGE variable = ARRAY type = rom_1p impl = KIND)
+#define HWQ_DEPTH(NAME, N) HWQ_PRAGMA(HLS STREAM variable = NAME depth = N)
+#define HWQ_REGISTERS(NAME) HWQ_PRAGMA(HLS ARRAY_PARTITION variable = NAME complete dim = 0)
+#define HWQ_ROWS(NAME) HWQ_PRAGMA(HLS ARRAY_PARTITION variable = NAME complete dim = 1)
+#define HWQ_RAM(NAME) HWQ_PRAGMA(HLS BIND_STORAGE variable = NAME type = ram_2p)
+#define HWQ_WORDS(NAME) HWQ_PRAGMA(HLS ARRAY_RESHAPE variable = NAME complete dim = 2)
+#define HWQ_ROM(NAME, KIND) HWQ_PRAGMA(HLS BIND_STORAGE variable = NAME type = rom_1p impl = KIND)
 
 namespace hwq {
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -146,3 +147,31 @@ def test_an_operation_without_a_kernel(monkeypatch: pytest.MonkeyPatch, tmp_path
     with pytest.raises(BadInput, match=r"^c: needs hwq_mvau, of which there is no kernel in C\+\+\."):
         generate_hls(_plan(program([conv(x, 2, SAME, name="c")], {"a": x}, ("c",))), tmp_path / "b", 1)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.cxx
+def test_directives(tmp_path: Path) -> None:
+    """What Vitis HLS sees of the macros: each channel has its depth, each memory its shape."""
+    plan = _plan(fork_nets.residual(6, 5, 3))
+    generate_hls(plan, tmp_path / "b", 1)
+    words = ["g++", "-std=c++17", "-E", "-D__SYNTHESIS__", "-Ihls", "-Ihls/native", f"hls/{plan.program.name}.cpp"]
+    text = subprocess.run(words, cwd=tmp_path / "b", capture_output=True, text=True, check=True).stdout
+    seen = [line.removeprefix("#pragma HLS ") for line in text.splitlines() if line.startswith("#pragma HLS")]
+    for channel in channels(plan).unique:
+        assert f"STREAM variable = {channel.variable} depth = {channel.depth}" in seen
+    for array in arrays(plan):
+        name = f"{plan.program.name}__{array.name}"
+        assert f"BIND_STORAGE variable = {name} type = rom_1p impl = auto" in seen
+        assert (f"ARRAY_RESHAPE variable = {name} complete dim = 2" in seen) == (array.layout.lanes > 1)
+    assert {"DATAFLOW", "PIPELINE II = 1", "UNROLL", "INTERFACE axis port = s_axis"} <= set(seen)
+    assert "INTERFACE s_axilite port = return" in seen
+
+
+def test_every_loop_over_beats_is_pipelined() -> None:
+    """Where a kernel reads or writes a stream in a loop, that loop has a directive."""
+    for name, text in library("hls").items():
+        if name in ("hwq_testbench.hpp", "hwq_types.hpp"):
+            continue
+        for place in re.finditer(r"\.(?:read|write)\(", text):
+            inside = text[: place.start()].rpartition("\ntemplate <")[2]
+            assert "HWQ_PIPELINE" in inside, f"{name}: {text[place.start() - 40 : place.end()]}"
