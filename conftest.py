@@ -17,7 +17,6 @@ TOOLS = {
     "yosys": ("yosys",),
     "nextpnr": ("nextpnr-ice40", "icepack", "nextpnr-ecp5", "ecppack"),
     "opensta": ("sta",),
-    "cxx": ("g++",),
     "clang": ("clang++",),
 }
 """The programs that a test with each marker needs."""

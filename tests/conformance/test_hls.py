@@ -22,7 +22,7 @@ from hwq.hw.netlist import Instance
 from hwq.hw.plan import Plan
 from hwq.ir.op import REGISTRY
 
-pytestmark = pytest.mark.cxx
+pytestmark = pytest.mark.compiler
 BATCH = 64
 """Networks of one program."""
 SANITIZED = Compiler(flags=("-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"))

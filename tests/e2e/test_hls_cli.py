@@ -14,7 +14,7 @@ from e2e_run import DIGITS, done, listing, refused, run_hwq
 
 from hwq.verify import tools
 
-pytestmark = pytest.mark.cxx
+pytestmark = pytest.mark.compiler
 
 
 @pytest.fixture(scope="session")

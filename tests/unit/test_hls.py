@@ -104,7 +104,7 @@ def test_same_plan_same_bytes(tmp_path: Path) -> None:
     assert not any(str(tmp_path) in text for text in hls_texts(_plan(fork_nets.residual(4, 4, 2)), 2).values())
 
 
-@pytest.mark.cxx
+@pytest.mark.compiler
 def test_networks_of_forks_and_joins(tmp_path: Path) -> None:
     plans = {}
     nets = {f"block-{label}": net(4, 5, 3) for label, net in fork_nets.BLOCKS.items()}
@@ -113,7 +113,7 @@ def test_networks_of_forks_and_joins(tmp_path: Path) -> None:
     assert run_batch(plans, tmp_path, Compiler(), fork_nets.SAMPLES) == {}
 
 
-@pytest.mark.cxx
+@pytest.mark.compiler
 def test_tensors_called_like_macros(tmp_path: Path) -> None:
     """And like types, functions, namespaces and what the kernels themselves call things."""
     x = tensor(2, 3, 2)
@@ -149,7 +149,7 @@ def test_an_operation_without_a_kernel(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.cxx
+@pytest.mark.compiler
 def test_directives(tmp_path: Path) -> None:
     """What Vitis HLS sees of the macros: each channel has its depth, each memory its shape."""
     plan = _plan(fork_nets.residual(6, 5, 3))

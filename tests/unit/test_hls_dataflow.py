@@ -16,7 +16,7 @@ from hwq.hw.plan import Plan, make_plan
 from hwq.hw.solve import for_multipliers
 from hwq.ir.program import Program
 
-pytestmark = pytest.mark.cxx
+pytestmark = pytest.mark.compiler
 COMPILER = Compiler(flags=("-O0", "-pthread"))
 SIZES = ((7, 6, 4), (5, 9, 2))
 MULTIPLIERS = (5, 100)
