@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from hwq.api.quantising import quantize
@@ -61,7 +62,7 @@ def generate(
         raise BadInput(f"--backend {backend}: expected {' or '.join(BACKENDS)}.")
     check_target(Path(target))
     progress("Choosing the folding", None)
-    plan = (size or Target()).plan(program)
+    plan = replace(size or Target(), sharing=backend == "verilog").plan(program)
     progress("Writing hardware and vectors", None)
     BACKENDS[backend](plan, Path(target), frames)
     return plan

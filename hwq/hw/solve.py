@@ -57,13 +57,13 @@ def for_cycles(program: Program, target: int) -> dict[str, Fold]:
     return {name: option.fold for name, option in chosen.items() if option is not None}
 
 
-def for_multipliers(program: Program, budget: int) -> Solved:
+def for_multipliers(program: Program, budget: int, sharing: bool = True) -> Solved:
     """The folding of fewest cycles whose MAC arrays have at most `budget` multipliers and are busy enough.
 
     Next to a good folding there are ones that are little faster for many more multipliers, most of them idle: those
     below `MIN_UTILISATION` are passed over as long as any other is left.  Layers share engines where that takes fewer
-    cycles by `WORTH`, as few of them as need be.  Of all foldings of so many cycles the cheapest is taken.  A budget of
-    0 makes every layer with weights a graph of adders.
+    cycles by `WORTH`, as few of them as need be, and without `sharing` never.  Of all foldings of so many cycles the
+    cheapest is taken.  A budget of 0 makes every layer with weights a graph of adders.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def for_multipliers(program: Program, budget: int) -> Solved:
     )
     macs, own, apart = mac_count(program), intervals(table), alone(table)
     chosen, found = _fewest(apart, own, macs, budget), apart
-    shared = classes(program, table)
+    shared = classes(program, table) if sharing else apart
     candidates = sorted({*own, *(n for each in shared for n in each.intervals if n >= own[0])})
     faster = _fewest(shared, candidates, macs, budget)
     if faster and (chosen is None or faster[0] <= (1 - WORTH) * chosen[0]):

@@ -23,6 +23,7 @@ class Target:
     At most one of `cycles` a frame, `multipliers` of all MAC arrays together, and a folding file.  A `device` says what
     the whole design may take, but for what `limits` says (see `Budget`).  Of all that is allowed the fewest cycles are
     taken, or if they are given the smallest design; without anything `DEFAULT_MULTIPLIERS` multipliers are allowed.
+    Without `sharing` every layer has an engine of its own.
     """
 
     cycles: int | None = None
@@ -30,6 +31,7 @@ class Target:
     folding: Path | None = None
     device: Device | None = None
     limits: Mapping[str, float] = field(default_factory=dict)
+    sharing: bool = True
 
     def __post_init__(self) -> None:
         given = [name for name in ("cycles", "multipliers", "folding") if getattr(self, name) is not None]
@@ -46,7 +48,8 @@ class Target:
             return fit(program, Budget.of(self.device, self.limits), self.cycles, self.multipliers)
         if self.cycles is not None:
             return make_plan(program, for_cycles(program, self.cycles), self.device)
-        solved = for_multipliers(program, DEFAULT_MULTIPLIERS if self.multipliers is None else self.multipliers)
+        multipliers = DEFAULT_MULTIPLIERS if self.multipliers is None else self.multipliers
+        solved = for_multipliers(program, multipliers, self.sharing)
         return make_plan(program, solved.folds, self.device, solved.bound)
 
 

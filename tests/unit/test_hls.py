@@ -12,7 +12,9 @@ import pytest
 from builds import plan_with
 from hls_builds import Compiler, run_batch
 from nets import conv, program, rescale, tensor
+from shared_nets import chain, shared
 
+from hwq.api import Target, generate
 from hwq.emit.hls import names
 from hwq.emit.hls.build import generate_hls, hls_texts
 from hwq.emit.hls.network import arrays
@@ -147,6 +149,19 @@ def test_an_operation_without_a_kernel(monkeypatch: pytest.MonkeyPatch, tmp_path
     with pytest.raises(BadInput, match=r"^c: needs hwq_mvau, of which there is no kernel in C\+\+\."):
         generate_hls(_plan(program([conv(x, 2, SAME, name="c")], {"a": x}, ("c",))), tmp_path / "b", 1)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_arrays_of_several_layers(tmp_path: Path) -> None:
+    """C++ has none: a folding file that asks for them is refused, and the solver does without them."""
+    net = chain("conv", ("shift", "shift"))
+    plan = plan_with(net, shared({"pe": 1, "simd": 1, "rq": 1, "window": "serial"}, "c0", "c1"))
+    with pytest.raises(BadInput, match="c0: other layers share its array, which C\\+\\+ cannot express"):
+        generate_hls(plan, tmp_path / "b", 1)
+    assert not (tmp_path / "b").exists()
+    assert generate(net, tmp_path / "b", Target(multipliers=3), frames=1, backend="hls").folds["c1"].multipliers
+    with pytest.raises(BadInput, match="1 multipliers asked for, expected at least 2"):
+        generate(net, tmp_path / "c", Target(multipliers=1), frames=1, backend="hls")
+    assert generate(net, tmp_path / "c", Target(multipliers=1), frames=1).multipliers == 1
 
 
 @pytest.mark.compiler

@@ -19,7 +19,9 @@ TAKEN = frozenset(_TAKEN.split())
 
 
 def check_kernels(plan: Plan) -> None:
-    """Refuse operations whose hardware has a module without a kernel.
+    """Refuse operations whose hardware has a module without a kernel, and arrays that several layers share.
+
+    In a dataflow region of C++ no process may feed itself, not even by way of another one.
 
     Raises
     ------
@@ -32,6 +34,18 @@ def check_kernels(plan: Plan) -> None:
         for part in plan.net.parts
         if isinstance(part, Instance) and part.module not in FIFOS and part.module not in kernels
     }
+    shared = [
+        plan.layer_of(part.name)
+        for part in plan.net.parts
+        if isinstance(part, Instance) and int(part.params.get("LAYERS", 1)) > 1
+    ]
+    refuse_all(
+        [
+            f"{layer}: other layers share its array, which C++ cannot express. Give each its own: leave `engine` "
+            "out of the folding file."
+            for layer in shared
+        ]
+    )
     refuse_all(
         [
             f"{layer}: needs {module}, of which there is no kernel in C++. Generate Verilog, or choose another folding."
