@@ -35,7 +35,7 @@ OWN = {"TURNS", "COUNTS"}
 
 
 def _plan(p: Program, multipliers: int = 8) -> Plan:
-    return make_plan(p, for_multipliers(p, multipliers).folds)
+    return make_plan(p, for_multipliers(p, multipliers, sharing=False).folds)
 
 
 def _kernels() -> list[str]:
