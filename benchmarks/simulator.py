@@ -171,7 +171,7 @@ def check(program: Program, samples: Samples, integers: Path, floats: Path) -> i
     count = max(ones, min(CHECKED, 2**20 // samples[0].size))
     chosen = np.union1d(np.arange(ones), np.linspace(0, len(samples) - 1, count).astype(int))
     found = samples[chosen].reshape(-1, *entry.index.shape)
-    plain = hwq.simulate(program, {entry.name: found}, plain=True)
+    plain = hwq.simulate(program, {entry.name: found}, engine="plain")
     for name, out in ((f"{port.name}.int", integers), (port.name, floats)):
         with np.load(out) as data:
             batch, singles = data["y"][chosen], data["rows"]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwq.api.result_folder import Record, ResultFolder, open_results
-from hwq.api.simulating import input_ports, prepare
+from hwq.api.simulating import Engine, engine_named, input_ports, prepare
 from hwq.errors import BadInput, refuse_all
 from hwq.frontend.data import Data, Port, SampleFile, check_arrays, load_arrays, open_samples
 from hwq.frontend.stream import Array, readable
@@ -81,7 +81,7 @@ class StreamSummary:
 
 
 def simulate_stream(
-    program: Program, batches: Iterable[Data], plain: bool = False
+    program: Program, batches: Iterable[Data], engine: Engine | str = Engine.FAST
 ) -> Iterator[dict[str, NDArray[Any]]]:
     """Bit-accurate results of one batch after the other, each when it is asked for.
 
@@ -90,7 +90,7 @@ def simulate_stream(
     batches
         What `simulate` takes as data, any number of times: arrays by input name, batch first, of any and varying batch
         size. A batch is taken when its results are asked for, and nothing is kept of it.
-    plain
+    engine
         As for `simulate`.
 
     Yields
@@ -105,7 +105,7 @@ def simulate_stream(
     """
     if isinstance(batches, Mapping | str | Path):
         raise BadInput("batches: is one batch, expected several. Put it into a list, or call simulate.")
-    run, ports = prepare(program, plain), input_ports(program)
+    run, ports = prepare(program, engine), input_ports(program)
     for number, batch in enumerate(batches):
         who = f"batch {number}"
         if isinstance(batch, Mapping):
@@ -121,7 +121,7 @@ def simulate_files(
     program: Program,
     data: str | Path,
     output: str | Path,
-    plain: bool = False,
+    engine: Engine | str = Engine.FAST,
     fresh: bool = False,
     progress: Progress = silent,
 ) -> StreamSummary:
@@ -137,7 +137,7 @@ def simulate_files(
         An npz or npy file, or a folder of such files.
     output
         A new or empty folder, or one that an earlier call made.
-    plain
+    engine
         As for `simulate`.
     fresh
         Replace the results that are there.
@@ -151,12 +151,14 @@ def simulate_files(
         are there; or with the file, array and sample of a value that the model does not take.
     """
     data, output = Path(data), Path(output)
-    run = prepare(program, plain)
+    engine = engine_named(engine)
     progress("Checking the data", None)
     jobs = [_job(program, source) for source in _sources(data, output, input_ports(program))]
     _refuse_same_names(jobs)
+    run = prepare(program, engine, progress)
     parts = [part for job in jobs for part in job.parts]
-    made_by = {"version": __version__, "program": program.name, "digest": serial.digest(program), "plain": plain}
+    digest = serial.digest(program)
+    made_by = {"version": __version__, "program": program.name, "digest": digest, "engine": engine.value}
     with open_results(output, made_by, {part.name for part in parts}, fresh) as results:
         progress("Checking the results that are there", None)
         refusals: list[str] = []

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from hwq import api
+from hwq.api import Engine
 from hwq.api.loading import load_program
 from hwq.cli.commands import Net, describe_ports
 from hwq.cli.options import command
@@ -37,9 +38,14 @@ def simulate(
             "-o", "--output", metavar="OUT", help="OUT.npz; for a folder of data, a folder.", show_default=False
         ),
     ],
-    plain: Annotated[
-        bool, typer.Option("--plain", help="Use the plain simulator: slow, and the definition of the fast one.")
-    ] = False,
+    engine: Annotated[
+        Engine,
+        typer.Option(
+            help="What computes: fast; plain, slow, the definition of the others; or native, C++ compiled with g++. "
+            "Results are the same."
+        ),
+    ] = Engine.FAST,
+    plain: Annotated[bool, typer.Option("--plain", help="The same as --engine plain.")] = False,
     parts: Annotated[
         bool,
         typer.Option("--parts", help="Read one file of data in pieces, and write a folder too.", rich_help_panel=_MANY),
@@ -62,20 +68,23 @@ def simulate(
         raise BadInput("--fresh: was given with one file of data, which is simulated anew each time. Leave it out.")
     if not many:
         check_writable(output, net, data)
+    if plain and engine is Engine.NATIVE:
+        raise BadInput("--plain: was given with --engine native. Leave one of them out.")
+    engine = Engine.PLAIN if plain else engine
     started = time.monotonic()
     session.progress("Reading the program")
     program = load_program(net)
     value, line = (
-        _many(session, program, data, output, plain, fresh) if many else _one(session, program, data, output, plain)
+        _many(session, program, data, output, engine, fresh) if many else _one(session, program, data, output, engine)
     )
     ports = {"inputs": describe_ports(program, program.inputs), "outputs": describe_ports(program, program.outputs)}
     session.result({**value, **ports, "seconds": time.monotonic() - started}, line)
 
 
-def _one(session: Session, program: Program, data: Path, output: Path, plain: bool) -> tuple[dict[str, Any], str]:
+def _one(session: Session, program: Program, data: Path, output: Path, engine: Engine) -> tuple[dict[str, Any], str]:
     """One file to one file, in memory."""
     session.progress("Simulating")
-    arrays = api.simulate(program, data, plain)
+    arrays = api.simulate(program, data, engine, session.progress)
     session.progress("Writing")
     save_arrays(output, arrays)
     count = len(next(iter(arrays.values())))
@@ -84,10 +93,10 @@ def _one(session: Session, program: Program, data: Path, output: Path, plain: bo
 
 
 def _many(
-    session: Session, program: Program, data: Path, output: Path, plain: bool, fresh: bool
+    session: Session, program: Program, data: Path, output: Path, engine: Engine, fresh: bool
 ) -> tuple[dict[str, Any], str]:
     """Files to a folder, in pieces."""
-    done = api.simulate_files(program, data, output, plain, fresh, session.progress)
+    done = api.simulate_files(program, data, output, engine, fresh, session.progress)
     kept = f"; {done.skipped} of them, with {done.skipped_samples} samples, were there already" if done.skipped else ""
     counts = (_count(done.files, "file"), _count(done.samples, "sample"), _count(done.results, "result"))
     return asdict(done), f"{output}: {', '.join(counts)}{kept}"

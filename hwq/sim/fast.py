@@ -13,16 +13,14 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from hwq.arith import IntArray
-from hwq.errors import BadInput
 from hwq.ir.op import Op
 from hwq.ir.program import Program, quantise_inputs
 from hwq.ops import Linear
 from hwq.sim.carrier import IN_GRAPH, MOST_ADDED, MOST_WEIGHTS, graph_weights, offsets
 from hwq.sim.chunks import Chunks, Tensors
 from hwq.sim.exactness import Exactness, Kernel, in_integers, prove
+from hwq.sim.given import Integers, checked_inputs, samples_of
 from hwq.sim.segment import GraphSegment, NumpySegment, Segment
-
-Integers = NDArray[Any]
 
 CHUNK_BYTES = 1 << 20
 """The largest tensor of a chunk of the batch in float32: chunks stay in the cache, and memory is bounded."""
@@ -78,8 +76,8 @@ class Simulator:
         BadInput
             When an input is missing, of another shape or type, or holds what its type does not.
         """
-        given = {name: self._checked(name, inputs) for name in self.program.input_types}
-        count = _samples(given)
+        given = checked_inputs(self.program, inputs)
+        count = samples_of(given)
         return self._run(count, self._kept, lambda part: self._computed({name: x[part] for name, x in given.items()}))
 
     def wide(self, inputs: Mapping[str, Integers]) -> dict[str, IntArray]:
@@ -105,7 +103,7 @@ class Simulator:
             integers = quantise_inputs(self.program, {name: x[part] for name, x in given.items()}, narrow=True)
             return dict(integers) | self._computed(integers)
 
-        return self._run(_samples(given), [*self.program.input_types, *self._kept], compute)
+        return self._run(samples_of(given), [*self.program.input_types, *self._kept], compute)
 
     def _run(self, count: int, names: Iterable[str], compute: Callable[[slice], Tensors]) -> Tensors:
         types = {name: self.program.types[name] for name in names}
@@ -118,20 +116,6 @@ class Simulator:
             segment.run(values)
         return {name: values[name] for name in self._kept}
 
-    def _checked(self, name: str, inputs: Mapping[str, Integers]) -> Integers:
-        """The input `name` in the type of its tensor, or a refusal."""
-        type_ = self.program.types[name]
-        if name not in inputs:
-            raise BadInput(f"input {name}: missing, expected integers {type_} for each sample.")
-        x = np.asarray(inputs[name])
-        if x.dtype.kind not in "iu" or x.shape[1:] != type_.shape:
-            raise BadInput(f"input {name}: {x.dtype} of shape {x.shape}, expected integers (n, {type_.shape}).")
-        low, high = type_.range
-        narrow = x.dtype == type_.dtype and type_.bits in (8, 16)
-        if x.size and not narrow and not (low <= x.min() and x.max() <= high):
-            raise BadInput(f"input {name}: holds {x.min()} to {x.max()}, expected {low} to {high} as {type_} has.")
-        return x.astype(type_.dtype, copy=False)
-
 
 def simulate_fast(
     program: Program, inputs: Mapping[str, Integers], keep_all: bool = False, threads: int | None = None
@@ -141,14 +125,6 @@ def simulate_fast(
     Use `Simulator` to run a program more than once.
     """
     return Simulator(program, keep_all, threads).wide(inputs)
-
-
-def _samples(given: Tensors) -> int:
-    """The number of samples of all inputs."""
-    counts = {name: len(x) for name, x in given.items()}
-    if len(set(counts.values())) > 1:
-        raise BadInput(f"numbers of samples differ ({counts}), expected the same for every input.")
-    return next(iter(counts.values()))
 
 
 def exactness(program: Program) -> dict[str, Exactness]:

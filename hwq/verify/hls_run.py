@@ -12,13 +12,12 @@ from hwq.errors import BadInput, CheckFailed
 from hwq.hw.plan import Plan
 from hwq.quant import Progress, silent
 from hwq.verify import tools
-from hwq.verify.build_cache import cache_folder, cached_build, content_key
 from hwq.verify.check import Build, Verification
+from hwq.verify.cpp import COMPILER, compile_network
 from hwq.verify.explain import explain
 
-COMPILER = "g++"
 FLAGS = ("-std=c++17", "-O2")
-BUILD_TIMEOUT, RUN_TIMEOUT = 1800.0, 3600.0
+RUN_TIMEOUT = 3600.0
 
 _RESULT = re.compile(r"^HWQ_RESULT (PASS|FAIL) frames=(\d+) seconds=([\d.]+)", re.MULTILINE)
 _TROUBLE = re.compile(r"^HWQ_(?:MISMATCH|ERROR).*$", re.MULTILINE)
@@ -61,25 +60,7 @@ def compile_hls(folder: Path, top: str) -> tuple[Path, float]:
     sources = [folder / "hls" / f"{top}.cpp", folder / "hls" / f"tb_{top}.cpp"]
     if not all(source.is_file() for source in sources):
         raise BadInput(f"{folder}: holds no hls/{top}.cpp, expected a build of --backend hls. Generate it again.")
-    tool = tools.require(COMPILER)
-    read = [*sources, *sorted((folder / "hls").rglob("*.h*")), *sorted((folder / "rom").glob("*.inc"))]
-    key = content_key(read, {"compiler": tool.version, "flags": FLAGS})
-    seconds = 0.0
-
-    def build(target: Path) -> None:
-        nonlocal seconds
-        command = [str(tool.path), *FLAGS, "-isystem", "hls/native", "-Ihls", *map(str, sources)]
-        done = tools.run([*command, "-o", str(target / "tb")], cwd=folder.absolute(), timeout=BUILD_TIMEOUT)
-        seconds = done.seconds
-        if done.returncode != 0:
-            raise CheckFailed(
-                f"{folder}: hls/{top}.cpp does not compile, expected that it does. {COMPILER} said:\n"
-                f"{tools.last_lines(done.output)}"
-            )
-
-    sources = [source.absolute() for source in sources]
-    made, _ = cached_build(cache_folder(), f"hls-{key}", build)
-    return made / "tb", seconds
+    return compile_network(folder, sources, FLAGS)
 
 
 def run_hls(program: Path, plan: Plan, inputs: dict[str, IntArray]) -> tuple[bool, tuple[str, ...], float]:

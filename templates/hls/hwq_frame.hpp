@@ -29,12 +29,7 @@ void frame_in(Channel<Axis<W>>& port, Stream<T, L>& out, int& error) {
     Beat<T, L> x;
     for (int lane = 0; lane < L; ++lane) {
       HWQ_UNROLL
-      int value = 0;
-      for (int bit = 0; bit < T::width; ++bit) {
-        HWQ_UNROLL
-        value |= int(word.data[lane * T::width + bit]) << bit;
-      }
-      x.lane[lane] = value;
+      x.lane[lane] = lane_of<T>(word.data, lane);
     }
     if ((word.last == UInt<1>(1)) != (beat == P::BEATS - 1)) wrong = 1;
     out.write(x);
@@ -51,10 +46,7 @@ void frame_out(Stream<T, L>& in, Channel<Axis<W>>& port) {
     word.data = 0;
     for (int lane = 0; lane < L; ++lane) {
       HWQ_UNROLL
-      for (int bit = 0; bit < T::width; ++bit) {
-        HWQ_UNROLL
-        set_bit(word.data, lane * T::width + bit, x.lane[lane][bit]);
-      }
+      set_lane(word.data, lane, x.lane[lane]);
     }
     word.keep = -1;
     word.strb = -1;

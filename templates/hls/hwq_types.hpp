@@ -110,6 +110,33 @@ struct Beat {
 template <class T, int N>
 using Stream = Channel<Beat<T, N>>;
 
+// Lane `lane` of the lanes of type T that `word` holds side by side from bit 0 on, and `x` in its place.
+#if defined(HWQ_NATIVE)
+template <class T, int W>
+int lane_of(const Bits<W>& word, int lane) { return static_cast<int>(word.field(lane * T::width, T::width)); }
+template <class T, int W>
+void set_lane(Bits<W>& word, int lane, const T& x) { word.set_field(lane * T::width, T::width, x.to_int()); }
+#else
+template <class T, class Word>
+int lane_of(const Word& word, int lane) {
+  HWQ_INLINE
+  int value = 0;
+  for (int bit = 0; bit < T::width; ++bit) {
+    HWQ_UNROLL
+    value |= int(word[lane * T::width + bit]) << bit;
+  }
+  return value;
+}
+template <class T, class Word>
+void set_lane(Word& word, int lane, const T& x) {
+  HWQ_INLINE
+  for (int bit = 0; bit < T::width; ++bit) {
+    HWQ_UNROLL
+    set_bit(word, lane * T::width + bit, x[bit]);
+  }
+}
+#endif
+
 // The least value of a type of at most 31 bits.
 template <class T>
 constexpr int lowest = 0;

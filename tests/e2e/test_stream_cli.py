@@ -85,7 +85,7 @@ def test_results_of_something_else_are_refused(data: Path, tiny_net: Path, digit
     out = tmp_path / "out"
     done("simulate", tiny_net, data, "-o", out)
     before = results(out)
-    assert "holds results with plain False, expected True" in refused(
+    assert "holds results with engine 'fast', expected 'plain'" in refused(
         2, "simulate", tiny_net, data, "-o", out, "--plain"
     )
     digits = tmp_path / "digits"

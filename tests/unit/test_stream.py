@@ -172,7 +172,7 @@ def test_a_generator(tmp_path: Path) -> None:
     assert [len(one["y"]) for one in found] == [1, 10, 3, 16]
     for name, array in want.items():
         assert np.array_equal(np.concatenate([one[name] for one in found]), array)
-    plain = list(api.simulate_stream(PROGRAM, batches, plain=True))
+    plain = list(api.simulate_stream(PROGRAM, batches, engine="plain"))
     assert all(np.array_equal(a[name], b[name]) for a, b in zip(plain, found, strict=True) for name in want)
 
 

@@ -93,7 +93,7 @@ def test_data_of_the_user(tmp_path: Path) -> None:
     assert manifest["origin"] == {"kind": "file", "name": "mine.npz", "sha256": sha}
     given = np.load(tmp_path / "v" / "a.float.npy")
     assert given.dtype == np.float32 and np.array_equal(given, x[:3])
-    results = api.simulate(NET, {"a": x[:3]}, plain=True)
+    results = api.simulate(NET, {"a": x[:3]}, engine="plain")
     assert np.array_equal(np.load(tmp_path / "v" / "a.npy"), results["a.int"])
     assert np.array_equal(np.load(tmp_path / "v" / "r__2.float.npy"), results["turned"])
     swapped = api.vectors(NET, tmp_path / "w", {"a": x.astype(">f4")})

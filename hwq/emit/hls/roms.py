@@ -43,10 +43,13 @@ class Layout:
 
     def values(self, word: int) -> Iterator[int]:
         """The values of `word`."""
+        width = sum(field.bits * field.count for field in self.fields)
+        text = f"{word:0{width}b}"
+        end = len(text)
         for field in self.fields:
             for _ in range(field.count):
-                value = word & ((1 << field.bits) - 1)
-                word >>= field.bits
+                value = int(text[end - field.bits : end] or "0", 2)
+                end -= field.bits
                 yield value - (1 << field.bits) if field.signed and value >> (field.bits - 1) else value
 
 

@@ -128,8 +128,23 @@ class Word {  // bits without a value: what a wide port carries
     const std::uint64_t bit = std::uint64_t{1} << (place % 64);
     parts_[place / 64] = to ? parts_[place / 64] | bit : parts_[place / 64] & ~bit;
   }
+  // The `width` bits from `place` on, 1 to 64.
+  std::uint64_t field(int place, int width) const {
+    const int part = place / 64, from = place % 64;
+    std::uint64_t found = parts_[part] >> from;
+    if (from + width > 64) found |= parts_[part + 1] << (64 - from);
+    return found & mask(width);
+  }
+  void set_field(int place, int width, long long to) {
+    const int part = place / 64, from = place % 64;
+    const std::uint64_t bits = static_cast<std::uint64_t>(to) & mask(width);
+    parts_[part] = (parts_[part] & ~(mask(width) << from)) | bits << from;
+    if (from + width <= 64) return;
+    parts_[part + 1] = (parts_[part + 1] & ~(mask(width) >> (64 - from))) | bits >> (64 - from);
+  }
 
  private:
+  static std::uint64_t mask(int width) { return ~std::uint64_t{0} >> (64 - width); }
   std::uint64_t parts_[(W + 63) / 64] = {};
 };
 
