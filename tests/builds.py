@@ -33,7 +33,7 @@ from hwq.ir.op import Op
 from hwq.ir.program import Program
 from hwq.ir.types import TensorType
 from hwq.ops import Depthwise, GroupConv, Linear, MatMul, Recurrent
-from hwq.verify.check import Verification, verify
+from hwq.verify.check import Verification, open_build, verify
 
 DEEP = os.environ.get("HWQ_DEEP") == "1"
 Entry = dict[str, Any]
@@ -179,7 +179,7 @@ def checked(
     if not folder.exists():
         generate(plan, folder, samples)
     with own_cache(folder.parent / "cache") if simulator == "icarus" else _shared():
-        return verify(folder, simulator, samples, stall, trace=True, seed=seed)
+        return verify(open_build(folder), simulator, samples, stall, trace=True, seed=seed)
 
 
 @contextmanager

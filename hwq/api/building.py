@@ -110,7 +110,7 @@ def verify(
         if len(chosen) > 1:
             raise BadInput(f"--record {kept} --sim {sim}: expected one simulator. Record each into a file of its own.")
         check_writable(kept)
-    return [check.verify(Path(folder), one, samples, stall, trace, seed, inputs, progress, kept) for one in chosen]
+    return [check.verify(build, one, samples, stall, trace, seed, inputs, progress, kept) for one in chosen]
 
 
 def _simulators(sim: str) -> tuple[str, ...]:

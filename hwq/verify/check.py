@@ -107,7 +107,7 @@ def _aim(manifest: dict[str, Any], path: Path) -> tuple[Device | None, Bound | N
 
 
 def verify(
-    folder: Path,
+    build: Build,
     simulator: str,
     samples: int = 4,
     stall: float = 0.0,
@@ -117,7 +117,7 @@ def verify(
     progress: Progress = silent,
     record: Path | None = None,
 ) -> Verification:
-    """Compare the RTL in `folder` with the simulator, bit for bit.
+    """Compare the RTL of `build` with the simulator, bit for bit.
 
     Parameters
     ----------
@@ -148,17 +148,16 @@ def verify(
     """
     if samples < 1 or not 0.0 <= stall <= 0.99:
         raise BadInput(f"verify: {samples} samples and a stall of {stall}, expected at least 1 and 0 to 0.99.")
-    build = open_build(folder)
     build.require_rtl()
     plan = build.plan
     chosen = stimulus(plan.program, samples) if inputs is None else {k: x[:samples] for k, x in inputs.items()}
     count = len(next(iter(chosen.values())))
     trace = trace or record is not None
     progress(f"Compiling for {simulator}", None)
-    simulation = compile_testbench(folder, build.manifest["top"], simulator, trace)
+    simulation = compile_testbench(build.folder, build.manifest["top"], simulator, trace)
     progress(f"Simulating {count} samples on {simulator}", None)
     keep = partial(save_recording, record, plan=plan, inputs=chosen, simulator=simulator) if record else None
-    checked = simulate_build(simulation, folder, plan, chosen, stall, seed, trace, keep)
+    checked = simulate_build(simulation, build.folder, plan, chosen, stall, seed, trace, keep)
     pace = checked if stall == 0.0 and count >= PACE_FRAMES else _pace(simulation, build, chosen, seed, trace, progress)
     cycles = pace.cycles_per_frame if pace else None
     useful = plan.array_macs / (cycles * plan.multipliers) if cycles and plan.multipliers else None

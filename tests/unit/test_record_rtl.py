@@ -38,7 +38,7 @@ def test_a_good_build_is_recorded_as_the_simulator_says(
 ) -> None:
     net, folder = build
     dump = tmp_path / "dump.npz"
-    assert check.verify(folder, simulator, 6, stall, record=dump).passed
+    assert check.verify(check.open_build(folder), simulator, 6, stall, record=dump).passed
     found = api.diff(net, dump)
     assert found.passed and found.samples == 6 and found.notes == () and found.b.what == f"RTL on {simulator}"
     assert sum(row.statistics.elements for row in found.layers if row.statistics) == 1_542 + 30
@@ -69,7 +69,7 @@ def test_a_flipped_bit_in_a_rom_is_found(build: tuple[Program, Path], layer: str
 
     bad = faulty(folder, tmp_path / "bad", f"{layer}_weight.mem", flip)
     with own_cache(tmp_path / "cache"):
-        run = check.verify(bad, "icarus", 4, record=tmp_path / "dump.npz")
+        run = check.verify(check.open_build(bad), "icarus", 4, record=tmp_path / "dump.npz")
     found = api.diff(net, tmp_path / "dump.npz")
     assert not run.passed and not found.passed and found.missing == 0
     assert [row.name for row in found.layers if row.origin] == [layer]
@@ -91,7 +91,7 @@ def test_a_simulation_that_ends_early_is_kept(build: tuple[Program, Path], tmp_p
 
     bad = faulty(folder, tmp_path / "bad", "d1_weight.mem", spoil)
     with own_cache(tmp_path / "cache"), pytest.raises(CheckFailed):
-        check.verify(bad, "icarus", 2, record=tmp_path / "dump.npz")
+        check.verify(check.open_build(bad), "icarus", 2, record=tmp_path / "dump.npz")
     found = api.diff(net, tmp_path / "dump.npz")
     by_name = {row.name: row.statistics for row in found.layers}
     assert not found.passed and found.missing > 0 and any("of 2 frames" in note for note in found.notes)
@@ -115,7 +115,7 @@ def test_constants_are_not_recorded(tmp_path: Path) -> None:
     net = program([k, add(x, x, sources=("a", "k"))], {"a": x}, samples=corners({"a": x}))
     generate(make_plan(net, for_cycles(net, 24)), tmp_path / "build")
     with own_cache(tmp_path / "cache"):
-        run = check.verify(tmp_path / "build", "icarus", 4, record=tmp_path / "dump.npz")
+        run = check.verify(check.open_build(tmp_path / "build"), "icarus", 4, record=tmp_path / "dump.npz")
     found = api.diff(net, tmp_path / "dump.npz")
     assert run.passed and found.passed and found.missing == 0
     assert {row.name for row in found.layers if row.statistics is not None} >= {"a", "y"}
