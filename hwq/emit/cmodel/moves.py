@@ -6,12 +6,10 @@ from itertools import accumulate
 
 import numpy as np
 
-from hwq.emit.cmodel.parts import Array, Call, Input, Output, Struct, code_of, elements, narrowest, window_of
+from hwq.emit.cmodel.parts import Array, Call, Input, Output, Struct, Types, code_of, elements, narrowest, window_of
 from hwq.ir.order import steps_of
 from hwq.ir.types import TensorType
 from hwq.ops import ArgMax, Concat, Gather, Pad, TopK
-
-Types = tuple[TensorType, ...]
 
 
 def pad(op: Pad, xs: Types, y: TensorType) -> Call:

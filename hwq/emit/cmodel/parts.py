@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwq.arith import Requant
+from hwq.arith import Interval, Requant
 from hwq.ir.types import TensorType
 from hwq.ir.window import Window
+
+Types = tuple[TensorType, ...]
+Intervals = tuple[Interval, ...]
 
 C_TYPES = {f"{sign}{bits}": f"{'' if sign == 's' else 'u'}int{bits}_t" for bits in (8, 16, 32, 64) for sign in "su"}
 """Types of C by the codes that are used here, ``s8`` to ``u64``."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from hwq.arith import Interval, int_range
+from hwq.arith import int_range
 from hwq.emit.cmodel.parts import (
     Array,
     Call,
     Input,
+    Intervals,
     Output,
     Struct,
+    Types,
     code_of,
     elements,
     narrowest,
@@ -21,9 +23,6 @@ from hwq.emit.cmodel.parts import (
 from hwq.ir.types import TensorType
 from hwq.ops import Add, Extremum, Lookup, Mul, Normalise, PRelu, Rescale, Softmax, Table, Threshold
 from hwq.ops.requantised import Requantised
-
-Types = tuple[TensorType, ...]
-Intervals = tuple[Interval, ...]
 
 
 def pair(op: Add | Mul, xs: Types, y: TensorType, intervals: Intervals) -> Call:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from hwq.arith import Interval
 from hwq.emit.cmodel.parts import (
     Array,
     Call,
     Input,
+    Intervals,
     Output,
     Scratch,
     Struct,
+    Types,
     code_of,
     narrowest,
     requantisation,
@@ -21,9 +22,6 @@ from hwq.emit.cmodel.pointwise import curve_of
 from hwq.ir.program import MAX_TENSOR_BITS
 from hwq.ir.types import TensorType
 from hwq.ops import Gru, Lookup, Lstm, Recurrent, Rnn
-
-Types = tuple[TensorType, ...]
-Intervals = tuple[Interval, ...]
 
 
 def lstm(op: Lstm, xs: Types, y: TensorType, intervals: Intervals) -> Call:

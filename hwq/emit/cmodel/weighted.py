@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from hwq.arith import Interval
 from hwq.emit.cmodel.codes import stored
 from hwq.emit.cmodel.parts import (
     Array,
     Call,
     Input,
+    Intervals,
     Output,
     Struct,
+    Types,
     code_of,
     narrowest,
     requant_code,
@@ -23,9 +24,6 @@ from hwq.ir.types import TensorType
 from hwq.ir.window import Window
 from hwq.ops import AvgPool, Convolution, Dense, Depthwise, GroupConv, Linear, MatMul, MaxPool
 from hwq.ops.requantised import Requantised
-
-Types = tuple[TensorType, ...]
-Intervals = tuple[Interval, ...]
 
 
 def depthwise(op: Depthwise, xs: Types, y: TensorType, intervals: Intervals) -> Call:

@@ -37,15 +37,19 @@ def generate_hls(plan: Plan, target: Path, frames: int) -> None:
 def hls_texts(plan: Plan, frames: int) -> dict[str, str]:
     """Relative path and content of every text file of a build, memories included, vectors aside."""
     top = plan.program.name
-    found = {f"hls/{name}": text for name, text in library("hls").items()}
-    found |= {f"hls/native/{name}": text for name, text in library("hls/native").items()}
-    found |= own_texts(plan)
+    found = kernels() | own_texts(plan)
     values = {"header": header(plan), "top": top, "frames": frames, "plan": plan}
     found["Makefile"] = render("build/hls/Makefile.j2", **values)
     found["hls.tcl"] = render("build/hls/hls.tcl.j2", **values)
     found["README.md"] = render("build/hls/README.md.j2", **values, formats=plan.program.formats)
     found[MARKER] = json.dumps(manifest(plan) | {"backend": BACKEND}, indent=1, sort_keys=True) + "\n"
     return found
+
+
+def kernels() -> dict[str, str]:
+    """The kernels, and the integers of the machine: the same for every network."""
+    folders = ("hls", "hls/native")
+    return {f"{folder}/{name}": text for folder in folders for name, text in library(folder).items()}
 
 
 def own_texts(plan: Plan) -> dict[str, str]:

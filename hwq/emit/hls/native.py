@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from hwq.emit.hls.build import own_texts
+from hwq.emit.hls.build import kernels, own_texts
 from hwq.emit.hls.names import check_kernels
 from hwq.emit.hls.streams import channels
-from hwq.emit.render import library, render
+from hwq.emit.render import render
 from hwq.emit.rtl import header
 from hwq.hw.plan import Edge, Plan
 
@@ -27,9 +27,7 @@ def native_texts(plan: Plan) -> dict[str, str]:
     """
     check_kernels(plan)
     top = plan.program.name
-    found = {f"hls/{name}": text for name, text in library("hls").items()}
-    found |= {f"hls/native/{name}": text for name, text in library("hls/native").items()}
-    found |= {name: text for name, text in own_texts(plan).items() if name != f"hls/tb_{top}.cpp"}
+    found = kernels() | {name: text for name, text in own_texts(plan).items() if name != f"hls/tb_{top}.cpp"}
     inputs = [_port(plan, edge, "rb") for edge in plan.inputs]
     outputs = [_port(plan, edge, "wb") for edge in plan.outputs]
     found[MAIN] = render("build/hls/run.cpp.j2", header=header(plan), top=top, inputs=inputs, outputs=outputs)

@@ -26,7 +26,7 @@ def network(plan: Plan) -> dict[str, str]:
         "outputs": [_edge(plan, edge, found) for edge in plan.outputs],
         "units": [_unit(unit, plan.program.name) for unit in calls],
         "channels": found.unique,
-        "arrays": list({array.file: array for unit in calls for array in unit.arrays}.values()),
+        "arrays": _memories(calls),
     }
     top = plan.program.name
     return {
@@ -65,5 +65,8 @@ def _unit(unit: Unit, top: str) -> dict[str, Any]:
 
 def arrays(plan: Plan) -> list[Array]:
     """All memories of the network, each file once."""
-    found = channels(plan)
-    return list({array.file: array for unit in units(plan, found) for array in unit.arrays}.values())
+    return _memories(units(plan, channels(plan)))
+
+
+def _memories(calls: list[Unit]) -> list[Array]:
+    return list({array.file: array for unit in calls for array in unit.arrays}.values())
