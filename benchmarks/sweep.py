@@ -164,8 +164,9 @@ def streams() -> Iterator[Part]:
         for n, m in ((narrow, wide), (wide, narrow)):
             yield _alone("hwq_dwc", n * bits, m * bits, LANE_W=bits, IN_N=n, OUT_N=m, CHANNELS=channels)
     for beats in (10, 300, 5000):
-        for module in ("hwq_frame_in", "hwq_frame_out"):
-            yield _alone(module, 8, 8, W=8, BEATS=beats)
+        for width in (8, 24, 72):
+            yield _alone("hwq_frame_in", width, width, W=width, BEATS=beats)
+        yield _alone("hwq_frame_out", 8, 8, W=8, BEATS=beats)
 
 
 def _alone(module: str, width_in: int, width_out: int, **params: int) -> Part:

@@ -1,7 +1,8 @@
 // The edges of a network: AXI4-Stream beats to beats of lanes, and back.
 //
-// Lanes are packed without gaps from bit 0. At an input the count decides where a frame ends; a tlast that disagrees
-// sets `error`. At an output tlast is made from the count, and bits beyond the lanes are zero.
+// Lanes are packed without gaps from bit 0. At an input every tlast ends one frame: one that is too short goes on with
+// zeros, and of one that is too long the rest is read and dropped; both set `error`. At an output tlast is made from the
+// count, and bits beyond the lanes are zero.
 #pragma once
 
 #include "hwq_types.hpp"
@@ -22,19 +23,29 @@ struct Axis {
 
 template <class P, class T, int L, int W>
 void frame_in(Channel<Axis<W>>& port, Stream<T, L>& out, int& error) {
-  int wrong = 0;
+  int taken = 0;
+  bool ended = false;
   for (int beat = 0; beat < P::BEATS; ++beat) {
     HWQ_PIPELINE
-    const Axis<W> word = port.read();
+    Axis<W> word;
+    word.data = 0;
+    if (!ended) {
+      word = port.read();
+      ended = word.last == UInt<1>(1);
+      ++taken;
+    }
     Beat<T, L> x;
     for (int lane = 0; lane < L; ++lane) {
       HWQ_UNROLL
       x.lane[lane] = lane_of<T>(word.data, lane);
     }
-    if ((word.last == UInt<1>(1)) != (beat == P::BEATS - 1)) wrong = 1;
     out.write(x);
   }
-  error = wrong;
+  error = !ended || taken != P::BEATS;
+  while (!ended) {
+    HWQ_PIPELINE
+    ended = port.read().last == UInt<1>(1);
+  }
 }
 
 template <class P, class T, int L, int W>

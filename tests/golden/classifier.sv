@@ -12,7 +12,7 @@ module classifier (
     input  wire m_axis_tready,
     output wire [7:0] m_axis_tdata,  // 1 of 1 channels, u2[1,1,1], 2^-4
     output wire m_axis_tlast,
-    output wire frame_error  // a tlast did not come with the last beat of a frame; stays until rst
+    output wire frame_error  // a frame came in with too few or too many beats; stays until rst
 );
   wire image_tvalid, image_tready;
   wire [15:0] image_tdata;

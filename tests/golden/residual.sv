@@ -12,7 +12,7 @@ module residual (
     input  wire m_axis_tready,
     output wire [7:0] m_axis_tdata,  // 1 of 3 channels, u8[1,1,3], 2^-4
     output wire m_axis_tlast,
-    output wire frame_error  // a tlast did not come with the last beat of a frame; stays until rst
+    output wire frame_error  // a frame came in with too few or too many beats; stays until rst
 );
   wire x_tvalid, x_tready;
   wire [23:0] x_tdata;

@@ -12,7 +12,7 @@ module signal (
     input  wire m_axis_tready,
     output wire [7:0] m_axis_tdata,  // 1 of 5 channels, s8[1,6,5], 2^-4
     output wire m_axis_tlast,
-    output wire frame_error  // a tlast did not come with the last beat of a frame; stays until rst
+    output wire frame_error  // a frame came in with too few or too many beats; stays until rst
 );
   wire wave_tvalid, wave_tready;
   wire [15:0] wave_tdata;

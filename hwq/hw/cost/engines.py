@@ -268,8 +268,9 @@ def fifo_bram(a: Account, p: Params) -> None:
 
 
 def frame_in(a: Account, p: Params) -> None:
-    """hwq_frame_in."""
+    """hwq_frame_in; its data may be zeros instead."""
     a.use("entry")
+    a.use("entry.data", number(p, "W"))
     a.counter(number(p, "BEATS"))
 
 
