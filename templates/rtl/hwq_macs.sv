@@ -123,6 +123,14 @@ module hwq_macs #(
 
   wire [PROD_W-1:0] term[0:PE*SIMD-1];
   wire signed [ACC_W-1:0] acc[0:PE-1];
+`ifndef SYNTHESIS
+  localparam int LIVE_LAST = CHANNELS - (NF - 1) * PE;  // PEs that have a channel in the last fold
+  int folds_done[0:LAYERS-1];
+  always @(posedge clk)
+    if (rst) for (int l = 0; l < LAYERS; l = l + 1) folds_done[l] <= 0;
+    else if (sum_valid && last_q[SUM_STAGE])
+      folds_done[sum_layer] <= (folds_done[sum_layer] == NF - 1) ? 0 : folds_done[sum_layer] + 1;
+`endif
   generate
     for (genvar p = 0; p < PE; p = p + 1) begin : g_pe
       for (genvar s = 0; s < SIMD; s = s + 1) begin : g_simd
@@ -194,23 +202,12 @@ module hwq_macs #(
         assign kept = sums[sum_layer*ACC_W+:ACC_W];
       end
 `ifndef SYNTHESIS
-      logic signed [63:0] exact_q;
-      logic signed [63:0] exacts[0:LAYERS-1];
-      int channel_q;
-      int channels[0:LAYERS-1];
-      wire signed [63:0] exact = (sum_first ? 64'(start_p) : exacts[sum_layer]) + 64'(sum);
-      always @(posedge clk) begin
-        if (sum_valid) begin
-          exacts[sum_layer] <= exact;
-          exact_q <= exact;
-          channel_q <= channels[sum_layer];
-        end
-        if (rst) for (int l = 0; l < LAYERS; l = l + 1) channels[l] <= p;
-        else if (sum_valid && last_q[SUM_STAGE])
-          channels[sum_layer] <= (channels[sum_layer] + PE < NF * PE) ? channels[sum_layer] + PE : p;
-        if (done_q && channel_q < CHANNELS && exact_q != 64'(acc_q))
-          $fatal(1, "hwq_macs: %m accumulator %0d does not fit ACC_W=%0d", exact_q, ACC_W);
-      end
+      // Sums on the way to a result lie within its bound as well: every product may be 0, or has both signs.
+      localparam int EXACT_W = (ACC_W > TREE_W ? ACC_W : TREE_W) + 1;
+      wire signed [EXACT_W-1:0] exact = EXACT_W'(sum_first ? start_p : kept) + EXACT_W'(sum);
+      always @(posedge clk)
+        if (sum_valid && (p < LIVE_LAST || folds_done[sum_layer] != NF - 1) && exact != EXACT_W'(next))
+          $fatal(1, "hwq_macs: %m accumulator %0d does not fit ACC_W=%0d", exact, ACC_W);
 `endif
     end
   endgenerate
