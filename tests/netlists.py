@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from hwq.verify import tools
-
-INNER = re.compile(r"\(dut\.\w+_tvalid && dut\.\w+_tready\)")
-"""What the testbench looks at to see whether anything moves inside; netlists have no such wires."""
 
 
 def yosys(folder: Path, script: str) -> None:
@@ -19,10 +15,8 @@ def yosys(folder: Path, script: str) -> None:
 
 def last_line(folder: Path, top: str, *netlist: str) -> str:
     """How the testbench of the build `folder` ends on Icarus, with stalls and `netlist` in the place of its RTL."""
-    bench = folder / "tb" / f"tb_{top}.sv"
-    bench.write_text(INNER.sub("1'b0", bench.read_text()))
     benches = sorted(str(path.relative_to(folder)) for path in folder.glob("tb/*.sv"))
-    _done(folder, "iverilog", "-g2012", "-s", f"tb_{top}", "-o", "run", *benches, *netlist)
+    _done(folder, "iverilog", "-g2012", "-DHWQ_GATE", "-s", f"tb_{top}", "-o", "run", *benches, *netlist)
     output = _done(folder, "vvp", "-N", "run", "+stall_in=30", "+stall_out=30")
     return next(line for line in reversed(output.splitlines()) if line.startswith("HWQ_RESULT"))
 

@@ -27,6 +27,8 @@ from hwq.verify.hls_run import verify_hls
 from hwq.verify.simulate import require_simulator, usable
 from hwq.verify.tools import Tool
 from hwq.verify.tools import doctor as list_tools
+from hwq.verify.tools import require as require_tool
+from hwq.verify.waves import check_waves
 
 BACKENDS = {"verilog": write_build, "hls": generate_hls}
 """What writes the hardware of a plan."""
@@ -78,6 +80,8 @@ def verify(
     data: Data | None = None,
     progress: Progress = silent,
     record: str | Path | None = None,
+    gate: bool = False,
+    waves: str | Path | None = None,
 ) -> list[Verification]:
     """Compare the hardware of a build with the simulator; one result for each simulator of RTL.
 
@@ -91,6 +95,10 @@ def verify(
         Is told each step.
     record
         File for what passed on every stream, for `diff`; with one simulator only.
+    gate
+        Simulate the netlist that Yosys makes of the RTL; it has no inner streams.
+    waves
+        File, .vcd or .fst, for a waveform around the first mismatch, if there is one; with one simulator only.
     """
     build = check.open_build(Path(folder))
     inputs = None
@@ -99,18 +107,26 @@ def verify(
         arrays = load_arrays(data, [(port.name, port.dtype, port.index.shape) for port in program.inputs])
         inputs = quantise_inputs(program, arrays)
     if build.is_hls:
-        if sim is not None or stall or trace or record is not None:
+        if sim is not None or stall or trace or record is not None or gate or waves is not None:
             raise BadInput(
-                f"{folder}: is C++ for HLS, which has no --sim, --stall, --trace or --record. Leave them out."
+                f"{folder}: is C++ for HLS, which has no --sim, --stall, --trace, --record, --gate or --waves. "
+                "Leave them out."
             )
         return [verify_hls(build, samples, inputs, progress)]
     chosen = _simulators(sim or "verilator")
-    kept = None if record is None else Path(record)
+    if gate:
+        require_tool("yosys")
+    kept, shown = (None if path is None else Path(path) for path in (record, waves))
+    for option, path in (("--record", kept), ("--waves", shown)):
+        if path is not None and len(chosen) > 1:
+            raise BadInput(f"{option} {path} --sim {sim}: expected one simulator. Give each a file of its own.")
     if kept is not None:
-        if len(chosen) > 1:
-            raise BadInput(f"--record {kept} --sim {sim}: expected one simulator. Record each into a file of its own.")
         check_writable(kept)
-    return [check.verify(build, one, samples, stall, trace, seed, inputs, progress, kept) for one in chosen]
+    if shown is not None:
+        check_waves(shown, chosen[0])
+    return [
+        check.verify(build, one, samples, stall, trace, seed, inputs, progress, kept, gate, shown) for one in chosen
+    ]
 
 
 def _simulators(sim: str) -> tuple[str, ...]:

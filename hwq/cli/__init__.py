@@ -17,12 +17,14 @@ from hwq.cli.session import USAGE, Session
 from hwq.cli.simulate import simulate
 from hwq.cli.synth import synth
 from hwq.cli.vectors import vectors
+from hwq.cli.verify import verify
 
 app.command(epilog="Example: hwq simulate net.hwq test.npz -o out.npz")(simulate)
 app.command(epilog="Example: hwq analyze model.onnx --calib calib.npz --weight-bits 4")(analyze)
 app.command(epilog="Example: hwq explore model.onnx --calib calib.npz -o front/ --measure")(explore)
 app.command(epilog="Example: hwq export net.hwq --format onnx -o golden.onnx")(export)
 app.command(epilog="Example: hwq vectors net.hwq --data test.npz --frames 10 -o vectors/")(vectors)
+app.command(epilog="Example: hwq verify build/ --sim all -n 20 --stall 0.3")(verify)
 app.command(epilog="Example: hwq synth build/ --device ecp5-25f")(synth)
 app.command(epilog="Example: hwq diff net.hwq dump.npz --plot diff.svg")(diff)
 

@@ -20,11 +20,11 @@ from hwq.ir import serial
 from hwq.ir.program import Program
 from hwq.ir.storage import check_writable, write_atomically
 from hwq.quant.config_file import write_options
-from hwq.report import terminal
+from hwq.report import terminal, verification
 from hwq.report.cost import cost_table, layer_costs
 from hwq.report.exactness import exactness_table
 from hwq.report.summary import summarise
-from hwq.verify.check import SIMULATORS, Verification
+from hwq.verify.check import SIMULATORS
 from hwq.verify.simulate import usable
 from hwq.version import __version__
 
@@ -140,38 +140,6 @@ def generate(
     )
 
 
-@app.command(epilog="Example: hwq verify build/ --sim all -n 20 --stall 0.3")
-@command
-def verify(
-    session: Session,
-    folder: Build,
-    check: CheckOptions,
-    sim: Annotated[
-        SimulatorName | None,
-        typer.Option(metavar="NAME", help="verilator, icarus or all; C++ needs none.", show_default="verilator"),
-    ] = None,
-    trace: Annotated[bool, typer.Option("--trace", help="Compare every inner stream as well.")] = False,
-    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of the random stalls.")] = 1,
-    data: Annotated[
-        Path | None,
-        typer.Option(metavar="DATA.npz", help="Samples to use instead of those in the build.", show_default=False),
-    ] = None,
-    record: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DUMP.npz",
-            help="Keep what passed on every stream, for `hwq diff`; one simulator.",
-            show_default=False,
-        ),
-    ] = None,
-) -> int:
-    """Compare the hardware of a build with the simulator, bit for bit."""
-    chosen = sim.value if sim else None
-    runs = api.verify(folder, chosen, check.samples, check.stall, trace, seed, data, session.progress, record)
-    session.result({**_verification(runs), "recording": record}, *terminal.verification_lines(runs))
-    return 0 if all(run.passed for run in runs) else 1
-
-
 @app.command(epilog="Example: hwq report build/")
 @command
 def report(
@@ -261,7 +229,7 @@ def build(
         check.samples, check.stall, size.frames, session.progress, part.cut(),
     )  # fmt: skip
     value = {
-        "output": output, "report": summary.as_json(), "verification": _verification(runs),
+        "output": output, "report": summary.as_json(), "verification": verification.as_json(runs),
         "passed": all(run.passed for run in runs), "seconds": time.monotonic() - started,
     }  # fmt: skip
     session.result(value, *terminal.report(summary), "", f"Next: cd {output} && make sim")
@@ -279,21 +247,3 @@ def describe_ports(program: Program, ports: Sequence[Any]) -> list[dict[str, Any
         }
         for port in ports
     ]  # fmt: skip
-
-
-def _verification(runs: Sequence[Verification]) -> dict[str, Any]:
-    """All runs as one object; cycles are those of the first simulator that measured them."""
-    measured = next((run for run in runs if run.cycles_per_frame is not None), runs[0])
-    return {
-        "simulator": runs[0].simulator if len(runs) == 1 else "all",
-        "samples": min(run.samples for run in runs),
-        "mismatches": sum(run.mismatches for run in runs),
-        "cycles_per_frame": measured.cycles_per_frame,
-        "cycles_formula": measured.cycles_formula,
-        "latency": measured.latency,
-        "latency_formula": measured.latency_formula,
-        "multipliers": measured.multipliers,
-        "utilisation": measured.utilisation,
-        "passed": all(run.passed for run in runs),
-        "runs": [{**asdict(run), "passed": run.passed} for run in runs],
-    }

@@ -41,19 +41,25 @@ def testbench(plan: Plan, frames: int) -> str:
     inputs = [_edge(plan, edge) for edge in plan.inputs]
     outputs = [_edge(plan, edge) for edge in plan.outputs]
     inner = traced(plan)
-    moving = [edge["prefix"] for edge in inputs + outputs] + [f"dut.{stream.name}" for stream in inner]
+    patience = plan.interval * 4 + 100_000
     return render(
         "build/tb.sv.j2",
         header=header(plan),
         top=plan.program.name,
         frames=frames,
-        patience=plan.interval * 4 + 100_000,
+        patience=patience,
+        gate_patience=patience + 4 * plan.frame_latency,
         inputs=inputs,
         outputs=outputs,
         probes=[_probe(plan, stream) for stream in inner],
         finished=" && ".join(f"{edge['prefix']}_frames == frames" for edge in outputs),
-        moved=[f"({name}_tvalid && {name}_tready)" for name in moving],
+        moved=[_moves(edge["prefix"]) for edge in inputs + outputs],
+        moved_inside=[_moves(f"dut.{stream.name}") for stream in inner],
     )
+
+
+def _moves(stream: str) -> str:
+    return f"({stream}_tvalid && {stream}_tready)"
 
 
 def traced(plan: Plan) -> list[Stream]:

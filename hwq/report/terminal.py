@@ -1,4 +1,4 @@
-"""Summaries, verifications and tools as tables and lines for a terminal, readable from 80 columns on."""
+"""Summaries and tools as tables and lines for a terminal, readable from 80 columns on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.text import Text
 from hwq.report.storage import Storage
 from hwq.report.summary import Summary
 from hwq.report.table import MARK, NarrowingTable
-from hwq.verify.check import Verification
+from hwq.report.verification import verification_lines
 from hwq.verify.tools import Tool
 
 CLOCK_MHZ = 100
@@ -192,22 +192,6 @@ def _weights(size: Storage) -> dict[str, str]:
 
 def _bits(bits: int, gzip_bytes: int) -> str:
     return f"{bits:,} bits, {8 * gzip_bytes:,} after gzip"
-
-
-def verification_lines(runs: Sequence[Verification]) -> list[Text]:
-    """One line for each simulator, and the first mismatches where there are any."""
-    lines = []
-    for run in runs:
-        verdict = "bit-exact" if run.passed else f"{run.mismatches:,} MISMATCHES"
-        text = f"{run.simulator:10} {run.samples:,} sample{'s' if run.samples > 1 else ''} {verdict}"
-        text += f", stalls {run.stall:g}" if run.stall else ""
-        if run.cycles_per_frame is not None:
-            text += f", {run.cycles_per_frame:,.0f} cycles a frame (formula {run.cycles_formula:,})"
-        if run.latency is not None:
-            text += f", latency {run.latency:,} (formula {run.latency_formula:,})"
-        lines.append(Text(text, style="green" if run.passed else "bold red"))
-        lines += [Text(f"  {line}", style="red") for line in run.trouble]
-    return lines
 
 
 def tool_table(tools: Sequence[Tool]) -> RenderableType:

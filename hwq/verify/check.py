@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,16 +13,19 @@ import numpy as np
 from hwq.arith import IntArray
 from hwq.emit.folder import MARKER
 from hwq.emit.vectors import stimulus
-from hwq.errors import BadInput
+from hwq.errors import BadInput, CheckFailed
 from hwq.hw.bound import Bound
 from hwq.hw.device import Device, device
 from hwq.hw.folding_file import parse_folding
 from hwq.hw.plan import Plan, make_plan
 from hwq.ir import serial
 from hwq.quant import Progress, silent
+from hwq.verify.gate import synthesise_gates
 from hwq.verify.record import save_recording
-from hwq.verify.rtl_run import BUILDERS, Outcome, compile_testbench, simulate_build
-from hwq.verify.simulate import Simulation
+from hwq.verify.rtl_run import BUILDERS, Bench, Drive, Outcome, both, simulate_build
+from hwq.verify.simulate import Simulation, SimulationDied
+from hwq.verify.streams import StreamResult
+from hwq.verify.waves import Waves, keep_waves
 
 SIMULATORS = tuple(BUILDERS)
 ICARUS_WORK = 4_000_000
@@ -52,7 +55,11 @@ class Build:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """The result on one simulator; `cycles_per_frame` and `latency` were measured without stalls, None where not."""
+    """The result on one simulator; `cycles_per_frame` and `latency` were measured without stalls, None where not.
+
+    `streams` has the result of each stream that was compared; inner ones with `trace`.  `cells` are those of the
+    netlist that was simulated, None for RTL, and `waves` what was kept of a failure.
+    """
 
     simulator: str
     samples: int
@@ -67,6 +74,15 @@ class Verification:
     trouble: tuple[str, ...]
     build_seconds: float
     seconds_per_sample: float
+    seed: int = 1
+    streams: tuple[StreamResult, ...] = ()
+    cells: int | None = None
+    waves: Waves | None = None
+
+    @property
+    def target(self) -> str:
+        """The simulator, and whether it ran gates."""
+        return self.simulator if self.cells is None else f"{self.simulator}-gate"
 
     @property
     def passed(self) -> bool:
@@ -116,6 +132,8 @@ def verify(
     inputs: dict[str, IntArray] | None = None,
     progress: Progress = silent,
     record: Path | None = None,
+    gate: bool = False,
+    waves: Path | None = None,
 ) -> Verification:
     """Compare the RTL of `build` with the simulator, bit for bit.
 
@@ -136,6 +154,10 @@ def verify(
     record
         File for what passed on every stream (see `hwq.verify.record`), also when the simulation ends early; implies
         `trace`.
+    gate
+        Simulate what Yosys makes of the RTL instead, which has no inner streams.
+    waves
+        File for a waveform around the first mismatch, where there is one; implies `trace` for RTL.
 
     Returns
     -------
@@ -149,32 +171,55 @@ def verify(
     if samples < 1 or not 0.0 <= stall <= 0.99:
         raise BadInput(f"verify: {samples} samples and a stall of {stall}, expected at least 1 and 0 to 0.99.")
     build.require_rtl()
-    plan = build.plan
+    if gate and record is not None:
+        raise BadInput(f"--record {record}: a netlist of --gate has no inner streams. Leave one of them out.")
+    plan, top = build.plan, str(build.manifest["top"])
     chosen = stimulus(plan.program, samples) if inputs is None else {k: x[:samples] for k, x in inputs.items()}
     count = len(next(iter(chosen.values())))
-    trace = trace or record is not None
+    trace = not gate and (trace or record is not None or waves is not None)
+    if gate:
+        progress("Making gates with yosys", None)
+    netlist = synthesise_gates(build.folder, top) if gate else None
     progress(f"Compiling for {simulator}", None)
-    simulation = compile_testbench(build.folder, build.manifest["top"], simulator, trace)
+    bench = Bench(build.folder, top, simulator, trace, netlist.path if netlist else None)
+    simulation = bench.compile()
+    drive = Drive(build.folder, plan, chosen, stall, seed, trace)
+
+    def look(run: Drive, outcome: Outcome | None) -> Waves | None:
+        if waves is None or (outcome is not None and outcome.mismatches == 0):
+            return None
+        progress("Simulating again for a waveform", None)
+        return keep_waves(waves, bench, run, outcome)
+
     progress(f"Simulating {count} samples on {simulator}", None)
     keep = partial(save_recording, record, plan=plan, inputs=chosen, simulator=simulator) if record else None
-    checked = simulate_build(simulation, build.folder, plan, chosen, stall, seed, trace, keep)
-    pace = checked if stall == 0.0 and count >= PACE_FRAMES else _pace(simulation, build, chosen, seed, trace, progress)
+    try:
+        checked = simulate_build(simulation, drive, keep)
+    except SimulationDied as died:
+        kept = look(drive, None)
+        raise CheckFailed(str(died) + (f"\n{kept.describe()}" if kept else "")) from None
+    kept = look(drive, checked)
+    pace: Outcome | None = checked
+    if stall > 0.0 or count < PACE_FRAMES:
+        frames = {name: np.resize(x, (PACE_FRAMES, *x.shape[1:])) for name, x in chosen.items()}
+        pacing = replace(drive, inputs=frames, stall=0.0)
+        pace = _pace(simulation, build, pacing, gate, progress)
+        kept = kept or (look(pacing, pace) if pace else None)
+    total = both(checked, pace) if pace and pace is not checked else checked
     cycles = pace.cycles_per_frame if pace else None
     useful = plan.array_macs / (cycles * plan.multipliers) if cycles and plan.multipliers else None
-    mismatches = checked.mismatches + (pace.mismatches if pace and pace is not checked else 0)
+    building = simulation.seconds + (netlist.seconds if netlist else 0.0)
     return Verification(
-        simulator, count, stall, mismatches, cycles, plan.interval, pace.latency if pace else None, plan.frame_latency,
-        plan.multipliers, useful,
-        checked.trouble, simulation.seconds, checked.seconds / count,
+        simulator, count, stall, total.mismatches, cycles, plan.interval, pace.latency if pace else None,
+        plan.frame_latency, plan.multipliers, useful, total.trouble, building,
+        checked.seconds / count, seed, total.streams, netlist.cells if netlist else None, kept,
     )  # fmt: skip
 
 
-def _pace(
-    simulation: Simulation, build: Build, chosen: dict[str, IntArray], seed: int, trace: bool, progress: Progress
-) -> Outcome | None:
-    """A short run without stalls, to measure cycles; not for a large network on Icarus, which would take minutes."""
-    if simulation.simulator == "icarus" and build.plan.interval * build.plan.multipliers > ICARUS_WORK:
+def _pace(simulation: Simulation, build: Build, drive: Drive, gate: bool, progress: Progress) -> Outcome | None:
+    """A short run without stalls, to measure cycles; not on Icarus for what would take minutes there."""
+    large = gate or build.plan.interval * build.plan.multipliers > ICARUS_WORK
+    if simulation.simulator == "icarus" and large:
         return None
     progress(f"Measuring cycles on {simulation.simulator}", None)
-    frames = {name: np.resize(x, (PACE_FRAMES, *x.shape[1:])) for name, x in chosen.items()}
-    return simulate_build(simulation, build.folder, build.plan, frames, 0.0, seed, trace)
+    return simulate_build(simulation, drive)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from hwq.arith import IntArray
@@ -15,6 +16,7 @@ from hwq.verify import tools
 from hwq.verify.check import Build, Verification
 from hwq.verify.cpp import COMPILER, compile_network
 from hwq.verify.explain import explain
+from hwq.verify.streams import StreamResult, port_results
 
 FLAGS = ("-std=c++17", "-O2")
 RUN_TIMEOUT = 3600.0
@@ -48,10 +50,10 @@ def verify_hls(
     progress(f"Compiling with {COMPILER}", None)
     program, building = compile_hls(build.folder, plan.program.name)
     progress(f"Running {count} samples", None)
-    passed, trouble, seconds = run_hls(program, plan, chosen)
+    found = run_hls(program, plan, chosen)
     return Verification(
-        COMPILER, count, 0.0, 0 if passed else 1, None, plan.interval, None, plan.frame_latency, plan.multipliers,
-        None, trouble, building, seconds / count,
+        COMPILER, count, 0.0, 0 if found.passed else 1, None, plan.interval, None, plan.frame_latency,
+        plan.multipliers, None, found.trouble, building, found.seconds / count, streams=found.streams,
     )  # fmt: skip
 
 
@@ -63,8 +65,18 @@ def compile_hls(folder: Path, top: str) -> tuple[Path, float]:
     return compile_network(folder, sources, FLAGS)
 
 
-def run_hls(program: Path, plan: Plan, inputs: dict[str, IntArray]) -> tuple[bool, tuple[str, ...], float]:
-    """Whether a compiled testbench gives what the simulator gives, what it complains about, and the seconds inside."""
+@dataclass(frozen=True, slots=True)
+class HlsOutcome:
+    """What a testbench said: the verdict, lines about trouble, each output port, and the seconds inside the network."""
+
+    passed: bool
+    trouble: tuple[str, ...]
+    streams: tuple[StreamResult, ...]
+    seconds: float
+
+
+def run_hls(program: Path, plan: Plan, inputs: dict[str, IntArray]) -> HlsOutcome:
+    """Compare what a compiled testbench gives with what the simulator gives."""
     frames = len(next(iter(inputs.values())))
     with tempfile.TemporaryDirectory(prefix="hwq-verify-") as scratch:
         for name, words in vector_files(plan, inputs, inner=False):
@@ -77,4 +89,4 @@ def run_hls(program: Path, plan: Plan, inputs: dict[str, IntArray]) -> tuple[boo
             f"the testbench ended without a result, expected a line HWQ_RESULT. It said: {done.output[-400:]!r}"
         )
     passed = result[1] == "PASS" and int(result[2]) == frames and not trouble and done.returncode == 0
-    return passed, trouble, float(result[3])
+    return HlsOutcome(passed, trouble, port_results(plan, done.output, int(result[2])), float(result[3]))

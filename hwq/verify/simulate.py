@@ -37,6 +37,17 @@ _MISSING_MEMORY = re.compile(r"^.*\$readmem(?:[hb]: Unable to open| file not fou
 _UNKNOWN_PARAMETER = re.compile(r"warning: parameter \S+ not found in \S+")
 
 
+class SimulationDied(CheckFailed):
+    """The simulator ended with an exit code of its own, as it does at a ``$fatal`` of the hardware.
+
+    `output` is what it had printed.
+    """
+
+    def __init__(self, message: str, output: str) -> None:
+        super().__init__(message)
+        self.output = output
+
+
 @dataclass(frozen=True, slots=True)
 class Simulation:
     """A compiled testbench.
@@ -79,9 +90,10 @@ class Simulation:
 
         Raises
         ------
+        SimulationDied
+            When the simulator ends with an exit code other than 0 (``$fatal``, ``$stop``).
         CheckFailed
-            When the simulator ends with an exit code other than 0 (``$fatal``, ``$stop``), when a memory
-            file is missing, or when the time is up.
+            When a memory file is missing, or when the time is up.
         """
         if self.simulator == "verilator":
             program = [str(self.folder / "sim")]
@@ -96,9 +108,10 @@ class Simulation:
                 " Generate the build again."
             )
         if finished.returncode != 0:
-            raise CheckFailed(
+            raise SimulationDied(
                 f"{self.top} ({self.simulator}): ended with exit code {finished.returncode}, expected 0."
-                f" Its last lines:\n{tools.last_lines(finished.output)}"
+                f" Its last lines:\n{tools.last_lines(finished.output)}",
+                finished.output,
             )
         return finished.output, finished.seconds
 
@@ -126,6 +139,7 @@ def build_verilator(
     out_dir: Path | None = None,
     defines: Mapping[str, object] | None = None,
     params: Mapping[str, object] | None = None,
+    options: Sequence[str] = (),
 ) -> Simulation:
     """Compile a testbench with Verilator into an executable.
 
@@ -141,6 +155,8 @@ def build_verilator(
         Macros.
     params
         Parameters of `top`.
+    options
+        More arguments of the compiler.
 
     Raises
     ------
@@ -152,7 +168,7 @@ def build_verilator(
         When a source or `out_dir` cannot be used.
     """
     tool = require_simulator("verilator")
-    flags = [*_VERILATOR_FLAGS, *_overrides("-G", defines, params)]
+    flags = [*_VERILATOR_FLAGS, *options, *_overrides("-G", defines, params)]
 
     where = ["--Mdir", "obj", "-o", "../sim", "-j", str(os.cpu_count() or 1)]
     command = [_path("verilator"), *flags, *where, "--top-module", top, *_absolute(sources)]
@@ -165,11 +181,12 @@ def build_icarus(
     out_dir: Path | None = None,
     defines: Mapping[str, object] | None = None,
     params: Mapping[str, object] | None = None,
+    options: Sequence[str] = (),
 ) -> Simulation:
     """Compile a testbench with Icarus; as `build_verilator`, but control files (``.vlt``) are left out."""
     tool = require_simulator("icarus")
     verilog = [source for source in sources if source.suffix != ".vlt"]
-    flags = [*_ICARUS_FLAGS, *_overrides(f"-P{top}.", defines, params)]
+    flags = [*_ICARUS_FLAGS, *options, *_overrides(f"-P{top}.", defines, params)]
 
     command = [_path("iverilog"), *flags, "-s", top, "-o", "sim.vvp", *_absolute(verilog)]
     return _build("icarus", tool.version, verilog, top, out_dir, flags, command)
