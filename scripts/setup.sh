@@ -66,6 +66,9 @@ missing_extras() {
     have ccache || echo ccache
     have clang++ || echo clang
     perl -MPod::Usage -e 1 2>/dev/null || echo perl
+    # For `hwq verify --waves FILE.fst` on Verilator.
+    [ -e /usr/include/lz4.h ] || echo liblz4-dev
+    [ -e /usr/include/zlib.h ] || echo zlib1g-dev
 }
 
 icarus_ready() {

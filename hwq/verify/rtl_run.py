@@ -82,34 +82,31 @@ class Bench:
     netlist: Path | None = None
     waves: str = ""
 
-    def compile(self) -> Simulation:
-        """The compiled testbench, or the one from the cache when nothing changed.
+    @property
+    def _macros(self) -> list[str]:
+        flags = {"HWQ_TRACE": self.trace, "HWQ_GATE": self.netlist is not None, "HWQ_WAVES": bool(self.waves)}
+        return [name for name, wanted in flags.items() if wanted]
 
-        Raises
-        ------
-        BadInput
-            When the build lacks files, or is of an older hwq whose testbench cannot do what is asked.
-        """
-        rtl = sorted((self.folder / "rtl").glob("*.sv"))
-        benches = sorted((self.folder / "tb").glob("*.sv"))
-        if not rtl:
+    def check(self) -> None:
+        """Refuse a build that lacks files, or is of an older hwq whose testbench cannot do what is asked."""
+        if not any((self.folder / "rtl").glob("*.sv")):
             raise BadInput(
                 f"{self.folder}: holds no rtl/*.sv, expected a folder made by `hwq generate`. Generate it again."
             )
-        flags = {"HWQ_TRACE": self.trace, "HWQ_GATE": self.netlist is not None, "HWQ_WAVES": bool(self.waves)}
-        defines = {name: 1 for name, wanted in flags.items() if wanted}
-        top = f"tb_{self.top}"
-        self._require(self.folder / "tb" / f"{top}.sv", [name for name in defines if name != "HWQ_TRACE"])
-        sources = [*(rtl if self.netlist is None else [self.netlist]), *benches]
-        options = [f"--trace-{self.waves}"] if self.waves and self.simulator == "verilator" else []
-        return BUILDERS[self.simulator](sources, top, defines=defines, options=options)
-
-    def _require(self, bench: Path, macros: Sequence[str]) -> None:
+        bench = self.folder / "tb" / f"tb_{self.top}.sv"
         text = bench.read_text("utf-8", "replace") if bench.is_file() else ""
-        if any(macro not in text for macro in macros):
-            raise BadInput(
-                f"{self.folder}: its testbench is of an older hwq, expected {macros[0]} in it. Generate it again."
-            )
+        if text and not all(macro in text for macro in self._macros):
+            raise BadInput(f"{self.folder}: its testbench is of an older hwq, which cannot do this. Generate it again.")
+
+    def compile(self) -> Simulation:
+        """The compiled testbench, or the one from the cache when nothing changed."""
+        self.check()
+        rtl = sorted((self.folder / "rtl").glob("*.sv")) if self.netlist is None else [self.netlist]
+        options = [f"--trace-{self.waves}"] if self.waves and self.simulator == "verilator" else []
+        sources = [*rtl, *sorted((self.folder / "tb").glob("*.sv"))]
+        return BUILDERS[self.simulator](
+            sources, f"tb_{self.top}", defines=dict.fromkeys(self._macros, 1), options=options
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
