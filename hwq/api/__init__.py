@@ -12,12 +12,13 @@ from hwq.api.vectors import vectors
 from hwq.frontend.cut import Cut
 from hwq.hw.device import device, devices
 from hwq.hw.target import Target
+from hwq.report.junit import junit
 from hwq.sim import Simulator, exactness
 from hwq.verify.native import NativeSimulator
 
 __all__ = [
     "Cut", "Engine", "NativeSimulator", "Simulator", "Target", "analyze", "build", "default_simulator", "device",
-    "devices", "diff", "doctor", "exactness", "explore", "export", "generate", "inspect", "load_program", "on_device",
-    "quantize", "report", "save_program", "simulate", "simulate_files", "simulate_stream", "synth", "vectors",
-    "verify", "weight_only",
+    "devices", "diff", "doctor", "exactness", "explore", "export", "generate", "inspect", "junit", "load_program",
+    "on_device", "quantize", "report", "save_program", "simulate", "simulate_files", "simulate_stream", "synth",
+    "vectors", "verify", "weight_only",
 ]  # fmt: skip

@@ -177,7 +177,7 @@ def verify(
     chosen = stimulus(plan.program, samples) if inputs is None else {k: x[:samples] for k, x in inputs.items()}
     count = len(next(iter(chosen.values())))
     trace = not gate and (trace or record is not None or waves is not None)
-    Bench(build.folder, top, simulator, trace, Path() if gate else None, "vcd" if waves else "").check()
+    Bench(build.folder, top, simulator, trace, Path("netlist.v") if gate else None, "vcd" if waves else "").check()
     if gate:
         progress("Making gates with yosys", None)
     netlist = synthesise_gates(build.folder, top) if gate else None
