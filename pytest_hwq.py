@@ -49,14 +49,16 @@ def pytest_configure(config: pytest.Config) -> None:
     builds = config.getoption("hwq")
     if not builds:
         return
-    folders = {build: Path(config.invocation_params.dir, build).resolve() for build in builds}
-    for build, folder in folders.items():
+    if not hasattr(pytest, "Directory"):
+        raise pytest.UsageError(f"--hwq: pytest is {pytest.__version__}, expected 8.2 or newer.")
+    folders = {Path(config.invocation_params.dir, build).resolve(): build for build in builds}
+    for folder, build in folders.items():
         if not folder.is_dir():
             raise pytest.UsageError(f"--hwq {build}: is not a folder, expected one that `hwq generate` wrote.")
-        if any(folder in other.parents for other in folders.values()):
+        if any(folder in other.parents for other in folders):
             raise pytest.UsageError(f"--hwq {build}: another build lies in it. Give the builds alone.")
     given = list(config.args) if config.args_source is pytest.Config.ArgsSource.ARGS else []
-    config.args = given + [build for build in builds if build not in given]
+    config.args = given + [build for build in folders.values() if build not in given]
     worker: dict[str, Any] = getattr(config, "workerinput", {})
     config.stash[_FOLDER] = worker.get(RESULTS) or tempfile.mkdtemp(prefix="hwq-pytest-")
 
@@ -74,7 +76,7 @@ def pytest_configure_node(node: Any) -> None:
         node.workerinput[RESULTS] = node.config.stash[_FOLDER]
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(tryfirst=True, optionalhook=True)
 def pytest_collect_directory(path: Path, parent: pytest.Collector) -> BuildFolder | None:
     """Collect a folder that was given with --hwq as a build."""
     config = parent.config

@@ -133,7 +133,7 @@ def test_a_damaged_build_is_one_error(tiny_build: Path, capsys: pytest.CaptureFi
 
 def test_builds_alone_where_no_path_is_given(tiny_build: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("test_alone.py").write_text("def test_alone(): pass\n")
-    ran = Ran(capsys, "--hwq", tiny_build, "--collect-only", "-q")
+    ran = Ran(capsys, "--hwq", tiny_build, "--hwq", f"{tiny_build}/", "--collect-only", "-q")
     assert "5 tests collected" in ran.out and "test_alone" not in ran.out
     assert "1 test collected" in Ran(capsys, "--collect-only", "-q").out
 
