@@ -62,9 +62,12 @@ def test_folder(hls_build: Path, tiny_net: Path) -> None:
     assert (hls_build / "net.hwq").read_bytes() == tiny_net.read_bytes()
 
 
-@pytest.mark.parametrize("words", [["--sim", "icarus"], ["--stall", 0.2], ["--trace"], ["--record", "r.npz"]])
+@pytest.mark.parametrize(
+    "words",
+    [["--sim", "icarus"], ["--stall", 0.2], ["--trace"], ["--record", "r.npz"], ["--gate"], ["--waves", "w.vcd"]],
+)
 def test_options_of_simulators(hls_build: Path, words: list[object]) -> None:
-    assert "has no --sim, --stall, --trace or --record" in refused(2, "verify", hls_build, *words)
+    assert "has no --sim, --stall, --trace, --record, --gate or --waves" in refused(2, "verify", hls_build, *words)
 
 
 def test_makefile(build: Path) -> None:
