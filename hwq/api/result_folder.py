@@ -10,7 +10,6 @@ import fcntl
 import hashlib
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 
 from hwq.errors import BadInput
 from hwq.ir.storage import check_writable, save_arrays, write_atomically
+from hwq.ir.temporary import target_of
 
 JOURNAL = "hwq-results.jsonl"
 """A folder that holds this file was made by hwq, which may add and replace results in it."""
@@ -206,8 +206,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 def _is_temporary(name: str, targets: set[str]) -> bool:
     """True for a file that `write_atomically` leaves when it is killed while it writes one of `targets`."""
-    found = re.fullmatch(r"\.(.+)\.[a-z0-9_]{8}", name)
-    return found is not None and found[1] in targets
+    return target_of(name) in targets
 
 
 def _remove_temporaries(folder: Path, targets: set[str]) -> None:

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from hwq.errors import BadInput
+from hwq.ir.temporary import MARK, exchange, leftovers, new_beside, remove_leftovers
 
 MARKER = "hwq-build.json"
 """A folder that holds this file was made by hwq and may be replaced by it."""
+ASIDE = "hwq-old"
+"""Marks a folder that is set aside while another one takes its place."""
+ATTEMPTS = 100
+"""How often a folder is moved to a place where others move folders at the same time."""
 
 
 def check_target(target: Path, marker: str = MARKER) -> None:
     """Refuse a target that is a file, that holds something but no file `marker`, or that cannot be written."""
-    if target.is_symlink() or (target.exists() and not target.is_dir()):
-        raise BadInput(f"{target}: is not a folder, expected a folder or nothing. Choose another output.")
-    if target.is_dir() and any(target.iterdir()) and not (target / marker).is_file():
-        raise BadInput(
-            f"{target}: exists and was not made by hwq, expected an empty or new folder. Choose another output."
-        )
+    _check_replaceable(target, marker)
     parent = target.absolute().parent
     while not parent.exists():
         parent = parent.parent
@@ -48,33 +48,61 @@ def new_folder(target: Path, marker: str = MARKER) -> Iterator[Path]:
     """
     check_target(target, marker)
     target = target.absolute()
-    scratch: Path | None = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-        scratch.chmod(0o755)
-        yield scratch
-        _swap(scratch, target)
+        _tidy(target)
+        with new_beside(target, folder=True) as scratch:
+            scratch.chmod(0o755)
+            yield scratch
+            _move(scratch, target, marker)
     except OSError as error:
         raise BadInput(
             f"{target}: cannot be written ({error.strerror}). Choose another output or free the disk."
         ) from None
-    finally:
-        if scratch is not None:
-            shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _swap(scratch: Path, target: Path) -> None:
-    """Put `scratch` in the place of `target`; the old folder is set aside first and removed last."""
-    if not target.exists():
-        os.rename(scratch, target)
-        return
-    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
-    os.rename(target, aside / "old")
-    try:
-        os.rename(scratch, target)
-    except OSError:
-        os.rename(aside / "old", target)
-        raise
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+def _check_replaceable(target: Path, marker: str) -> None:
+    if target.is_symlink() or (target.exists() and not target.is_dir()):
+        raise BadInput(f"{target}: is not a folder, expected a folder or nothing. Choose another output.")
+    if target.is_dir() and any(target.iterdir()) and not (target / marker).is_file():
+        raise BadInput(
+            f"{target}: exists and was not made by hwq, expected an empty or new folder. Choose another output."
+        )
+
+
+def _tidy(target: Path) -> None:
+    """Remove what killed processes have left; a folder that one of them had set aside returns to its place."""
+    for path in leftovers(target, ASIDE):
+        if not target.exists() and any(path.iterdir()):
+            os.rename(path, target)
+    for mark in (MARK, ASIDE):
+        remove_leftovers(target, mark)
+
+
+def _move(scratch: Path, target: Path, marker: str) -> None:
+    """Put `scratch` in the place of `target`, in one step where the system can.
+
+    Other processes may do the same at the same time: the folder is that of the last one.
+    """
+    for attempt in range(ATTEMPTS):
+        _check_replaceable(target, marker)
+        try:
+            if not target.exists():
+                os.rename(scratch, target)
+            elif not exchange(scratch, target):
+                _move_in_steps(scratch, target)
+            return
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY) or attempt == ATTEMPTS - 1:
+                raise
+
+
+def _move_in_steps(scratch: Path, target: Path) -> None:
+    """The old folder is set aside first and removed last."""
+    with new_beside(target, folder=True, mark=ASIDE) as aside:
+        os.rename(target, aside)
+        try:
+            os.rename(scratch, target)
+        except OSError:
+            os.rename(aside, target)
+            raise

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwq.errors import BadInput
+from hwq.ir.temporary import new_beside, remove_leftovers
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """Date of every member of an archive: equal content gives equal bytes."""
@@ -21,6 +22,8 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 
 def check_writable(path: Path, *sources: Path) -> None:
     """Refuse a file that could not be written, before the work whose result it is to hold.
+
+    What killed processes have left of the same file is removed.
 
     Parameters
     ----------
@@ -47,6 +50,7 @@ def check_writable(path: Path, *sources: Path) -> None:
             pass
     except OSError as error:
         raise _unwritable(path, error) from None
+    remove_leftovers(path)
 
 
 def is_archive(path: Path) -> bool:
@@ -87,18 +91,13 @@ def write_atomically(path: Path, data: bytes) -> None:
         When the folder is missing or read-only, the path is a folder, or the disk is full.
     """
     _refuse_special(path)
-    temporary = None
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
+        with new_beside(path) as temporary:
+            temporary.write_bytes(data)
+            temporary.chmod(0o666 & ~_umask())
+            os.replace(temporary, path)
     except OSError as error:
         raise _unwritable(path, error) from None
-    finally:
-        if temporary is not None and os.path.exists(temporary):
-            os.unlink(temporary)
 
 
 def _refuse_special(path: Path) -> None:

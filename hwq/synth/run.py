@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -16,6 +15,7 @@ from hwq.hw.cost import is_known, plan_cost
 from hwq.hw.device import Device
 from hwq.hw.plan import Plan
 from hwq.hw.resources import NOUNS
+from hwq.ir.temporary import new_beside, remove_leftovers
 from hwq.quant import Progress, silent
 from hwq.synth import liberty, ram_registers, reports
 from hwq.synth.fit import available, lacking, refusal
@@ -136,8 +136,9 @@ def _workshop(folder: Path, finished: Path, job: Job) -> Iterator[Path]:
 
     Tools in WebAssembly see nothing above the folder in which they work, and no links out of it.
     """
-    with tempfile.TemporaryDirectory(prefix=f".{job.device.name}.work.", dir=finished.parent) as name:
-        work = Path(name)
+    place = finished.with_name(f"{job.device.name}.work")
+    remove_leftovers(place)
+    with new_beside(place, folder=True) as work:
         for part in ("rtl", "rom"):
             if (folder / part).is_dir():
                 shutil.copytree(folder / part, work / part)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from hwq.errors import BadInput
+from hwq.ir.temporary import new_beside, remove_leftovers
 
 
 def cache_folder() -> Path:
@@ -69,20 +69,19 @@ def cached_build(root: Path, name: str, build: Callable[[Path], None]) -> tuple[
     final = root / name
     if final.is_dir():
         return final, True
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=root))
-    except OSError as error:
-        raise BadInput(
-            f"{root}: cannot hold builds ({error.strerror}). Set HWQ_CACHE to a folder that can be written."
-        ) from None
-    try:
+    with ExitStack() as stack:
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            remove_leftovers(final)
+            scratch = stack.enter_context(new_beside(final, folder=True))
+        except OSError as error:
+            raise BadInput(
+                f"{root}: cannot hold builds ({error.strerror}). Set HWQ_CACHE to a folder that can be written."
+            ) from None
         build(scratch)
         try:
             scratch.rename(final)
         except OSError:
             if not final.is_dir():
                 raise
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
     return final, False

@@ -10,8 +10,9 @@ import pytest
 from builds import plan_with
 from cases import CASES
 
+from hwq.emit import folder as folders
 from hwq.emit import generate as generation
-from hwq.emit.folder import MARKER, check_target, new_folder
+from hwq.emit.folder import ASIDE, MARKER, check_target, new_folder
 from hwq.emit.generate import generate
 from hwq.errors import BadInput
 from hwq.hw.plan import Plan
@@ -103,10 +104,11 @@ def test_failure_of_the_last_step_puts_the_old_build_back(tmp_path: Path, monkey
     rename = os.rename
 
     def once(source: object, goal: object) -> None:
-        if Path(str(goal)) == target and not str(source).endswith("old"):
+        if Path(str(goal)) == target and ASIDE not in str(source):
             raise OSError(5, "Input/output error")
         rename(str(source), str(goal))
 
+    monkeypatch.setattr(folders, "exchange", lambda _one, _other: False)
     monkeypatch.setattr(os, "rename", once)
     with pytest.raises(BadInput, match="Input/output error"):
         generate(_plan(1), target)
