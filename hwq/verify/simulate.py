@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hwq.errors import CheckFailed, refuse_all
+from hwq.errors import BadInput, CheckFailed, refuse_all
 from hwq.verify import tools
 from hwq.verify.build_cache import cache_folder, cached_build, content_key
 
@@ -221,6 +221,10 @@ def _build(
             kept = shutil.copyfile(log, root / f"{name}.failed.log")
             raise CheckFailed(f"{top} ({simulator}): does not compile (log: {kept}):\n{_first_errors(finished.output)}")
         shutil.rmtree(folder / "obj", ignore_errors=True)
+        if simulator == "icarus" and not _is_whole(folder / "sim.vvp"):
+            raise BadInput(
+                f"{root}: has no room for {name}/sim.vvp. Free the disk, or set HWQ_CACHE to another folder."
+            )
 
     folder, cached = cached_build(root, name, build)
     return Simulation(simulator, top, folder, cached, seconds)
@@ -258,6 +262,16 @@ def unknown_parameter(output: str) -> str:
     """Return Icarus's line about a parameter that the top module does not have; it only warns of it."""
     match = _UNKNOWN_PARAMETER.search(output)
     return match.group() if match else ""
+
+
+def _is_whole(vvp: Path) -> bool:
+    """Whether iverilog has written all of a file: it exits with 0 on a disk that is full.
+
+    At the end stand names of sources, a line each, and before them their number.
+    """
+    _, _, names = vvp.read_bytes().rpartition(b"\n:file_names ")
+    count, _, lines = names.partition(b";\n")
+    return count.isdigit() and lines.count(b";\n") == int(count) and lines.endswith(b";\n")
 
 
 def _absolute(paths: Sequence[Path]) -> list[str]:
