@@ -16,7 +16,7 @@ CHILD = Path(__file__).with_name("fault_child.py")
 SEED = int(os.environ.get("HWQ_SEED", "1"))
 QUICK = 2
 """Moments of a quick run, beside the last ones; all of them with HWQ_DEEP."""
-LAST = 7
+LAST = 6
 """Changes of files at the end of a command: the final move, and what is removed after it."""
 FOLDERS = ("generate", "build", "vectors", "hls")
 FILES = ("quantize", "simulate", "golden")
@@ -31,7 +31,10 @@ def _words(command: str, files: tuple[Path, Path], net: Path, target: Path) -> t
         "hls": (["generate", str(net), "--backend", "hls", "-o", str(target)], ["--multipliers", "4"]),
         "build": ([*build, "--effort", "fast"], ["--multipliers", "4"]),
         "vectors": (["vectors", str(net), "-o", str(target), "--data", calib], ["-n", "2"]),
-        "quantize": (["quantize", model, "--calib", calib, "-o", str(target)], ["--weight-bits", "4"]),
+        "quantize": (
+            ["quantize", model, "--calib", calib, "--effort", "fast", "-o", str(target)],
+            ["--weight-bits", "4"],
+        ),
         "simulate": (["simulate", str(net), calib, "-o", str(target)], ["-n", "2"]),
         "golden": (["export", str(net), "-o", str(target)], ["--integers"]),
     }

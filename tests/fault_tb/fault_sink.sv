@@ -17,7 +17,7 @@ module fault_sink #(
     input  wire         tlast,
     output wire  [31:0] beats
 );
-  int file, record, found, low, high, taken;
+  int file, record, found, low, high, taken, wrong;
   logic held_q, last_q;
   logic [W-1:0] data_q;
   assign beats = taken;
@@ -28,6 +28,7 @@ module fault_sink #(
     if (file == 0 || record == 0) $fatal(1, "HWQ_ERROR cannot open %s or %s", FILE, RECORD);
     low = 0;
     high = 0;
+    wrong = 0;
   end
 
   always @(posedge clk) begin
@@ -36,9 +37,13 @@ module fault_sink #(
     last_q <= tlast;
     if (rst === 1'b1) taken = 0;
     if (rst === 1'b0) begin
-      if (tvalid === 1'bx) $display("FAULT_ERROR %s: tvalid is unknown", RECORD);
-      if (held_q && (!tvalid || tdata !== data_q || tlast !== last_q))
-        $display("FAULT_ERROR %s: beat %0d changed while stalled", RECORD, taken);
+      if (tvalid === 1'bx) begin
+        if (wrong == 0) $display("FAULT_ERROR %s: tvalid is unknown", RECORD);
+        wrong = wrong + 1;
+      end else if (held_q && (!tvalid || tdata !== data_q || tlast !== last_q)) begin
+        if (wrong == 0) $display("FAULT_ERROR %s: beat %0d changed while stalled", RECORD, taken);
+        wrong = wrong + 1;
+      end
       if (tvalid && tready) begin
         $fdisplay(record, "%0d %b %b", episode, tlast, tdata);
         taken = taken + 1;
