@@ -119,7 +119,7 @@ def test_a_result_that_is_not_whole_is_made_again(damage: str, data: Path, tiny_
             journal.write_text("".join(lines)[:-20])
         case "damaged record":
             journal.write_text("".join([*lines[:-1], lines[-1].replace('"first": 0', '"first": "0"')]))
-    (out / ".s10.npz.abcd_123").write_bytes(b"what a killed process leaves")
+    (out / ".s10.npz.hwq-abcd_123").write_bytes(b"what a killed process leaves")
     assert done(*words, "--json").json["skipped"] == 6
     assert results(out) == before
     assert done(*words, "--json").json["skipped"] == 7
