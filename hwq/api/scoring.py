@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
 from hwq.api.simulating import simulate
 from hwq.arith import IntArray
 from hwq.errors import BadInput
+from hwq.frontend.data import MAX_BYTES
+from hwq.frontend.stream import survey
 from hwq.ir.program import Program
 
 LABELS = ("label", "labels")
@@ -25,19 +26,23 @@ def read_labels(path: Path) -> IntArray:
         When the file cannot be read, or has no array of whole numbers called `label`.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            names = list(getattr(file, "files", []))
-            found = next((np.asarray(file[name]) for name in LABELS if name in names), None)
-    except (OSError, ValueError, EOFError, BadZipFile) as error:
-        raise BadInput(f"--labels {path}: cannot be read ({error!s:.120}), expected an npz file.") from None
-    if found is None:
-        raise BadInput(f"--labels {path}: found {', '.join(names) or 'one array'}, expected an array called label.")
-    if found.ndim != 1 or not len(found) or found.dtype.kind not in "iu":
-        raise BadInput(
-            f"--labels {path}: label is {found.dtype} of shape {found.shape}, expected the number of a class for "
-            "each sample."
-        )
-    return found.astype(np.int64)
+        file = survey(path, LABELS)
+        name = next((name for name in LABELS if name in file.headers), None)
+        if name is None:
+            found = ", ".join(file.names)
+            raise BadInput(f"{path}: found {found:.200}, expected an array called label.")
+        labels = file.headers[name]
+        if len(labels.shape) != 1 or not labels.shape[0] or labels.dtype.kind not in "iu":
+            raise BadInput(
+                f"{path}: {name} is {labels.dtype} of shape {labels.shape}, expected the number of a class for each "
+                "sample."
+            )
+        if labels.nbytes > MAX_BYTES:
+            raise BadInput(f"{path}: unpacks to {labels.nbytes} bytes, expected at most {MAX_BYTES}.")
+        ((_, arrays),) = file.pieces([name], labels.shape[0])
+    except BadInput as error:
+        raise BadInput(f"--labels {error}") from None
+    return arrays[name].astype(np.int64)
 
 
 def score(program: Program, path: Path) -> float:

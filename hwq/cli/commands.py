@@ -94,12 +94,12 @@ def quantize(
     for path in (output, write_config):
         if path is not None:
             check_writable(path, model, calib)
-    if write_config is not None:
-        write_atomically(write_config, write_options(config).encode())
     started = time.monotonic()
     program = api.quantize(model, calib, config, session.progress, part.cut())
     session.progress("Writing")
     serial.save(program, output)
+    if write_config is not None:
+        write_atomically(write_config, write_options(config).encode())
     ends = {port.name: program.info["sqnr_db"].get(port.tensor) for port in program.outputs}
     value = {
         "output": output, "program": program.name, "digest": serial.digest(program), "options": config.describe(),

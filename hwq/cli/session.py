@@ -17,8 +17,9 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.segment import Segment
 from rich.text import Text
 
 from hwq.cli import interrupts
@@ -104,7 +105,7 @@ class Session:
                 print(json_text.dumps(plain(value), allow_nan=False), flush=True)  # noqa: T201
                 return
             for item in shown:
-                self._out.print(item, soft_wrap=isinstance(item, str))
+                self._out.print(_Clean(item), soft_wrap=isinstance(item, str))
             sys.stdout.flush()
         except OSError as error:
             raise _OutputLost(error.errno, error.strerror) from None
@@ -162,6 +163,18 @@ class Session:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except (OSError, ValueError):
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+
+
+class _Clean:
+    """Something to show, laid out as it would be, without control characters from names in it."""
+
+    def __init__(self, shown: RenderableType) -> None:
+        self._shown = Text(shown) if isinstance(shown, str) else shown
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The parts of what is shown."""
+        for part in console.render(self._shown, options):
+            yield part if part.control else Segment(clean(part.text), part.style)
 
 
 def clean(text: str) -> str:

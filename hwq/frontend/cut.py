@@ -17,6 +17,7 @@ from hwq.errors import BadInput, refuse_all
 from hwq.frontend.data import Data, load_arrays
 from hwq.frontend.load import Source, load
 from hwq.frontend.node import Node
+from hwq.frontend.stream import survey
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +120,8 @@ def samples_at(path: str | Path, part: Cut, data: Data) -> Data:
 
 def _names(path: Path) -> Iterable[str]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return list(archive.files) if hasattr(archive, "files") else []
-    except (OSError, ValueError):
+        return survey(path, ()).names
+    except BadInput:
         return []  # whoever reads the samples says what is wrong with them
 
 

@@ -9,10 +9,11 @@ import numpy as np
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from numpy.typing import NDArray
-from onnx import TensorProto, checker, defs, inliner, numpy_helper, shape_inference
+from onnx import TensorProto, checker, defs, numpy_helper, shape_inference
 
 from hwq.errors import BadInput, refuse_all
 from hwq.frontend.external import MAX_BYTES, load_external
+from hwq.frontend.inline import inline
 from hwq.frontend.node import STANDARD_DOMAINS
 
 OLDEST_OPSET = 9
@@ -48,8 +49,7 @@ def load(path: str | Path) -> Source:
     opset = _opset(model, path)
     load_external(model, path.parent)
     _check(model, path)
-    if model.functions:
-        model = inliner.inline_local_functions(model)
+    model = inline(model, path)
     initializers = _initializers(model.graph)
     batch = _single_batch(model.graph)
     return Source(path.stem, model.graph, opset, batch, initializers, _infer(model))

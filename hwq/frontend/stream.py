@@ -9,8 +9,6 @@ from __future__ import annotations
 import io
 import lzma
 import stat
-import struct
-import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,53 +16,20 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from hwq.errors import BadInput
+from hwq.ir.npy import BROKEN_HEADER, Header, check_size, read_header
 
 Array = NDArray[np.generic]
 ONLY = "x"
 """Name of the one array of an npy file."""
-MAX_HEADER = 1 << 16
-"""Largest header of an array, in bytes; numpy writes about a hundred."""
 _MAGIC = b"\x93NUMPY"
-_READERS: dict[tuple[int, int], Callable[[IO[bytes]], tuple[tuple[int, ...], bool, np.dtype[Any]]]] = {
-    (1, 0): npy.read_array_header_1_0,
-    (2, 0): npy.read_array_header_2_0,
-}
-_BROKEN = (
-    ValueError,
-    EOFError,
-    KeyError,
-    SyntaxError,
-    RuntimeError,
-    MemoryError,
-    struct.error,
-    lzma.LZMAError,
-    tokenize.TokenError,
-    zlib.error,
-    zipfile.BadZipFile,
-)
+_BROKEN = (*BROKEN_HEADER, LookupError, ArithmeticError, lzma.LZMAError, zlib.error, zipfile.BadZipFile)
 """What numpy and zipfile raise on files that are damaged or made to harm."""
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """Type and shape of a stored array; its data begin at `offset`, and `fortran` means that they are column-major."""
-
-    dtype: np.dtype[Any]
-    shape: tuple[int, ...]
-    fortran: bool
-    offset: int
-
-    @property
-    def nbytes(self) -> int:
-        """Size of the data."""
-        return prod(self.shape) * self.dtype.itemsize
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +93,8 @@ def survey(path: Path, names: Sequence[str]) -> ArrayFile:
             raise BadInput(f"{path}: is a device or a pipe, expected a file. Save the samples to a file first")
         if _is_npy(path):
             with path.open("rb") as file:
-                header = _header(file)
-            _check_size(header, path.stat().st_size)
+                header = read_header(file)
+            check_size(header, path.stat().st_size)
             return ArrayFile(path, (ONLY,), {ONLY: header})
         with _archive(path) as archive:
             members = [(entry.filename.removesuffix(".npy"), entry) for entry in archive.infolist()]
@@ -142,8 +107,8 @@ def survey(path: Path, names: Sequence[str]) -> ArrayFile:
                 if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                     raise ValueError(f"compression of '{name}' is number {entry.compress_type}")
                 with archive.open(entry) as member:
-                    headers[name] = _header(member)
-                _check_size(headers[name], entry.file_size)
+                    headers[name] = read_header(member)
+                check_size(headers[name], entry.file_size)
             return ArrayFile(path, tuple(name for name, _ in members), headers)
 
 
@@ -214,25 +179,3 @@ def _archive(path: Path) -> zipfile.ZipFile:
 
 def _member(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
     return next(entry for entry in archive.infolist() if entry.filename.removesuffix(".npy") == name)
-
-
-def _header(stream: IO[bytes]) -> Header:
-    """Read only so much that a header made to harm fills no memory."""
-    start = io.BytesIO(stream.read(MAX_HEADER))
-    version = npy.read_magic(start)
-    if version not in _READERS:
-        raise ValueError(f"array format {version}")
-    shape, fortran, dtype = _READERS[version](start)
-    if any(size < 0 for size in shape):
-        raise ValueError(f"shape {shape}")
-    return Header(dtype, shape, fortran, start.tell())
-
-
-def _check_size(header: Header, size: int) -> None:
-    """Refuse pickled objects, and data of another size than the header says."""
-    if header.dtype.hasobject:
-        raise ValueError("an array of Python objects, which are never unpickled")
-    found = size - header.offset
-    if found != header.nbytes:
-        what = "is cut short" if found < header.nbytes else "holds more than one array"
-        raise ValueError(f"it {what}: {found} bytes of data, expected {header.nbytes}")

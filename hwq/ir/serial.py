@@ -20,6 +20,7 @@ import numpy as np
 from hwq.errors import BadInput, refuse_all
 from hwq.ir.codec import decode, encode
 from hwq.ir.kinds import mistakes
+from hwq.ir.npy import parse_array
 from hwq.ir.program import Program
 from hwq.ir.storage import EPOCH, write_atomically
 
@@ -169,7 +170,7 @@ def _unpack(archive: zipfile.ZipFile, names: list[str]) -> dict[str, np.ndarray]
     """Arrays of integers as int64, by name without `.npy`; a file of one byte an element takes eight in memory."""
     arrays, left = {}, MAX_ELEMENTS
     for name in names:
-        stored = np.lib.format.read_array(io.BytesIO(archive.read(name)), allow_pickle=False)
+        stored = parse_array(archive.read(name))
         if stored.dtype.kind != "i":
             raise BadInput(f"{name!r:.80} holds {stored.dtype}, expected integers")
         left -= stored.size

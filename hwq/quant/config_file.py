@@ -32,19 +32,19 @@ def read_options(path: Path) -> dict[str, Any]:
         tables = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: {error}, expected a TOML file as `--write-config` prints.") from None
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"{path}: {error!s:.200}, expected a TOML file as `--write-config` prints.") from None
     layers = tables.pop("layer", [])
     if not isinstance(layers, list) or not all(isinstance(table, dict) and "match" in table for table in layers):
-        raise BadInput(f"{path}: layer is {layers!r}, expected tables [[layer]], each with a `match`.")
+        raise BadInput(f"{path}: layer is {layers!r:.80}, expected tables [[layer]], each with a `match`.")
     rules = []
     for table in layers:
         match = table.pop("match")
         if not isinstance(match, str):
-            raise BadInput(f"{path}: match is {match!r}, expected a pattern in quotes.")
+            raise BadInput(f"{path}: match is {match!r:.80}, expected a pattern in quotes.")
         unknown = sorted(set(table) - set(LAYER_OPTIONS))
         if unknown:
-            raise _unknown(path, f"layer '{match}'", unknown[0], LAYER_OPTIONS)
+            raise _unknown(path, f"layer {match!r:.80}", unknown[0], LAYER_OPTIONS)
         rules.append(LayerRule(match, tuple((name, _value(path, name, value)) for name, value in table.items())))
     options = {name: _value(path, name, value) for name, value in tables.items()}
     return options | ({"rules": tuple(rules)} if rules else {})
@@ -64,14 +64,14 @@ def _value(path: Path, name: str, value: Any) -> Any:
     if isinstance(kind, type) and issubclass(kind, Enum):
         names = [item.name.lower() for item in kind]
         if not isinstance(value, str) or value not in names:
-            raise BadInput(f"{path}: {name} is {value!r}, expected one of {', '.join(names)}.")
+            raise BadInput(f"{path}: {name} is {value!r:.80}, expected one of {', '.join(names)}.")
         return kind[value.upper()]
     if kind is float and type(value) is int:
         return float(value)
     if type(value) is not kind:
-        raise BadInput(f"{path}: {name} is {value!r}, expected a value of type {kind.__name__}.")
+        raise BadInput(f"{path}: {name} is {value!r:.80}, expected a value of type {kind.__name__}.")
     return value
 
 
 def _unknown(path: Path, where: str, name: str, known: tuple[str, ...]) -> BadInput:
-    return BadInput(f"{path}: {where}: option {name} is unknown, expected one of {', '.join(known)}.")
+    return BadInput(f"{path}: {where}: option {name:.80} is unknown, expected one of {', '.join(known)}.")

@@ -21,6 +21,7 @@ from hwq.frontend.data import MAX_BYTES
 from hwq.hw.fold import ceil_div
 from hwq.hw.plan import Plan
 from hwq.ir import serial
+from hwq.ir.npy import parse_array
 from hwq.ir.storage import save_arrays
 from hwq.ir.types import Format, TensorType
 from hwq.quant.forms import KEY as FORMS
@@ -154,10 +155,10 @@ def load_recording(path: Path) -> Recording:
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(entry.file_size for entry in archive.infolist())
-        if size > MAX_BYTES:
-            raise BadInput(f"{path}: unpacks to {size} bytes, expected at most {MAX_BYTES}. Record fewer samples.")
-        with np.load(path, allow_pickle=False) as archive:
-            return _recording({name: archive[name] for name in archive.files})
+            if size > MAX_BYTES:
+                raise BadInput(f"{path}: unpacks to {size} bytes, expected at most {MAX_BYTES}. Record fewer samples.")
+            arrays = {name.removesuffix(".npy"): parse_array(archive.read(name)) for name in archive.namelist()}
+        return _recording(arrays)
     except BadInput:
         raise
     except _BROKEN as error:
