@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,24 @@ ASIDE = "hwq-old"
 """Marks a folder that is set aside while another one takes its place."""
 ATTEMPTS = 100
 """How often a folder is moved to a place where others move folders at the same time."""
+
+
+_SOURCE = re.compile(r"[A-Za-z]\w*\.sv", re.ASCII)
+
+
+def sources_in(build: Path, *parts: str) -> list[Path]:
+    """The SystemVerilog files in these folders of a build, in the order of names.
+
+    Raises
+    ------
+    BadInput
+        When one has a name that a tool's script would not take for a name: builds come from elsewhere, too.
+    """
+    found = [path for part in parts for path in sorted((build / part).glob("*.sv"))]
+    for path in found:
+        if not _SOURCE.fullmatch(path.name):
+            raise BadInput(f"{path}: hwq gives no file such a name, expected letters, digits and '_'. Remove it.")
+    return found
 
 
 def check_target(target: Path, marker: str = MARKER) -> None:

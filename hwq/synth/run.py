@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from hwq.emit.folder import check_target, new_folder
+from hwq.emit.folder import check_target, new_folder, sources_in
 from hwq.errors import BadInput, CheckFailed
 from hwq.hw.cost import is_known, plan_cost
 from hwq.hw.device import Device
@@ -123,7 +123,7 @@ def _library(device: Device, cells: str | None) -> str | None:
 
 def _sources(folder: Path, plan: Plan) -> list[str]:
     """The RTL of a build, in the order of names; refuse a build that lacks files."""
-    sources = sorted(path.relative_to(folder).as_posix() for path in (folder / "rtl").glob("*.sv"))
+    sources = [path.relative_to(folder).as_posix() for path in sources_in(folder, "rtl")]
     wanted = [f"rtl/{plan.program.name}.sv", *(rom.file for rom in plan.net.roms)]
     if missing := [name for name in wanted if not (folder / name).is_file()]:
         raise BadInput(f"{folder}: {missing[0]} is missing, expected a whole build. Generate it again.")

@@ -107,7 +107,7 @@ def open_build(folder: Path) -> Build:
             f"{folder}: holds no readable {MARKER} ({error!s:.120}), expected a folder made by `hwq generate`."
         ) from None
     program = serial.load(folder / "net.hwq")
-    if serial.digest(program) != digest or not str(top).isidentifier():
+    if serial.digest(program) != digest or top != program.name:
         raise BadInput(f"{folder}: {MARKER} and net.hwq do not belong together. Generate the build again.")
     folds = parse_folding(folding, program, str(path))
     return Build(folder, manifest, make_plan(program, folds, *_aim(manifest, path)))
@@ -117,7 +117,10 @@ def _aim(manifest: dict[str, Any], path: Path) -> tuple[Device | None, Bound | N
     """The device that a build was made for, and the bound of its folding."""
     name, bound = manifest.get("device"), manifest.get("bound")
     try:
-        return None if name is None else device(str(name)), None if bound is None else Bound(**bound)
+        made = None if bound is None else Bound(**bound)
+        if made is not None and (type(made.least) is not int or made.least < 1 or type(made.binds) is not str):
+            raise TypeError(f"bound is {bound!r:.80}, expected cycles and what binds.")
+        return None if name is None else device(str(name)), made
     except (BadInput, TypeError) as error:
         raise BadInput(f"{path}: {error!s:.200} Generate the build again.") from None
 

@@ -21,7 +21,8 @@ from hwq.frontend.data import MAX_BYTES
 from hwq.hw.fold import ceil_div
 from hwq.hw.plan import Plan
 from hwq.ir import serial
-from hwq.ir.npy import parse_array
+from hwq.ir.npy import check_size, parse_array, read_header
+from hwq.ir.serial import MAX_TEXT
 from hwq.ir.storage import save_arrays
 from hwq.ir.types import Format, TensorType
 from hwq.quant.forms import KEY as FORMS
@@ -157,8 +158,7 @@ def load_recording(path: Path) -> Recording:
             size = sum(entry.file_size for entry in archive.infolist())
             if size > MAX_BYTES:
                 raise BadInput(f"{path}: unpacks to {size} bytes, expected at most {MAX_BYTES}. Record fewer samples.")
-            arrays = {name.removesuffix(".npy"): parse_array(archive.read(name)) for name in archive.namelist()}
-        return _recording(arrays)
+            return _recording(archive)
     except BadInput:
         raise
     except _BROKEN as error:
@@ -222,8 +222,11 @@ def _described(name: str, kind: str, inputs: Sequence[str], type_: TensorType, f
     }  # fmt: skip
 
 
-def _recording(arrays: dict[str, NDArray[Any]]) -> Recording:
-    about = json.loads(str(arrays[MARKER]))
+def _recording(archive: zipfile.ZipFile) -> Recording:
+    names = set(archive.namelist())
+    if archive.getinfo(f"{MARKER}.npy").file_size > MAX_TEXT:
+        raise ValueError(f"its description is larger than {MAX_TEXT} bytes")
+    about = json.loads(str(parse_array(archive.read(f"{MARKER}.npy"))))
     if about["version"] != VERSION:
         raise ValueError(f"version {about['version']!r:.20}, expected {VERSION}")
     layers = tuple(_layer(entry) for entry in about["layers"])
@@ -232,11 +235,14 @@ def _recording(arrays: dict[str, NDArray[Any]]) -> Recording:
     streams = {}
     for name, elements in about["streams"]:
         type_ = types[ports.get(name, name)]
-        values, unknown = _checked(arrays[name], type_), arrays.get(f"{name}.unknown")
+        values = _integers(archive, name, type_)
+        unknown = _read(archive, f"{name}.unknown", type_) if f"{name}.unknown.npy" in names else None
         if not 0 <= int(elements) <= values.size or (unknown is not None and unknown.shape != values.shape):
             raise ValueError(f"{name} has {values.shape}, but {elements} elements")
         streams[str(name)] = Stream(values, int(elements), None if unknown is None else unknown.astype(bool))
-    sent = {layer.name: _checked(arrays[f"{layer.name}.sent"], layer.type) for layer in layers if layer.kind == "input"}
+    sent = {
+        layer.name: _integers(archive, f"{layer.name}.sent", layer.type) for layer in layers if layer.kind == "input"
+    }
     if len({len(x) for x in sent.values()}) != 1 or not all(len(x) for x in sent.values()):
         raise ValueError("the numbers of samples sent differ, or are zero")
     forms = read_forms(about["forms"])
@@ -254,10 +260,22 @@ def _layer(entry: Mapping[str, Any]) -> Layer:
     return Layer(str(entry["name"]), str(entry["kind"]), tuple(str(name) for name in entry["inputs"]), type_, form)
 
 
-def _checked(values: NDArray[Any], type_: TensorType) -> NDArray[Any]:
-    """`values`, which must be integers (n, height, width, channels) of the type."""
-    if values.dtype.kind not in "iu" or values.ndim != 4 or values.shape[1:] != type_.shape:
-        raise ValueError(f"an array is {values.dtype} {values.shape}, expected {type_}")
+def _read(archive: zipfile.ZipFile, name: str, type_: TensorType) -> NDArray[Any]:
+    """An array (n, height, width, channels); one of another shape is not unpacked."""
+    entry = archive.getinfo(f"{name}.npy")
+    with archive.open(entry) as member:
+        header = read_header(member)
+    check_size(header, entry.file_size)
+    if header.dtype.kind not in "iub" or len(header.shape) != 4 or header.shape[1:] != type_.shape:
+        raise ValueError(f"an array is {header.dtype} {header.shape}, expected {type_}")
+    return parse_array(archive.read(entry))
+
+
+def _integers(archive: zipfile.ZipFile, name: str, type_: TensorType) -> NDArray[Any]:
+    """An array, all within the type."""
+    values = _read(archive, name, type_)
+    if values.dtype.kind == "b":
+        raise ValueError(f"{name} holds {values.dtype}, expected integers")
     if values.size and not (type_.range[0] <= int(values.min()) and int(values.max()) <= type_.range[1]):
         raise ValueError(f"an array exceeds {type_}")
     return values

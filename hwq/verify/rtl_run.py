@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hwq.arith import IntArray
+from hwq.emit.folder import sources_in
 from hwq.emit.vectors import vector_files
 from hwq.errors import BadInput, CheckFailed
 from hwq.hw.plan import Plan
@@ -89,7 +90,7 @@ class Bench:
 
     def check(self) -> None:
         """Refuse a build that lacks files, or is of an older hwq whose testbench cannot do what is asked."""
-        if not any((self.folder / "rtl").glob("*.sv")):
+        if not sources_in(self.folder, "rtl"):
             raise BadInput(
                 f"{self.folder}: holds no rtl/*.sv, expected a folder made by `hwq generate`. Generate it again."
             )
@@ -101,9 +102,9 @@ class Bench:
     def compile(self) -> Simulation:
         """The compiled testbench, or the one from the cache when nothing changed."""
         self.check()
-        rtl = sorted((self.folder / "rtl").glob("*.sv")) if self.netlist is None else [self.netlist]
+        rtl = sources_in(self.folder, "rtl") if self.netlist is None else [self.netlist]
         options = [f"--trace-{self.waves}"] if self.waves and self.simulator == "verilator" else []
-        sources = [*rtl, *sorted((self.folder / "tb").glob("*.sv"))]
+        sources = [*rtl, *sources_in(self.folder, "tb")]
         return BUILDERS[self.simulator](
             sources, f"tb_{self.top}", defines=dict.fromkeys(self._macros, 1), options=options
         )

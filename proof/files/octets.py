@@ -66,7 +66,9 @@ def _number(data: bytes, rng: Random, _other: bytes) -> bytes:
 def _varint(data: bytes, rng: Random, _other: bytes) -> bytes:
     """A length or number of protobuf that is as long as one may be, or longer."""
     place = _place(data, rng)
-    huge = rng.choice((b"\xff" * 9 + b"\x01", b"\xff" * 12, b"\xff\xff\xff\xff\x07", b"\x80\x00", b"\x80" * 9 + b"\x01"))
+    huge = rng.choice(
+        (b"\xff" * 9 + b"\x01", b"\xff" * 12, b"\xff\xff\xff\xff\x07", b"\x80\x00", b"\x80" * 9 + b"\x01")
+    )
     return data[:place] + huge + data[place + 1 :]
 
 
@@ -78,7 +80,15 @@ def _groups(data: bytes, rng: Random, _other: bytes) -> bytes:
 
 def _start(data: bytes, rng: Random, _other: bytes) -> bytes:
     """Another kind of file from its first bytes on."""
-    first = (b"PK\x03\x04", b"\x93NUMPY\x01\x00", b"\x93NUMPY\x09\x00", b"\x1f\x8b", b"\xef\xbb\xbf", b"\xff\xfe", b"#!/bin/sh\n")
+    first = (
+        b"PK\x03\x04",
+        b"\x93NUMPY\x01\x00",
+        b"\x93NUMPY\x09\x00",
+        b"\x1f\x8b",
+        b"\xef\xbb\xbf",
+        b"\xff\xfe",
+        b"#!/bin/sh\n",
+    )
     return rng.choice(first) + data[rng.choice((0, 4, 8)) :]
 
 

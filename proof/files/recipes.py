@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
@@ -184,17 +185,20 @@ def content(case: Case, root: Path) -> bytes:
     data = path.read_bytes()
     for name, number in case.steps:
         family, way = name.split(".")
-        rng = Random(number)
-        if family == "onnx":
-            data = messages.change(data, way, rng)
-        elif family == "zip":
-            data = archives.change(data, way, rng)
-        elif family == "text":
-            data = texts.change(data, way, rng)
-        else:
-            others = sorted(path.parent.parent.parent.glob(f"*/in/{path.name}"))
-            data = octets.CHANGES[way](data, rng, rng.choice(others).read_bytes() if others else data)
+        with suppress(Exception):  # a change that does not suit these bytes leaves them as they are
+            data = _changed(data, family, way, Random(number), path)
     return data
+
+
+def _changed(data: bytes, family: str, way: str, rng: Random, path: Path) -> bytes:
+    if family == "onnx":
+        return messages.change(data, way, rng)
+    if family == "zip":
+        return archives.change(data, way, rng)
+    if family == "text":
+        return texts.change(data, way, rng)
+    others = sorted(path.parent.parent.parent.glob(f"*/in/{path.name}"))
+    return octets.CHANGES[way](data, rng, rng.choice(others).read_bytes() if others else data)
 
 
 def lay_out(case: Case, root: Path, folder: Path, changed: bytes) -> None:

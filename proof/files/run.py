@@ -73,7 +73,9 @@ def _make_seeds(root: Path) -> None:
 def attack(options: argparse.Namespace, scratch: Path, console: Console) -> int:
     """Draw and run cases; returns the exit code."""
     root = make_seeds(scratch)
-    names = {kind.name: sorted(p.name for p in kind.iterdir()) for kind in sorted(root.iterdir()) if kind.name != "scratch"}
+    names = {
+        kind.name: sorted(p.name for p in kind.iterdir()) for kind in sorted(root.iterdir()) if kind.name != "scratch"
+    }
     guide = Guide(options.seed, root, names, options.kind or sorted(recipes.WEIGHTS))
     count = options.count or (2000 if options.seconds is None else 10**9)
     shutil.rmtree(options.output, ignore_errors=True)
@@ -112,9 +114,13 @@ def show(console: Console, kinds: Counter[str], ends: Counter[tuple[str, str]], 
         table.add_row(command, *(f"{number:,}" for number in (*row, other)))
     console.print(table)
     total = sum(kinds.values())
-    console.print(f"{total:,} inputs in {seconds:.0f} s: " + ", ".join(f"{n:,} {kind}" for kind, n in kinds.most_common()))
+    console.print(
+        f"{total:,} inputs in {seconds:.0f} s: " + ", ".join(f"{n:,} {kind}" for kind, n in kinds.most_common())
+    )
     statements = sum(len(_code_lines(path)) for path in (ROOT / "hwq").rglob("*.py"))
-    console.print(f"{len(guide.lines):,} of {statements:,} lines of hwq were reached; {guide.corpus:,} inputs reached new ones")
+    console.print(
+        f"{len(guide.lines):,} of {statements:,} lines of hwq were reached; {guide.corpus:,} inputs reached new ones"
+    )
 
 
 def _code_lines(path: Path) -> set[int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import gc
 import io
 import json
 import os
@@ -22,7 +21,6 @@ import coverage
 import numpy as np
 import recipes
 import typer
-import wild
 from recipes import Case
 
 from hwq.cli import main, session
@@ -32,7 +30,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MEMORY = 6 << 30
 """Address space that a process may take, in bytes."""
 MOST_RESIDENT = 1 << 30
-"""Memory that a case may take, in bytes, where its files are small."""
+"""Memory that a command may take, in bytes: all files are small."""
 CODES = (0, 1, 2, 3)
 _READ = tuple(
     os.path.realpath(path) + "/"
@@ -42,7 +40,14 @@ _READ = tuple(
 _WRITES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate", "os.chmod", "os.utime",
            "os.mkfifo", "os.mknod", "os.chown", "shutil.rmtree", "shutil.move"}  # fmt: skip
 _STARTS = {"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.startfile", "pty.spawn"}
-_NEVER = {"pickle.find_class", "socket.connect", "socket.bind", "socket.getaddrinfo", "urllib.Request", "ftplib.connect"}
+_NEVER = {
+    "pickle.find_class",
+    "socket.connect",
+    "socket.bind",
+    "socket.getaddrinfo",
+    "urllib.Request",
+    "ftplib.connect",
+}
 
 
 class ToolStarted(BaseException):
@@ -136,7 +141,9 @@ class Sandbox:
         os.dup2(self._native.fileno(), 2)
         self._seen: dict[str, set[int]] = {}
         self._errors: list[BaseException] = []
-        self._coverage = coverage.Coverage(data_file=None, source=[str(ROOT / "hwq")], config_file=False) if guided else None
+        self._coverage = (
+            coverage.Coverage(data_file=None, source=[str(ROOT / "hwq")], config_file=False) if guided else None
+        )
         typer.main.get_command = functools.cache(typer.main.get_command)
         self._listen()
         self._guard = Guard()
@@ -170,22 +177,25 @@ class Sandbox:
             for words in recipes.commands(case):
                 if words[0] == "=":
                     _compare(outcome, *words[1:])
-                elif not self._command(outcome, here, words, len(changed)):
+                elif not self._command(outcome, here, words):
                     break
         finally:
             os.chdir(back)
         if sorted(os.listdir(here)) != ["in", "out", "tmp"] or _listing(here / "in") != before:
-            outcome.add("files", "inputs changed", f"{sorted(os.listdir(here))} {set(_listing(here / 'in')) ^ set(before)}")
+            outcome.add(
+                "files", "inputs changed", f"{sorted(os.listdir(here))} {set(_listing(here / 'in')) ^ set(before)}"
+            )
         if left := _listing(here / "tmp"):
             outcome.add("files", "temporary files stay", str(left))
         return outcome
 
-    def _command(self, outcome: Outcome, here: Path, words: tuple[str, ...], size: int) -> bool:
+    def _command(self, outcome: Outcome, here: Path, words: tuple[str, ...]) -> bool:
         """Run one command; tell whether it ended with 0."""
         out, err = io.StringIO(), io.StringIO()
         self._errors = []
         before, old_seen = _listing(here / "out"), self._native.seek(0, os.SEEK_END)
         code: int | str
+        Path("/proc/self/clear_refs").write_text("5")  # the highest use of memory counts from here on
         with self._guard.watch(here) as events, warnings.catch_warnings(), self._traced():
             warnings.simplefilter("always")
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
@@ -203,7 +213,9 @@ class Sandbox:
             error = self._errors[-1]
             outcome.add("exception", where(error), shown + "".join(traceback.format_exception(error)))
         for event, place in events:
-            outcome.add("forbidden", f"{event} {Path(place).name if event == 'open' else ''}", f"{shown}{event} {place}")
+            outcome.add(
+                "forbidden", f"{event} {Path(place).name if event == 'open' else ''}", f"{shown}{event} {place}"
+            )
         _judge(outcome, code, words, out.getvalue(), err.getvalue(), self._errors, shown)
         if code in (2, 3, 70) and (left := set(_listing(here / "out")) ^ set(before)):
             outcome.add("half-written", words[0], f"{shown}{sorted(left)}")
@@ -212,7 +224,7 @@ class Sandbox:
             outcome.add("native output", _pattern(native.splitlines()[0]), shown + native)
         if any(isinstance(error, MemoryError) for error in self._errors) or "MemoryError" in err.getvalue():
             outcome.add("memory", where(self._errors[-1]), shown)
-        elif size < 1 << 22 and (taken := resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10) > MOST_RESIDENT:
+        elif (taken := _peak()) > MOST_RESIDENT:
             outcome.add("memory", f"{words[0]}: resident", f"{shown}{taken >> 20} MiB")
         return code == 0
 
@@ -228,7 +240,7 @@ class Sandbox:
             self._coverage.stop()
 
     def _gather(self, outcome: Outcome) -> None:
-        """Lines that were not seen before; the collector's own sets are read, as its database takes ten times as long."""
+        """Lines that were not seen before; the collector's sets are read, as its database takes ten times as long."""
         if self._coverage is None or self._coverage._collector is None:
             return
         for name, lines in self._coverage._collector.data.items():
@@ -248,7 +260,13 @@ def where(error: BaseException) -> str:
 
 
 def _judge(
-    outcome: Outcome, code: int | str, words: tuple[str, ...], out: str, err: str, errors: list[BaseException], shown: str
+    outcome: Outcome,
+    code: int | str,
+    words: tuple[str, ...],
+    out: str,
+    err: str,
+    errors: list[BaseException],
+    shown: str,
 ) -> None:
     """What a user sees: no traceback, no warning, no steering of the terminal; a refusal says who."""
     for line in err.splitlines():
@@ -283,9 +301,18 @@ def _pattern(text: str) -> str:
 def _compare(outcome: Outcome, one: str, two: str) -> None:
     """Two engines must agree."""
     with np.load(one) as a, np.load(two) as b:
-        same = set(a.files) == set(b.files) and all(np.array_equal(a[n], b[n], equal_nan=a[n].dtype.kind == "f") for n in a.files)
+        pairs = [(a[name], b[name]) for name in a.files if name in b.files]
+        same = len(pairs) == len(a.files) == len(b.files) and all(
+            np.array_equal(x, y, equal_nan=x.dtype.kind == "f") for x, y in pairs
+        )
     if not same:
         outcome.add("mismatch", "simulate", "the fast and the plain simulator differ")
+
+
+def _peak() -> int:
+    """The most memory that was in use since it was last asked to forget, in bytes."""
+    found = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
+    return int(found[1]) << 10 if found else 0
 
 
 def _listing(folder: Path) -> list[str]:
@@ -293,10 +320,3 @@ def _listing(folder: Path) -> list[str]:
     for here, folders, files in os.walk(folder):
         found += [os.path.relpath(os.path.join(here, name), folder) for name in (*folders, *files)]
     return sorted(found)
-
-
-def collect() -> None:
-    """Free what cases left."""
-    gc.collect()
-    if Path(wild.PWNED).exists():
-        raise RuntimeError(f"{Path.cwd() / wild.PWNED} exists: a payload was obeyed")

@@ -6,7 +6,6 @@ import copy
 import json
 import tomllib
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from random import Random
 from typing import Any
 
@@ -141,11 +140,9 @@ def raw(data: bytes, name: str, rng: Random) -> bytes:
 
 
 def change(data: bytes, name: str, rng: Random) -> bytes:
-    """JSON or TOML after one change; a text that is none stays as it is, but for raw changes."""
+    """JSON or TOML after one change."""
     if name in RAW:
         return raw(data, name, rng)
     toml = not data.lstrip().startswith((b"{", b"["))
-    with suppress(ValueError, RecursionError, IndexError, TypeError, KeyError, AttributeError):
-        tree = TREES[name](tomllib.loads(data.decode()) if toml else json.loads(data), rng)
-        return tomli_w.dumps(tree).encode() if toml else json.dumps(tree).encode()
-    return data
+    tree = TREES[name](tomllib.loads(data.decode()) if toml else json.loads(data), rng)
+    return tomli_w.dumps(tree).encode() if toml else json.dumps(tree).encode()

@@ -13,11 +13,11 @@ PAYLOADS: dict[str, str] = {
     "endmodule": f'x\nendmodule\nmodule y; initial $system("touch {PWNED}"); endmodule',
     "verilog comment": f'*/ initial $system("touch {PWNED}"); /*',
     "identifier": "\\esc`define X ",
-    "macro": "`include \"/etc/passwd\"\n`define logic wire",
+    "macro": '`include "/etc/passwd"\n`define logic wire',
     "c comment": f'*/ int pwned(void) {{ return system("touch {PWNED}"); }} /*',
     "c string": f'"); system("touch {PWNED}"); ("',
-    "trigraph": "??/\n#include \"/etc/passwd\"\n??'",
-    "line end": 'ends in a backslash \\',
+    "trigraph": '??/\n#include "/etc/passwd"\n??\'',
+    "line end": "ends in a backslash \\",
     "tcl": f"[exec touch {PWNED}] $env(HOME) }} ; exec touch {PWNED}",
     "make": f"$(shell touch {PWNED})\n\ttouch {PWNED}\nall: ; touch {PWNED}",
     "shell": f"$(touch {PWNED}) `touch {PWNED}` '; touch {PWNED} #",
@@ -41,7 +41,8 @@ PAYLOADS: dict[str, str] = {
 """Text that a language would obey, by what it attacks."""
 
 TEXTS = (
-    "", " ", "x", "y", "t_1", ".", "..", "/", "-o", "--json", "~", "module", "CON", "x" * 5000, "é", "日本", "e\u0301", "🙂",
+    "", " ", "x", "y", "t_1", ".", "..", "/", "-o", "--json", "~", "module", "CON", "x" * 5000, "é", "日本", "e\u0301",
+    "🙂",
     "0", "1e999", "nan", "None", "NHWC", "ai.onnx", "com.microsoft", "ai.onnx.ml", "onnx.brevitas", "qonnx.custom_op",
     *PAYLOADS.values(),
 )  # fmt: skip
@@ -75,7 +76,7 @@ LOCATIONS = (
 def text(rng: Random) -> str:
     """A text that a reader may not expect."""
     if rng.random() < 0.3:
-        return "".join(chr(rng.choice((rng.randrange(32), rng.randrange(256), rng.randrange(0xD800)))) for _ in range(8))
+        return "".join(chr(rng.randrange(rng.choice((32, 256, 0xD800)))) for _ in range(8))
     return rng.choice(TEXTS)
 
 
@@ -98,6 +99,8 @@ def anything(rng: Random) -> Any:
     )  # fmt: skip
     if kind < 3:
         return integer(rng)
-    return (real(rng), text(rng), rng.choice(plain), rng.choice(plain), [integer(rng) for _ in range(rng.randrange(5))])[
-        kind - 3
-    ]
+    if kind == 3:
+        return real(rng)
+    if kind == 4:
+        return text(rng)
+    return rng.choice(plain) if kind < 7 else [integer(rng) for _ in range(rng.randrange(5))]

@@ -24,15 +24,12 @@ _FORK = multiprocessing.get_context("fork")
 
 
 def _serve(seeds: Path, folder: Path, guided: bool, pipe: Connection) -> None:
-    os.setpgrp()
+    parent = os.getppid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sandbox = Sandbox(seeds, folder, guided)
-    while True:
-        try:
-            case = pipe.recv()
-        except EOFError:
-            return
-        pipe.send(sandbox.run(case))
+    while os.getppid() == parent:
+        if pipe.poll(1.0):
+            pipe.send(sandbox.run(pipe.recv()))
 
 
 class Worker:
@@ -67,9 +64,9 @@ class Worker:
         except (EOFError, OSError):
             self._process.join(5)
             outcome = Outcome(number)
-            said = (self._arguments[1] / "native.txt").read_text("utf-8", "replace")
+            said = self.case.to_json() + "\n" + (self._arguments[1] / "native.txt").read_text("utf-8", "replace")
             last = said.strip().splitlines()[-1:]
-            outcome.add("death", f"exit code {self._process.exitcode} {''.join(last)[:80]}", f"{self.case.to_json()}\n{said}")
+            outcome.add("death", f"exit code {self._process.exitcode} {''.join(last)[:80]}", said)
             self._replace()
         self._done += 1
         self.case = None
@@ -85,7 +82,7 @@ class Worker:
         if cpu < CPU_SECONDS and wall < WALL_SECONDS:
             return None
         outcome = Outcome(self.case.number)
-        outcome.add("hang", f"{self.case.kind} {self.case.chain}", f"{cpu:.0f} s of CPU, {wall:.0f} s\n{self.case.to_json()}")
+        outcome.add("hang", f"{self.case.kind} {self.case.chain}", f"{cpu:.0f} s of CPU, {wall:.0f} s")
         self.case = None
         self._replace()
         return outcome

@@ -16,8 +16,8 @@ from cases import CASES
 from hwq import api
 from hwq.api import streaming
 from hwq.errors import BadInput
-from hwq.frontend import stream
 from hwq.frontend.data import Port, open_samples
+from hwq.ir import npy
 from hwq.ir.program import Program
 
 PROGRAM = CASES["conv"]["half_even-channel"]
@@ -262,5 +262,5 @@ def test_progress_goes_from_nothing_to_nearly_all(tmp_path: Path) -> None:
 
 
 def test_limits() -> None:
-    assert stream.MAX_HEADER < streaming.PART_BYTES
+    assert npy.MAX_HEADER < streaming.PART_BYTES
     assert 8 * 3 * SHAPE[0] <= streaming.PART_BYTES // streaming.samples_at_once(PROGRAM) <= streaming.PART_BYTES
