@@ -283,7 +283,7 @@ def _opset(model: onnx.ModelProto, rng: Random) -> None:
     if model.opset_import and rng.random() < 0.8:
         rng.choice(model.opset_import).version = rng.choice((*range(-1, 30), 2**31, 2**62))
     else:
-        model.ir_version = rng.choice((*range(0, 14), -1, 2**62))
+        model.ir_version = rng.choice((*range(14), -1, 2**62))
 
 
 def _branch(model: onnx.ModelProto, rng: Random) -> None:

@@ -46,6 +46,8 @@ class Case:
 
 FAST = ("--effort", "fast")
 QUANTIZE = ("quantize", "in/net.onnx", "--calib", "in/calib.npz", "-o", "out/n.hwq", *FAST)
+SIMULATE_MADE = ("simulate", "out/n.hwq", "in/calib.npz", "-o", "out/o.npz")
+FOLDED = ("generate", "in/net.hwq", "-o", "out/g", "--frames", "1")
 SIMULATE = ("simulate", "in/net.hwq", "in/data.npz", "-o", "out/o.npz")
 PLAIN = ("simulate", "in/net.hwq", "in/data.npz", "-o", "out/plain.npz", "--plain")
 SAME = ("=", "out/o.npz", "out/plain.npz")
@@ -81,13 +83,14 @@ CHAINS: dict[str, list[Chain]] = {
     "onnx": [
         *[(("inspect", "in/net.onnx"),)] * 6, (("inspect", "in/net.onnx", "--json"),),
         (("inspect", "in/net.onnx", "--inputs", "t1", "--outputs", "t2"),), (QUANTIZE,),
-        ((*QUANTIZE, "--scale", "fixed", "--weight-bits", "5"), ("simulate", "out/n.hwq", "in/calib.npz", "-o", "out/o.npz")),
+        ((*QUANTIZE, "--scale", "fixed", "--weight-bits", "5"), SIMULATE_MADE),
         ((*QUANTIZE, "--json"), ("export", "out/n.hwq", "-o", "out/e.onnx"), ("inspect", "out/e.onnx")),
         ((*QUANTIZE, "--head", "argmax"), ("inspect", "out/n.hwq")),
         (QUANTIZE, ("generate", "out/n.hwq", "-o", "out/g", "--frames", "1"), ("report", "out/g")),
         (QUANTIZE, ("export", "out/n.hwq", "-o", "out/c", "--format", "c")),
         (QUANTIZE, ("diff", "in/net.onnx", "out/n.hwq", "in/calib.npz")),
-        (("diff", "in/net.onnx", "in/net.onnx", "in/calib.npz"),), (("simulate", "in/net.onnx", "in/calib.npz", "-o", "out/o.npz"),),
+        (("diff", "in/net.onnx", "in/net.onnx", "in/calib.npz"),),
+        (("simulate", "in/net.onnx", "in/calib.npz", "-o", "out/o.npz"),),
     ],
     "hwq": _programs("in/net.hwq"),
     "golden": [*[(("inspect", "in/golden.onnx"),)] * 3, *_programs("in/golden.onnx"),
@@ -103,20 +106,21 @@ CHAINS: dict[str, list[Chain]] = {
     "calibration": [*[(QUANTIZE,)] * 4, ((*QUANTIZE, "--range", "entropy"),), ((*QUANTIZE, "--scale", "exact"),),
                     (("diff", "in/net.onnx", "in/net.onnx", "in/calib.npz"),), ((*QUANTIZE, "--inputs", "relu"),)],
     "folding": [
-        (("generate", "in/net.hwq", "-o", "out/g", "--frames", "1", "--folding", "in/folding.json"), ("report", "out/g")),
-        (("generate", "in/net.hwq", "-o", "out/g", "--frames", "1", "--folding", "in/folding.json", "--backend", "hls"),),
+        ((*FOLDED, "--folding", "in/folding.json"), ("report", "out/g")),
+        ((*FOLDED, "--folding", "in/folding.json", "--backend", "hls"),),
     ],
     "options": [((*QUANTIZE, "--config", "in/options.toml", "--write-config", "out/w.toml"),),
-                (("quantize", "in/net.onnx", "--calib", "in/calib.npz", "-o", "out/n.hwq", "--config", "in/options.toml"),)],
+                ((*QUANTIZE[:-2], "--config", "in/options.toml"),)],
     "build": [
         (("report", "in/b"),), (("report", "in/b", "--cost", "--json"),), (("verify", "in/b", "-n", "1"),),
         (("verify", "in/b", "-n", "1", "--sim", "icarus"),), (("diff", "in/b", "in/twin.hwq", "in/data.npz"),),
         (("vectors", "in/b", "-o", "out/v", "--frames", "1"),),
-        (("generate", "in/net.hwq", "-o", "out/g", "--frames", "1", "--folding", "in/b/hwq-build.json"),),
+        ((*FOLDED, "--folding", "in/b/hwq-build.json"),),
     ],
     "recording": [(("diff", "in/dump.npz", "in/net.hwq"),), (("diff", "in/net.hwq", "in/dump.npz", "--json"),),
                   (("diff", "in/dump.npz", "in/dump.npz"),), (("inspect", "in/dump.npz"),)],
-    "vectors": [(("diff", "in/v", "in/net.hwq"),), (("diff", "in/net.hwq", "in/v", "--json"),), (("diff", "in/v", "in/v"),)],
+    "vectors": [(("diff", "in/v", "in/net.hwq"),), (("diff", "in/net.hwq", "in/v", "--json"),),
+                (("diff", "in/v", "in/v"),)],
     "results": [(("simulate", "in/net.hwq", "in/data", "-o", "out/r"),),
                 (("simulate", "in/net.hwq", "in/data", "-o", "out/r", "--fresh"),)],
     "liberty": [(("synth", "out/b", "--device", "asic", "--liberty", "in/cells.lib", "--only-scripts"),)],

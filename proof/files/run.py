@@ -55,7 +55,7 @@ def arguments() -> argparse.Namespace:
 
 
 def make_seeds(scratch: Path) -> Path:
-    """The good files, made in a process of its own: the libraries it starts have threads, which do not survive a fork."""
+    """The good files, made in a process of its own: libraries start threads there, which do not survive a fork."""
     process = multiprocessing.get_context("spawn").Process(target=_make_seeds, args=(scratch / "seeds",))
     process.start()
     process.join()

@@ -32,13 +32,11 @@ MEMORY = 6 << 30
 MOST_RESIDENT = 1 << 30
 """Memory that a command may take, in bytes: all files are small."""
 CODES = (0, 1, 2, 3)
-_READ = tuple(
-    os.path.realpath(path) + "/"
-    for path in (sys.prefix, sys.base_prefix, ROOT, *filter(os.path.isdir, sys.path), "/usr/lib", "/usr/share", "/sys")
-) + ("/dev/null", "/dev/urandom", "/proc/")
+_FOLDERS = (sys.prefix, sys.base_prefix, ROOT, *filter(os.path.isdir, sys.path), "/usr/lib", "/usr/share", "/sys")
+_READ = (*(os.path.realpath(path) + "/" for path in _FOLDERS), "/dev/null", "/dev/urandom", "/proc/")
 """Folders that programs read whatever their input is."""
-_WRITES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate", "os.chmod", "os.utime",
-           "os.mkfifo", "os.mknod", "os.chown", "shutil.rmtree", "shutil.move"}  # fmt: skip
+_WRITES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate", "os.chmod",
+           "os.utime", "os.mkfifo", "os.mknod", "os.chown", "shutil.rmtree", "shutil.move"}  # fmt: skip
 _STARTS = {"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.startfile", "pty.spawn"}
 _NEVER = {
     "pickle.find_class",
@@ -56,7 +54,7 @@ class ToolStarted(BaseException):
 
 @dataclass
 class Outcome:
-    """What became of a case: the code of each command, what was wrong, and lines of hwq that this process had not seen."""
+    """What became of a case: the code of each command, what was wrong, and lines of hwq new to this process."""
 
     number: int
     codes: list[tuple[str, str]] = field(default_factory=list)
@@ -105,9 +103,13 @@ class Guard:
         place = self._place(path)
         if writes and place != "/dev/null":
             self._written("open", place)
-        elif not writes and not place.startswith((self.folder + "/", *_READ)) and place not in (self.folder, "/", ""):
-            if not place.startswith("/etc/") or place == "/etc/passwd":
-                self.events.append(("read outside", place))
+        elif not writes and not self._may_read(place):
+            self.events.append(("read outside", place))
+
+    def _may_read(self, place: str) -> bool:
+        if place.startswith("/etc/"):
+            return place != "/etc/passwd"
+        return place in (self.folder, "/", "") or place.startswith((f"{self.folder}/", *_READ))
 
     def _changed(self, event: str, arguments: tuple[Any, ...]) -> None:
         folders = [item for item in arguments[1:] if isinstance(item, int) and item > 2]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -221,6 +223,38 @@ def test_options_of_quantize(words: list[object], tiny_files: tuple[Path, Path],
     message = refused(2, "quantize", tiny_files[0], "--calib", tiny_files[1], "-o", tmp_path / "n.hwq", *words)
     assert str(words[0]) in message
     assert listing(tmp_path) == []
+
+
+def test_a_refusal_leaves_no_file_of_options(tiny_files: tuple[Path, Path], tmp_path: Path) -> None:
+    """`--write-config` writes what was used, after it was."""
+    (tmp_path / "o.toml").write_text('[[layer]]\nmatch = "nothing*"\nact_bits = 6\n')
+    words = ["--config", tmp_path / "o.toml", "--write-config", tmp_path / "w.toml", "-o", tmp_path / "n.hwq"]
+    assert "nothing*" in refused(2, "quantize", tiny_files[0], "--calib", tiny_files[1], *words)
+    assert listing(tmp_path) == ["o.toml"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"top": "os"},
+        {"top": ["x"]},
+        {"bound": {"least": {}, "binds": "x"}},
+        {"bound": {"least": 0, "binds": "x"}},
+        {"bound": {"least": 9, "binds": 1}},
+        {"bound": [9]},
+        {"device": ["x"]},
+    ],
+    ids=str,
+)
+def test_damaged_builds(change: dict[str, object], tiny_build: Path, tmp_path: Path) -> None:
+    """Told before a simulator starts."""
+    shutil.copytree(tiny_build, tmp_path / "b")
+    path = tmp_path / "b" / "hwq-build.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    before = listing(tmp_path)
+    for words in (["verify", tmp_path / "b"], ["report", tmp_path / "b"]):
+        assert "hwq-build.json" in refused(2, *words)
+    assert listing(tmp_path) == before
 
 
 def test_names_cannot_steer_the_terminal(tmp_path: Path) -> None:

@@ -55,6 +55,15 @@ def test_samples_in_a_file(tmp_path: Path) -> None:
     assert isinstance(found, dict) and found["b"].shape == (2, 4, 6, 5)
 
 
+@pytest.mark.parametrize(
+    "data", [b"", b"PK\x03\x04 cut", b"\x93NUMPY\x01\x00\x10\x00((((((((((((((((", b"PK\x05\x06" + bytes(18)]
+)
+def test_samples_in_a_damaged_file(data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "calib.npz").write_bytes(data)
+    with pytest.raises(BadInput, match=r"calib\.npz"):
+        samples_at(save(_three("Tanh"), tmp_path), Cut(("b",)), tmp_path / "calib.npz")
+
+
 def test_a_refusal_names_the_part_before(tmp_path: Path) -> None:
     assert "--outputs b: this part of the model could be built, 2 layers" in refusal(_three("Hardmax"), tmp_path)
 

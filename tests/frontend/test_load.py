@@ -143,6 +143,42 @@ def test_constants_that_would_fill_the_memory(nodes: list, constants: dict, tmp_
     assert "expected at most" in text or "cannot be told" in text
 
 
+def with_functions(bodies: dict[str, list[onnx.NodeProto]], inputs: tuple[str, ...] = ("a",)) -> onnx.ModelProto:
+    """A model that calls the first of these functions, which all go from a to b."""
+    made = model([node("Relu", ["x"], ["y"])], {"x": (4,)}, ["y"])
+    made.opset_import.add(domain="own", version=1)
+    imports = [helper.make_opsetid("", 17), helper.make_opsetid("own", 1)]
+    for name, nodes in bodies.items():
+        made.functions.append(helper.make_function("own", name, inputs, ["b"], nodes, imports))
+    made.graph.node[0].CopyFrom(node(next(iter(bodies)), ["x"], ["y"], domain="own"))
+    return made
+
+
+def twice(name: str, domain: str = "own") -> list[onnx.NodeProto]:
+    return [node(name, ["a"], ["m"], domain=domain), node(name, ["m"], ["b"], domain=domain)]
+
+
+def test_functions_are_inlined(tmp_path: Path) -> None:
+    made = with_functions({"f": twice("g"), "g": twice("Relu", "")})
+    assert [item.op_type for item in load(save(made, tmp_path)).graph.node] == ["Relu"] * 4
+
+
+def test_functions_that_would_fill_the_memory(tmp_path: Path) -> None:
+    """Sixty functions, of which each calls the next one twice."""
+    bodies = {f"f{n}": twice(f"f{n + 1}") if n < 59 else twice("Relu", "") for n in range(60)}
+    assert "more than 131072 nodes once its functions are inlined" in refused(save(with_functions(bodies), tmp_path))
+
+
+def test_functions_that_call_themselves(tmp_path: Path) -> None:
+    assert "'g' calls itself" in refused(save(with_functions({"g": twice("f"), "f": twice("g")}), tmp_path))
+
+
+def test_a_function_with_too_many_operands(tmp_path: Path) -> None:
+    made = with_functions({"f": twice("Relu", "")})
+    made.graph.node[0].input.extend(["x", "x"])
+    assert "its functions cannot be inlined" in refused(save(made, tmp_path))
+
+
 def external(folder: Path, location: str, **entries: str) -> Path:
     made = dense()
     tensor = made.graph.initializer[0]

@@ -105,6 +105,13 @@ def test_refused(name: str, tmp_path: Path) -> None:
     assert "options.toml" in str(caught.value)
 
 
+@pytest.mark.parametrize("text", ["a = " + "[" * 100_000, "layer = [" + "[" * 90 + "]" * 90 + "]", "x" * 9999 + " = 1"])
+def test_long_and_deep_texts_make_no_long_message(text: str, tmp_path: Path) -> None:
+    with pytest.raises(BadInput) as caught:
+        read(text, tmp_path)
+    assert "options.toml" in str(caught.value) and len(str(caught.value)) < 1500
+
+
 def test_bytes_that_are_no_text(tmp_path: Path) -> None:
     path = tmp_path / "options.toml"
     path.write_bytes(b"weight_bits = \xff")

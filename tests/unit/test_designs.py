@@ -19,6 +19,7 @@ from rich.console import Console
 from hwq.api import designs as making
 from hwq.api.designs import Sweep, explore_designs, local_processes
 from hwq.api.loading import load_program
+from hwq.api.scoring import read_labels
 from hwq.api.simulating import simulate
 from hwq.cli import design_options, main
 from hwq.errors import BadInput
@@ -114,6 +115,16 @@ def test_bad_labels(arrays: dict[str, np.ndarray], message: str, tmp_path: Path)
         explore_designs(MODEL, CALIB, tmp_path, replace(_sweep(8, multipliers=(16,)), labels=file), FAST)
 
 
+@pytest.mark.parametrize(
+    "damage", [b"PK\x03\x04", b"\x93NUMPY\x01\x00\xff\xff" + b"(" * 9999, b"PK\x05\x06" + bytes(18)]
+)
+def test_labels_in_a_damaged_file(damage: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "labels.npz"
+    file.write_bytes(damage)
+    with pytest.raises(BadInput, match=r"--labels \S+labels.npz: "):
+        read_labels(file)
+
+
 def test_what_does_not_fit_says_why(tmp_path: Path) -> None:
     [found] = explore_designs(MODEL, CALIB, tmp_path, _sweep(8, multipliers=(1,)), FAST)
     assert "more than 1 multipliers" in found.why and not found.best
@@ -169,7 +180,7 @@ def test_table_names_what_is_missing() -> None:
         (["--device", "zynq"], "--device zynq: unknown"),
         (["--device", "zynq-7020", "--dask", "nowhere"], "--dask nowhere: "),
         (["--labels", "no.npz"], "--labels was given without --device"),
-        (["--device", "zynq-7020", "--labels", "no.npz"], "--labels no.npz: cannot be read"),
+        (["--device", "zynq-7020", "--labels", "no.npz"], "--labels no.npz: No such file"),
     ],
 )
 def test_refusals(words: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

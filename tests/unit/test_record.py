@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -208,6 +209,21 @@ def test_a_large_recording_is_refused(tmp_path: Path, monkeypatch: pytest.Monkey
     _, _, path = simulated(tmp_path)
     monkeypatch.setattr(record, "MAX_BYTES", 1000)
     with pytest.raises(BadInput, match="expected at most 1000"):
+        load_recording(path)
+
+
+def test_nothing_is_unpacked_that_does_not_belong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither an array of another shape than the description says, nor a description that fills the memory."""
+    _, _, path = simulated(tmp_path)
+    large = edited(path, lambda about, arrays: arrays.update(c1=np.zeros((1 << 20, 1, 1, 1), np.int8)))
+    unpacked = []
+    read = zipfile.ZipFile.read
+    monkeypatch.setattr(zipfile.ZipFile, "read", lambda *given: unpacked.append(str(given[1])) or read(*given))
+    with pytest.raises(BadInput, match="an array is int8"):
+        load_recording(large)
+    assert not any("c1" in name for name in unpacked)
+    monkeypatch.setattr(record, "MAX_TEXT", 100)
+    with pytest.raises(BadInput, match="description is larger than 100 bytes"):
         load_recording(path)
 
 

@@ -78,7 +78,7 @@ DAMAGE: dict[str, tuple[Callable[[Members], object], str]] = {
     "no array at all": (lambda m: m.update({WEIGHT: b"not numpy"}), "not a readable program"),
     "huge array": (
         lambda m: m.update({WEIGHT: _array(np.zeros(1, np.int8)).replace(b"(1,)", b"(9999999999999,)")[:128]}),
-        "not a readable program",
+        "0 bytes of data, expected 9999999999999",
     ),
     "a header that is no text": (
         lambda m: m.update({WEIGHT: b"\x93NUMPY\x01\x00\x76\x00" + b"(" * 118}),
