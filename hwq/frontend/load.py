@@ -15,6 +15,7 @@ from hwq.errors import BadInput, refuse_all
 from hwq.frontend.external import MAX_BYTES, load_external
 from hwq.frontend.inline import inline
 from hwq.frontend.node import STANDARD_DOMAINS
+from hwq.ir.names import NOT_PORTABLE, is_portable
 
 OLDEST_OPSET = 9
 NEWEST_OPSET = defs.onnx_opset_version()
@@ -50,6 +51,8 @@ def load(path: str | Path) -> Source:
     load_external(model, path.parent)
     _check(model, path)
     model = inline(model, path)
+    names = [item.name for item in (*model.graph.input, *model.graph.output)]
+    refuse_all([f"{name!r:.60}: {NOT_PORTABLE}" for name in names if not is_portable(name)])
     initializers = _initializers(model.graph)
     batch = _single_batch(model.graph)
     return Source(path.stem, model.graph, opset, batch, initializers, _infer(model))

@@ -9,6 +9,10 @@ from collections.abc import Collection
 MAX_LENGTH = 48
 """Characters of the longest name that `sanitize` returns."""
 
+MAX_PORTABLE = 4096
+"""Bytes of the longest name that an input or output of a model may have."""
+NOT_PORTABLE = f"is no name that files can hold, expected at most {MAX_PORTABLE} bytes of text without NUL. Rename it"
+
 _VERILOG = """
 accept_on alias always always_comb always_ff always_latch and assert assign assume automatic before begin bind
 bins binsof bit break buf bufif0 bufif1 byte case casex casez cell chandle checker class clocking cmos config
@@ -53,6 +57,20 @@ PREFIXES = ("s_axis", "m_axis", "hwq", "tb_")
 def is_legal(name: str) -> bool:
     """True for a name that `sanitize` would leave as it is; hwq's own names have a double underscore."""
     return sanitize(name, ()) == name
+
+
+def is_portable(name: str) -> bool:
+    r"""True for a name of an input or output that archives and ONNX files can hold.
+
+    Examples
+    --------
+    >>> is_portable("größe/0"), is_portable("a\0b"), is_portable("\ud800"), is_portable("x" * 5000)
+    (True, False, False, False)
+    """
+    try:
+        return "\0" not in name and len(name.encode()) <= MAX_PORTABLE
+    except UnicodeEncodeError:
+        return False
 
 
 def sanitize(name: str, taken: Collection[str]) -> str:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hwq.arith import IntArray, Interval, signed_bits
 from hwq.errors import refuse_all
-from hwq.ir.names import is_legal
+from hwq.ir.names import NOT_PORTABLE, is_legal, is_portable
 from hwq.ir.op import Op
 from hwq.ir.order import Axes, axes_of
 from hwq.ir.types import Format, TensorType
@@ -138,6 +138,8 @@ class Program:
                     f"expected at most {MAX_BITS}. Use fewer weight or activation bits for this layer."
                 )
         for port in (*self.inputs, *self.outputs):
+            if not is_portable(port.name):
+                refusals.append(f"{port.name!r:.60}: {NOT_PORTABLE}.")
             if port.tensor not in types:
                 refusals.append(f"{port.name}: its tensor {port.tensor} does not exist")
             elif sorted(port.index.ravel().tolist()) != list(range(int(np.prod(types[port.tensor].shape)))):

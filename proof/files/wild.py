@@ -42,7 +42,7 @@ PAYLOADS: dict[str, str] = {
 
 TEXTS = (
     "", " ", "x", "y", "t_1", ".", "..", "/", "-o", "--json", "~", "module", "CON", "x" * 5000, "é", "日本", "e\u0301",
-    "🙂",
+    "🙂", "\ud800", "x" * 70_000,
     "0", "1e999", "nan", "None", "NHWC", "ai.onnx", "com.microsoft", "ai.onnx.ml", "onnx.brevitas", "qonnx.custom_op",
     *PAYLOADS.values(),
 )  # fmt: skip

@@ -17,7 +17,7 @@ import onnx
 import pytest
 from c_models import STRICT
 from e2e_models import CHANNELS, SIZE, normal, save_calib, save_model, tiny
-from e2e_run import done, run_hwq
+from e2e_run import done, refused, run_hwq
 from onnx.reference import ReferenceEvaluator
 
 from hwq.verify import tools
@@ -26,7 +26,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "proof" / "files"))
 
 from wild import PAYLOADS, PWNED
 
-TEXTS = list(PAYLOADS.values())
+TEXTS = [text.replace("\0", "") for text in PAYLOADS.values()]
+"""Names with NUL are refused: see `test_names_that_no_file_can_hold`."""
 NAMES = 6
 GROUPS = range(0, len(TEXTS), NAMES)
 NOTES = "\n".join(TEXTS)
@@ -173,6 +174,15 @@ def test_c_compiles_with_trigraphs(outputs: Path) -> None:
     for standard in (["-std=c99"], ["-std=c11", "-trigraphs"]):
         ran = tools.run([compiler, *standard, *flags, "-fsyntax-only", str(source)], cwd=outputs, timeout=120)
         assert ran.returncode == 0 and not ran.output.strip(), ran.output
+
+
+@pytest.mark.parametrize("name", ["a\0b", "x" * 5000, "é" * 2500])
+@pytest.mark.parametrize("place", [0, 5])
+def test_names_that_no_file_can_hold(name: str, place: int, tmp_path: Path) -> None:
+    names = ["x", "conv", "relu", "pool", "flat", "y"]
+    names[place] = name
+    message = refused(2, "inspect", save_model(tmp_path, tiny(names)))
+    assert "is no name that files can hold" in message and len(message) < 300
 
 
 def test_a_file_of_a_build_whose_name_is_a_command(tmp_path: Path, tiny_net: Path) -> None:

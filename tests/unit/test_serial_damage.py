@@ -112,6 +112,8 @@ DAMAGE: dict[str, tuple[Callable[[Members], object], str]] = {
     "NaN scale": (_changed(lambda t: t["formats"]["y"].update(scale=float("nan"))), "y.scale is nan, expected float"),
     "no format": (_changed(lambda t: t["formats"].pop("y")), "y: has no format"),
     "type of a port": (_changed(lambda t: t["inputs"][0].update(dtype="U9")), "its type is U9, expected one of numb"),
+    "surrogate": (_changed(lambda t: t["outputs"][0].update(name="\ud800")), "is no name that files can hold"),
+    "NUL": (_changed(lambda t: t["inputs"][0].update(name="a\0")), "is no name that files can hold"),
     "type for another": (_changed(lambda t: t["formats"].update(y=t["input_types"]["a"])), "formats is "),
     "huge shift": (_changed(lambda t: t["ops"][0]["requant"].update(shift=10**10)), "0.requant.shift is 100.*bounds"),
     "huge padding": (_changed(lambda t: t["ops"][0]["window"].update(pads=[10**9] * 4)), "window.pads is .*bounds"),
