@@ -20,6 +20,7 @@ from hwq.emit.vector_words import read_words
 from hwq.errors import BadInput
 from hwq.hw.fifo import beats
 from hwq.ir.names import is_legal
+from hwq.ir.npy import check_size, read_header
 from hwq.ir.program import MAX_TENSOR_BITS
 from hwq.ir.types import TensorType
 
@@ -189,8 +190,10 @@ def _read_array(path: Path, type_: TensorType, _lanes: int, frames: int) -> IntA
     """The integers of an ``.npy`` file, its header and range checked before and after it is read."""
     shape, (low, high) = (frames, *type_.shape), type_.range
     try:
+        with path.open("rb") as file:
+            check_size(read_header(file), path.stat().st_size)
         stored = np.lib.format.open_memmap(path, mode="r")
-    except (OSError, ValueError, EOFError, SyntaxError, OverflowError) as error:
+    except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise BadInput(f"{path}: not a readable array ({reason:.120}). Write the vectors again.") from None
     if stored.shape != shape or stored.dtype.kind not in "iu":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import lzma
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,13 +23,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwq.errors import BadInput
-from hwq.ir.npy import BROKEN_HEADER, Header, check_size, read_header
+from hwq.ir.npy import Header, check_size, read_header
 
 Array = NDArray[np.generic]
 ONLY = "x"
 """Name of the one array of an npy file."""
 _MAGIC = b"\x93NUMPY"
-_BROKEN = (*BROKEN_HEADER, LookupError, ArithmeticError, lzma.LZMAError, zlib.error, zipfile.BadZipFile)
+_BROKEN = (
+    ValueError,
+    EOFError,
+    LookupError,
+    ArithmeticError,
+    RuntimeError,
+    MemoryError,
+    struct.error,
+    lzma.LZMAError,
+    zlib.error,
+    zipfile.BadZipFile,
+)
 """What numpy and zipfile raise on files that are damaged or made to harm."""
 
 

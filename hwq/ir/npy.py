@@ -20,17 +20,8 @@ _READERS: dict[tuple[int, int], Callable[[IO[bytes]], tuple[tuple[int, ...], boo
     (1, 0): npy.read_array_header_1_0,
     (2, 0): npy.read_array_header_2_0,
 }
-BROKEN_HEADER = (
-    ValueError,
-    TypeError,
-    EOFError,
-    SyntaxError,
-    RuntimeError,
-    MemoryError,
-    struct.error,
-    tokenize.TokenError,
-)
-"""What `read_header` raises on one that is damaged or made to harm."""
+_BROKEN = (TypeError, EOFError, SyntaxError, RuntimeError, MemoryError, struct.error, tokenize.TokenError)
+"""What numpy raises, beside ValueError, on a header that is damaged or made to harm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +40,21 @@ class Header:
 
 
 def read_header(stream: IO[bytes]) -> Header:
-    """Read only so much that a header made to harm fills no memory; see `BROKEN_HEADER`."""
+    """Read only so much that a header made to harm fills no memory.
+
+    Raises
+    ------
+    ValueError
+        When it is damaged.
+    """
     start = io.BytesIO(stream.read(MAX_HEADER))
-    version = npy.read_magic(start)
-    if version not in _READERS:
-        raise ValueError(f"array format {version}")
-    shape, fortran, dtype = _READERS[version](start)
+    try:
+        version = npy.read_magic(start)
+        if version not in _READERS:
+            raise ValueError(f"array format {version}")
+        shape, fortran, dtype = _READERS[version](start)
+    except _BROKEN as error:
+        raise ValueError(f"no header of an array ({error!s:.80})") from None
     if any(size < 0 for size in shape):
         raise ValueError(f"shape {shape}")
     return Header(dtype, shape, fortran, start.tell())
@@ -71,7 +71,7 @@ def check_size(header: Header, size: int) -> None:
 
 
 def parse_array(data: bytes) -> NDArray[Any]:
-    """The array that the bytes of an npy file hold; see `BROKEN_HEADER`."""
+    """The array that the bytes of an npy file hold, or a ValueError."""
     header = read_header(io.BytesIO(data))
     check_size(header, len(data))
     flat = np.frombuffer(data, header.dtype, prod(header.shape), header.offset)

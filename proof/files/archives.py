@@ -25,6 +25,8 @@ from hwq.ir.program import Program
 
 Members = list[tuple[str, bytes]]
 
+WAYS = ["little"] * 24 + [*texts.TREES] * 4 + [*texts.RAW]
+"""Changes of a description inside an archive, each as often as it is drawn."""
 GIGABYTES = 10 << 30
 """What a bomb unpacks to."""
 
@@ -230,6 +232,17 @@ def _member(data: bytes, rng: Random) -> bytes:
     return pack(items)
 
 
+def _weights(data: bytes, rng: Random) -> bytes:
+    """Some integers of an array, changed within what they already are."""
+    items = members(data)
+    place = rng.choice([place for place, (name, _) in enumerate(items) if name.endswith(".npy")])
+    values = np.lib.format.read_array(io.BytesIO(items[place][1])).copy()
+    for _ in range(rng.choice((1, 3, 20))):
+        values.flat[rng.randrange(values.size)] = rng.choice(values.ravel())
+    items[place] = (items[place][0], array(values))
+    return pack(items)
+
+
 def _names(data: bytes, rng: Random) -> bytes:
     """Members of other names, of one name, none, more."""
     items = members(data)
@@ -271,12 +284,12 @@ def _text(data: bytes, rng: Random) -> bytes:
     items = members(data)
     for place, (name, content) in enumerate(items):
         if name == "program.json":
-            changed = texts.change(content, rng.choice([*texts.TREES] * 6 + [*texts.RAW]), rng)
+            changed = texts.change(content, rng.choice(WAYS), rng)
             items[place] = (name, changed if rng.random() < 0.1 else resealed(changed, items))
         elif name == "hwq.recording.npy":
             with suppress(ValueError):
                 content = str(np.lib.format.read_array(io.BytesIO(content))).encode()
-                changed = texts.change(content, rng.choice([*texts.TREES] * 6 + [*texts.RAW]), rng)
+                changed = texts.change(content, rng.choice(WAYS), rng)
                 items[place] = (name, array(np.array(changed.decode("utf-8", "replace"))))
     return pack(items)
 
@@ -299,7 +312,7 @@ def resealed(text: bytes, items: Members) -> bytes:
 
 def _sealed(data: bytes, rng: Random) -> bytes:
     """Another weight, with a digest that fits."""
-    items = members(_member(data, rng))
+    items = members(_member(data, rng) if rng.random() < 0.3 else _weights(data, rng))
     return pack([(name, resealed(content, items) if name == "program.json" else content) for name, content in items])
 
 

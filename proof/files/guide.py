@@ -22,6 +22,7 @@ class Guide:
     def __init__(self, seed: int, root: Path, seeds: dict[str, list[str]], kinds: Sequence[str]) -> None:
         self._seed, self._root, self._seeds, self._kinds = seed, root, seeds, kinds
         self._corpus: dict[str, list[Case]] = defaultdict(list)
+        self._accepted: dict[str, list[Case]] = defaultdict(list)
         self.lines: set[tuple[str, int]] = set()
         self._next = 0
 
@@ -32,9 +33,9 @@ class Guide:
             rng = Random(f"{self._seed} {number}")
             case = recipes.draw(rng, number, self._seeds, self._kinds, self._root)
             corpus = self._corpus[case.kind]
+            good = self._accepted[case.kind]
             if corpus and rng.random() < FROM_CORPUS:
-                recent = rng.random() < 0.3
-                case = replace(rng.choice(corpus[-20:] if recent else corpus), number=number)
+                case = replace(rng.choice(good if good and rng.random() < 0.6 else corpus), number=number)
             cases.append(recipes.grow(rng, case))
         self._next += count
         return cases
@@ -45,6 +46,8 @@ class Guide:
         if new:
             self.lines |= new
             self._corpus[case.kind].append(case)
+            if outcome.codes and outcome.codes[-1][1] in ("0", "tool"):
+                self._accepted[case.kind].append(case)
 
     @property
     def corpus(self) -> int:

@@ -349,7 +349,7 @@ CHANGES: Mapping[str, Change] = {
     "domain": _domain, "opset": _opset, "branch": _branch, "function": _function, "sparse": _sparse, "many": _many,
 }  # fmt: skip
 """By name."""
-WEIGHTS = {"field": 6, "small": 6, "attribute": 4, "wiring": 3, "sizes": 3, "data": 2, "operator": 2, "name": 2}
+WEIGHTS = {"field": 6, "small": 16, "attribute": 4, "wiring": 3, "sizes": 3, "data": 2, "operator": 2, "name": 2}
 """How often each is drawn; 1 where nothing is said."""
 
 

@@ -159,7 +159,7 @@ def _ways(target: str) -> list[str]:
         ]
     if suffix == ".npy":
         return [*[f"zip.{name}" for name in archives.ARRAYS] * 3, *[f"bytes.{name}" for name in octets.CHANGES]]
-    trees = [f"text.{name}" for name in texts.TREES] * (8 if suffix in (".json", ".toml") else 1)
+    trees = [f"text.{name}" for name in texts.TREES] * 4 + ["text.little"] * 24 if suffix in (".json", ".toml") else []
     return [*trees, *[f"text.{name}" for name in texts.RAW], *[f"bytes.{name}" for name in octets.CHANGES]]
 
 
@@ -178,7 +178,7 @@ def draw(rng: Random, number: int, seeds: dict[str, list[str]], kinds: Sequence[
 def grow(rng: Random, case: Case) -> Case:
     """The case with one to three steps more, and perhaps other commands."""
     ways = _ways(case.target)
-    more = tuple((rng.choice(ways), rng.randrange(1 << 32)) for _ in range(rng.choice((1, 1, 1, 2, 3))))
+    more = tuple((rng.choice(ways), rng.randrange(1 << 32)) for _ in range(rng.choice((1, 1, 1, 1, 2, 3))))
     chain = case.chain if case.steps and rng.random() < 0.5 else rng.randrange(len(CHAINS[case.kind]))
     return replace(case, steps=(*case.steps, *more)[-MOST_STEPS:], chain=chain)
 

@@ -113,8 +113,26 @@ def _rename(tree: Any, rng: Random) -> Any:
     return tree
 
 
+def _little(tree: Any, rng: Random) -> Any:
+    """A number a little different, or a text as it stands elsewhere: what may still be accepted."""
+    leaves = [path for path in places(tree) if type(_at(tree, path)) in (int, float, str, bool)]
+    *way, last = rng.choice(leaves)
+    where = _at(tree, tuple(way))
+    old = where[last]
+    if isinstance(old, bool):
+        where[last] = not old
+    elif isinstance(old, str):
+        where[last] = rng.choice([_at(tree, path) for path in leaves if path[-1] == last])
+    elif isinstance(old, int):
+        where[last] = old + rng.choice((-2, -1, 1, 2, 8))
+    else:
+        where[last] = old * rng.choice((0.5, 0.9, 1.25, 2.0))
+    return tree
+
+
 TREES: Mapping[str, Change] = {
-    "value": _value, "alike": _alike, "remove": _remove, "add": _add, "swap": _swap, "deep": _deep, "rename": _rename,
+    "little": _little, "value": _value, "alike": _alike, "remove": _remove, "add": _add, "swap": _swap, "deep": _deep,
+    "rename": _rename,
 }  # fmt: skip
 """Changes of the tree, by name."""
 RAW = ("brackets", "braces", "number", "twice", "bom", "utf16", "comment", "surrogate", "float", "nul")

@@ -201,6 +201,11 @@ def test_bytes_that_are_no_recording(tmp_path: Path) -> None:
     path.write_bytes(buffer.getvalue())
     with pytest.raises(BadInput, match="not a readable recording"):
         load_recording(path)
+    header = b"\x93NUMPY\x01\x00\x76\x00" + b"(" * 118
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(f"{MARKER}.npy", header)
+    with pytest.raises(BadInput, match="not a readable recording"):
+        load_recording(path)
     with pytest.raises(BadInput, match="no such file"):
         load_recording(tmp_path / "missing.npz")
 

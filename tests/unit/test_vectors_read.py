@@ -159,7 +159,8 @@ def test_files_that_are_not_what_the_manifest_says(folder: Path) -> None:
         np.save(folder / "c.npy", array)
         with pytest.raises(BadInput, match=f"c.npy: {message}"):
             read_vectors(folder)
-    for data in (b"", b"PK", (folder / "a.npy").read_bytes()[:-1]):
+    damaged = b"\x93NUMPY\x01\x00\x76\x00" + b"(" * 118
+    for data in (b"", b"PK", damaged, (folder / "a.npy").read_bytes()[:-1]):
         (folder / "c.npy").write_bytes(data)
         with pytest.raises(BadInput, match=r"c\.npy: (not a readable array|holds)"):
             read_vectors(folder)
