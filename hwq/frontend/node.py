@@ -9,6 +9,8 @@ from typing import Any
 import onnx
 from onnx import helper
 
+from hwq.errors import BadInput
+
 STANDARD_DOMAINS = ("", "ai.onnx")
 
 
@@ -31,8 +33,23 @@ class Node:
 
     @classmethod
     def of(cls, proto: onnx.NodeProto) -> Node:
-        """Decode `proto`."""
-        return cls(proto, {item.name: helper.get_attribute_value(item) for item in proto.attribute})
+        """Decode `proto`.
+
+        Raises
+        ------
+        BadInput
+            When an attribute has no value of its own.
+        """
+        node = cls(proto, {})
+        for item in proto.attribute:
+            try:
+                node.attributes[item.name] = helper.get_attribute_value(item)
+            except ValueError:
+                raise BadInput(
+                    f"{node.label}: attribute {item.name!r:.60} has no value, or one of a function, expected a value. "
+                    "Export the model again"
+                ) from None
+        return node
 
     @property
     def op(self) -> str:

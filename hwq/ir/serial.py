@@ -22,7 +22,7 @@ from hwq.ir.codec import decode, encode
 from hwq.ir.kinds import mistakes
 from hwq.ir.npy import parse_array
 from hwq.ir.program import Program
-from hwq.ir.storage import EPOCH, write_atomically
+from hwq.ir.storage import EPOCH, unpack, write_atomically
 
 VERSION = 2
 MAX_MEMBER = 1 << 31
@@ -140,7 +140,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
                 raise BadInput(
                     f"not a readable program (it holds no {_TEXT}), expected a file written by `hwq quantize`"
                 )
-            text = json.loads(archive.read(_TEXT))
+            text = json.loads(unpack(archive, _TEXT))
             if not isinstance(text, dict):
                 raise BadInput(f"not a readable program ({_TEXT} is no object)")
             if text.get("hwq") != VERSION:
@@ -170,7 +170,7 @@ def _unpack(archive: zipfile.ZipFile, names: list[str]) -> dict[str, np.ndarray]
     """Arrays of integers as int64, by name without `.npy`; a file of one byte an element takes eight in memory."""
     arrays, left = {}, MAX_ELEMENTS
     for name in names:
-        stored = parse_array(archive.read(name))
+        stored = parse_array(unpack(archive, name))
         if stored.dtype.kind != "i":
             raise BadInput(f"{name!r:.80} holds {stored.dtype}, expected integers")
         left -= stored.size

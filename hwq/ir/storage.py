@@ -82,6 +82,13 @@ def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     write_atomically(path, buffer.getvalue())
 
 
+def unpack(archive: zipfile.ZipFile, name: str) -> bytes:
+    """A member of an archive, no more of it than the archive says: `ZipFile.read` unpacks gigabytes, and then looks."""
+    entry = archive.getinfo(name)
+    with archive.open(entry) as member:
+        return member.read(entry.file_size)
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Write `data` to `path` by way of a temporary file in the same folder.
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwq.arith import Interval
+from hwq.errors import refuse_all
 from hwq.ir.types import Format
 from hwq.quant.calibration import Calibration, Floats
 from hwq.quant.sensitivity import squared_gradients
@@ -26,6 +27,8 @@ MOMENTUM = 0.1
 """Weight of a new batch in the moving average of the extremes."""
 NARROW = 1e-30
 """Channels that span less fill one bin: float32 ends there."""
+LARGEST = 1e37
+"""Values from here on are no numbers to work with: a sum of some leaves float32."""
 GRADIENT_BATCH = 4
 CLIPPED = 8.0
 """How much worse a squared error is when it comes from clipping than from rounding: clipped neighbours err alike."""
@@ -179,6 +182,13 @@ class Extremes:
             known = self._shared.get(name, [(-np.inf, 0)] * 2)
             self._shared[name] = [_most_shared(*old, end) for old, end in zip(known, ends, strict=True)]
 
+    def check(self) -> None:
+        """Refuse tensors with values that no scale holds."""
+        reached = {name: float(np.maximum(-low, self.highs[name]).max()) for name, low in self.lows.items()}
+        wrong = {name: most for name, most in reached.items() if not most < LARGEST}
+        hint = f"expected numbers below {LARGEST:g}. Check weights and samples"
+        refuse_all([f"{name}: reaches {most:g} on these samples, {hint}" for name, most in wrong.items()])
+
     def bounds(self, name: str) -> Array:
         """What no value of the channels can pass, (2, C)."""
         (low, lows), (high, highs) = self._shared[name]
@@ -263,8 +273,10 @@ class Survey:
 def observe(data: Calibration, gradients: bool) -> Survey:
     """Two passes over the samples: extremes, then histograms, weighted by `gradients` where asked for."""
     extremes = Extremes()
-    for batch in data.batches(data.tensors):
-        extremes.update(batch)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for batch in data.batches(data.tensors):
+            extremes.update(batch)
+    extremes.check()
     histograms = Histograms(extremes)
     rng = np.random.default_rng(0)
     gains: dict[str, Array] = {}

@@ -23,7 +23,7 @@ from hwq.hw.plan import Plan
 from hwq.ir import serial
 from hwq.ir.npy import check_size, parse_array, read_header
 from hwq.ir.serial import MAX_TEXT
-from hwq.ir.storage import save_arrays
+from hwq.ir.storage import save_arrays, unpack
 from hwq.ir.types import Format, TensorType
 from hwq.quant.forms import KEY as FORMS
 from hwq.quant.forms import Form, read_forms
@@ -226,7 +226,7 @@ def _recording(archive: zipfile.ZipFile) -> Recording:
     names = set(archive.namelist())
     if archive.getinfo(f"{MARKER}.npy").file_size > MAX_TEXT:
         raise ValueError(f"its description is larger than {MAX_TEXT} bytes")
-    about = json.loads(str(parse_array(archive.read(f"{MARKER}.npy"))))
+    about = json.loads(str(parse_array(unpack(archive, f"{MARKER}.npy"))))
     if about["version"] != VERSION:
         raise ValueError(f"version {about['version']!r:.20}, expected {VERSION}")
     layers = tuple(_layer(entry) for entry in about["layers"])
@@ -268,7 +268,7 @@ def _read(archive: zipfile.ZipFile, name: str, type_: TensorType) -> NDArray[Any
     check_size(header, entry.file_size)
     if header.dtype.kind not in "iub" or len(header.shape) != 4 or header.shape[1:] != type_.shape:
         raise ValueError(f"an array is {header.dtype} {header.shape}, expected {type_}")
-    return parse_array(archive.read(entry))
+    return parse_array(unpack(archive, entry.filename))
 
 
 def _integers(archive: zipfile.ZipFile, name: str, type_: TensorType) -> NDArray[Any]:

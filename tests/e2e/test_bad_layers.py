@@ -76,6 +76,12 @@ HUGE = np.array([1, 1, 1e9, 1e9], np.float32)
 CASES: dict[str, tuple[tuple[Nodes, tuple[int, ...], dict[str, Any]], str]] = {
     "mismatched heads": ((heads(), (6, 8), {"h": ints(0, 2, 6, 4), "g": ints(0, 4, 3, 4)}), "scores (MatMul): inputs"),
     "initial state": (lstm(i=normal(1, 1, 2)), "cell (LSTM): its initial state is not zero"),
+    "activations": (
+        ([node("Transpose", ["x"], ["t"], perm=[1, 0, 2]),
+          node("LSTM", ["t", "w", "r"], ["h"], name="cell", hidden_size=2, activations=[b"\xff", b"Tanh", b"Tanh"]),
+          node("Transpose", ["h"], ["y"], perm=[2, 0, 1, 3])], STEPS, lstm()[2]),
+        "cell (LSTM): activations are",
+    ),
     "lstm nan": (lstm(r=holed(1, 8, 2)), "'r'"),
     "lstm scalar": (lstm(r=np.float32(1)), "cell (LSTM): W (1, 8, 5) and R ()"),
     "cubic": (resize(FOUR, mode="cubic"), "up (Resize): mode is 'cubic'"),
@@ -113,6 +119,15 @@ def test_models(case: str, tmp_path: Path) -> None:
     path, calib = save_model(tmp_path, model(nodes, shape, constants)), save_calib(tmp_path, x=normal(4, *shape))
     message = refused(2, "quantize", path, "--calib", calib, "-o", tmp_path / "n.hwq")
     assert needle in message and message.count(needle) == 1, message
+    assert listing(tmp_path) == ["calib.npz", "net.onnx"]
+
+
+@pytest.mark.parametrize("factor", [1e38, 3e38])
+def test_values_that_leave_float32(factor: float, tmp_path: Path) -> None:
+    made = model([node("Mul", ["x", "c"], ["m"]), node("Mul", ["m", "c"], ["y"])], IMAGE, {"c": np.float32([factor])})
+    path, calib = save_model(tmp_path, made), save_calib(tmp_path, x=normal(4, *IMAGE))
+    message = refused(2, "quantize", path, "--calib", calib, "-o", tmp_path / "n.hwq")
+    assert "on these samples, expected numbers below 1e+37" in message
     assert listing(tmp_path) == ["calib.npz", "net.onnx"]
 
 

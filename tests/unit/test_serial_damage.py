@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import random
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -166,9 +167,24 @@ def test_zip_bomb_is_refused_by_its_header(tmp_path: Path, monkeypatch: pytest.M
     file = saved(tmp_path)
     monkeypatch.setattr(serial, "MAX_MEMBER", 1000)
     _write(file, {**_members(file), "bomb.npy": b"\0" * 1_000_000})
-    monkeypatch.setattr(zipfile.ZipFile, "read", lambda *_: pytest.fail("a member was unpacked"))
+    monkeypatch.setattr(serial, "unpack", lambda *_: pytest.fail("a member was unpacked"))
     with pytest.raises(BadInput, match=r"member '.*' unpacks to \d+ bytes, too large"):
         serial.load(file)
+
+
+@pytest.mark.parametrize("declared", [0, 1, 1000])
+def test_a_member_that_is_larger_than_it_says(declared: int, tmp_path: Path) -> None:
+    file = saved(tmp_path)
+    _write(file, {"program.json": bytes(1 << 27)})
+    data = file.read_bytes()
+    for at in (data.index(b"PK\1\2") + 24, 22):
+        data = data[:at] + declared.to_bytes(4, "little") + data[at + 4 :]
+    file.write_bytes(data)
+    tracemalloc.start()
+    with pytest.raises(BadInput, match="not a readable program"):
+        serial.load(file)
+    assert tracemalloc.get_traced_memory()[1] < 1 << 24
+    tracemalloc.stop()
 
 
 def test_members_of_one_name(tmp_path: Path) -> None:

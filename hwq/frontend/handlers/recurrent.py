@@ -70,7 +70,7 @@ def _weights(
 def _refuse_settings(node: Node, state: State, cell: Cell, steps: int, directions: tuple[bool, ...]) -> None:
     """Whatever would compute something else than the plain cell."""
     wanted = _ACTIVATIONS[node.op] * len(directions)
-    given = tuple(item.decode().lower() for item in node.attributes.get("activations", ()))
+    given = tuple(item.decode("utf-8", "replace").lower() for item in node.attributes.get("activations", ()))
     if given and given != wanted:
         raise Refusal(f"activations are {given}, expected {wanted}. Retrain with these")
     if "clip" in node.attributes or node.integer("input_forget", 0):
