@@ -137,6 +137,12 @@ class Program:
                     f"{op.name} ({op.kind}): an intermediate needs {op.magnitude(*ins).bit_length()} bits, "
                     f"expected at most {MAX_BITS}. Use fewer weight or activation bits for this layer."
                 )
+        fed = [port.tensor for port in self.inputs]
+        refusals += [
+            f"{name}: {fed.count(name)} inputs of the model give it, expected one"
+            for name in sorted({*fed, *self.input_types})
+            if fed.count(name) != 1 or name not in self.input_types
+        ]  # fmt: skip
         for port in (*self.inputs, *self.outputs):
             if not is_portable(port.name):
                 refusals.append(f"{port.name!r:.60}: {NOT_PORTABLE}.")

@@ -219,7 +219,11 @@ class Sandbox:
                 "forbidden", f"{event} {Path(place).name if event == 'open' else ''}", f"{shown}{event} {place}"
             )
         _judge(outcome, code, words, out.getvalue(), err.getvalue(), self._errors, shown)
-        if code in (2, 3, 70) and (left := set(_listing(here / "out")) ^ set(before)):
+        kept = words[0] == "simulate" and words[4] in (
+            "out/parts",
+            "out/r",
+        )  # results that the same command goes on with
+        if code in (2, 3, 70) and not kept and (left := set(_listing(here / "out")) ^ set(before)):
             outcome.add("half-written", words[0], f"{shown}{sorted(left)}")
         self._native.seek(old_seen)
         if native := self._native.read().decode("utf-8", "replace"):

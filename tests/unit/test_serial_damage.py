@@ -113,6 +113,7 @@ DAMAGE: dict[str, tuple[Callable[[Members], object], str]] = {
     "NaN scale": (_changed(lambda t: t["formats"]["y"].update(scale=float("nan"))), "y.scale is nan, expected float"),
     "no format": (_changed(lambda t: t["formats"].pop("y")), "y: has no format"),
     "type of a port": (_changed(lambda t: t["inputs"][0].update(dtype="U9")), "its type is U9, expected one of numb"),
+    "an input twice": (_changed(lambda t: t["inputs"].append(t["inputs"][0])), "2 inputs of the model give it"),
     "surrogate": (_changed(lambda t: t["outputs"][0].update(name="\ud800")), "is no name that files can hold"),
     "NUL": (_changed(lambda t: t["inputs"][0].update(name="a\0")), "is no name that files can hold"),
     "type for another": (_changed(lambda t: t["formats"].update(y=t["input_types"]["a"])), "formats is "),
@@ -137,6 +138,16 @@ def test_damaged_members(tmp_path: Path, damage: Callable[[Members], object], te
     damage(members)
     _write(file, members)
     with pytest.raises(BadInput, match=text):
+        serial.load(file)
+
+
+def test_an_input_tensor_that_no_input_gives(tmp_path: Path) -> None:
+    file = tmp_path / "net.hwq"
+    serial.save(next(iter(CASES["extremum"].values())), file)
+    members = _members(file)
+    _changed(lambda t: t["inputs"][1].update(tensor="a"))(members)
+    _write(file, members)
+    with pytest.raises(BadInput, match=r"a: 2 inputs of the model give it(.|\n)*b: 0 inputs"):
         serial.load(file)
 
 
