@@ -24,6 +24,10 @@ def smallest_scale(channels: int) -> float:
     return float(2.0 ** (math.ceil(math.log2(channels) / 2.0) + 1 + FRACTION[0] - LARGEST.bit_length()))
 
 
+LARGEST_EPS = 2.0**62
+"""Far beyond any variance."""
+
+
 def normalise_constants(
     channels: int, scale_x: float, epsilon_real: float, scale_y: float, index_bits: int = 9
 ) -> tuple[int, IntArray, int]:
@@ -38,7 +42,7 @@ def normalise_constants(
     -------
     eps, table, fraction
         The fields of `Normalise`. V is the variance in integers times channels^3, so eps is
-        epsilon_real / scale_x^2 * channels^3 rounded, at least 1. The table is in units of 2^-fraction, as fine as 16
+        epsilon_real / scale_x^2 * channels^3 rounded, 1 to 2^62. The table is in units of 2^-fraction, as fine as 16
         bits allow.
 
     Raises
@@ -52,7 +56,8 @@ def normalise_constants(
     >>> eps, len(table), fraction, int(table[0]), int(table[-1])
     (671, 1536, 7, 65504, 32772)
     """
-    eps = max(1, math.floor(epsilon_real / scale_x**2 * channels**3 + 0.5))
+    wanted = epsilon_real / scale_x**2 * channels**3
+    eps = max(1, math.floor(min(wanted, LARGEST_EPS) + 0.5))
     places = np.arange(1 << index_bits, 4 << index_bits) + 0.5
     exact = math.sqrt(channels) / scale_y / np.sqrt(places / (4 << index_bits))
     coarsest, finest = FRACTION

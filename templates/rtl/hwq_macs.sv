@@ -118,8 +118,6 @@ module hwq_macs #(
   // Products, adder tree and accumulator of each PE.
   wire sum_valid = valid_q[SUM_STAGE];
   wire sum_first = first_q[SUM_STAGE];
-  logic done_q;
-  always_ff @(posedge clk) done_q <= sum_valid && last_q[SUM_STAGE] && !rst;
 
   wire [PROD_W-1:0] term[0:PE*SIMD-1];
   wire signed [ACC_W-1:0] acc[0:PE-1];
@@ -242,6 +240,8 @@ module hwq_macs #(
         else if (issue) left_q <= issue_n;
         else if (left_q != '0) left_q <= left_q - GROUP_W'(1);
       assign early = left_q != '0;
+      logic done_q;
+      always_ff @(posedge clk) done_q <= sum_valid && last_q[SUM_STAGE] && !rst;
       wire [ACC_W-1:0] shift[0:PE+RQ-1];
       for (genvar i = 0; i < PE; i = i + 1) begin : g_shift
         logic [ACC_W-1:0] shift_q;

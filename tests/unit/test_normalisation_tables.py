@@ -80,3 +80,8 @@ def test_size_of_the_exponentials(scale: float, bits: int) -> None:
 def test_a_scale_beyond_the_table_is_refused() -> None:
     with pytest.raises(ValueError, match="64 channels at an output scale of 1e-09: a factor needs more than 16 bits"):
         normalise_constants(64, 0.1, 1e-5, 1e-9)
+
+
+@pytest.mark.parametrize("epsilon", [3e38, float("inf")])
+def test_an_epsilon_that_hides_every_variance(epsilon: float) -> None:
+    assert normalise_constants(64, 2.0**-40, epsilon, 2.0**-5)[0] == 1 << 62
