@@ -7,6 +7,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from hwq.emit.folder import sources_in
 from hwq.emit.render import render
 from hwq.errors import BadInput, CheckFailed
 from hwq.verify import tools
@@ -42,7 +43,7 @@ def synthesise_gates(folder: Path, top: str) -> Netlist:
         When Yosys fails.
     """
     tool = tools.require("yosys")
-    sources = sorted((folder / "rtl").glob("*.sv"))
+    sources = sources_in(folder, "rtl")
     memories = sorted(path for path in (folder / "rom").glob("*") if path.is_file())
     if not sources:
         raise BadInput(f"{folder}: holds no rtl/*.sv, expected a folder made by `hwq generate`. Generate it again.")
