@@ -183,6 +183,11 @@ def test_a_function_with_too_many_operands(tmp_path: Path) -> None:
     assert "its functions cannot be inlined" in refused(save(made, tmp_path))
 
 
+def test_an_infinite_slope(tmp_path: Path) -> None:
+    made = model([node("LeakyRelu", ["x"], ["y"], name="n", alpha=float("inf"))], {"x": (4,)}, ["y"])
+    assert "n (LeakyRelu): its slope is infinite" in refused(save(made, tmp_path))
+
+
 def test_an_attribute_that_refers_to_one_of_a_function(tmp_path: Path) -> None:
     made = model([node("Elu", ["x"], ["y"], name="e", alpha=0.5)], {"x": (4,)}, ["y"])
     made.graph.node[0].attribute[0].ref_attr_name = "a"

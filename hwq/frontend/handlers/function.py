@@ -73,6 +73,8 @@ def leaky_relu(node: Node, state: State) -> None:
 
 def _add_slopes(node: Node, state: State, value: Value, each: FloatArray) -> None:
     """Slopes of the value's ONNX shape; the axis along which they differ becomes the channels."""
+    if not np.isfinite(each).all():
+        raise Refusal("its slope is infinite, expected finite numbers. Check the trained model")
     axes = [axis for axis in range(each.ndim) if (each.max(axis=axis) != each.min(axis=axis)).any()]
     if len(axes) > 1:
         raise Refusal("its slope differs from pixel to pixel, expected one number a channel")
