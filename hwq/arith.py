@@ -51,7 +51,7 @@ def signed_bits(interval: Interval) -> int:
     (8, 9, 1)
     """
     low, high = interval
-    return max((low if low >= 0 else ~low).bit_length(), (high if high >= 0 else ~high).bit_length()) + 1
+    return max(~low, high).bit_length() + 1
 
 
 def shift_round(x: IntArray, shift: int, rounding: Rounding) -> IntArray:
@@ -72,7 +72,7 @@ def shift_round(x: IntArray, shift: int, rounding: Rounding) -> IntArray:
     >>> [shift_round(ties, 2, mode).tolist() for mode in Rounding]
     [[-2, -1, 0, 1], [-1, 0, 1, 2], [-2, 0, 0, 2], [-2, -1, 1, 2]]
     """
-    if shift == 0:
+    if not shift:
         return x
     half = 1 << (shift - 1)
     match rounding:
@@ -92,7 +92,7 @@ def shift_round_float(x: Floats, shift: int, rounding: Rounding) -> Floats:
     Equal to `shift_round` while ``abs(x) + 2**(shift - 1)`` is at most 2**24 (float32) or 2**53 (float64):
     the sum, the product with a power of two and the rounding to an integer are then all exact.
     """
-    if shift == 0:
+    if not shift:
         return x
     scale = x.dtype.type(2.0**-shift)
     half = x.dtype.type(2.0 ** (shift - 1))
@@ -177,8 +177,7 @@ class Requant:
         bits = self.mantissa_bits
         if self.multiplies:
             return self.multiplier
-        exponents = [(m & -m).bit_length() - 1 for m in self.multiplier]
-        return tuple(e << (bits - 1) | m >> (e + 1) for e, m in zip(exponents, self.multiplier, strict=True))
+        return tuple((e := (m & -m).bit_length() - 1) << (bits - 1) | m >> (e + 1) for m in self.multiplier)
 
     @property
     def word_bits(self) -> int:
@@ -186,8 +185,8 @@ class Requant:
         return max(1 if self.multiplies else self.mantissa_bits, max(self.words).bit_length())
 
     def __str__(self) -> str:
-        factors = sorted(set(self.multiplier))
-        factor = "" if self.is_shift else f"*{factors[0]}" + (f"..{factors[-1]}" if len(factors) > 1 else "")
+        ends = sorted({min(self.multiplier), max(self.multiplier)})
+        factor = "" if self.is_shift else "*" + "..".join(map(str, ends))
         zero = f"{self.zero_point:+d}" if self.zero_point else ""
         return f"{factor}>>{self.shift}{zero} {self.rounding.name.lower()} [{self.qmin},{self.qmax}]"
 

@@ -90,8 +90,8 @@ def tables(op: Linear, fold: Fold, depthwise: bool, binary: bool = False) -> Int
     if isinstance(op.coding, PowerSums):
         return values
     values = np.take_along_axis(values, np.argsort(values != 0, axis=-1, kind="stable"), -1)
-    idle = not depthwise and (op.weight[0].size % fold.simd if fold.flat else op.weight.shape[-1] % fold.lanes_in) > 0
-    if idle and values[..., 0].any():
+    spare = op.weight.size // op.channels % fold.simd if fold.flat else op.weight.shape[-1] % fold.lanes_in
+    if spare and not depthwise and values[..., 0].any():
         values = np.concatenate([np.zeros((*values.shape[:-1], 1), np.int64), values], axis=-1)
     return values
 

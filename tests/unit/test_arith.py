@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import random
 from collections.abc import Callable
@@ -116,7 +117,16 @@ def test_real_values(zero: int) -> None:
 
 def test_multiplier_facts() -> None:
     assert Requant((1,), 3, Rounding.FLOOR, 0, 0, 1).is_shift
-    assert not Requant((2,), 3, Rounding.FLOOR, 0, 0, 1).is_shift
+    for multiplier in ((0,), (2,), (1, 1)):
+        assert not Requant(multiplier, 3, Rounding.FLOOR, 0, 0, 1).is_shift
+
+
+@pytest.mark.parametrize("multiplier", [(0,), (1,), (2,), (1, 0, 2)])
+def test_small_multipliers(multiplier: tuple[int, ...]) -> None:
+    q = Requant(multiplier, 1, Rounding.HALF_UP, 3, -100, 100)
+    acc = np.arange(-9, 9).reshape(-1, 3)
+    assert q.apply_float(acc.astype(np.float32)).tolist() == q(acc).tolist()
+    assert q(acc)[1].tolist() == [reference(v, m, q) for v, m in zip([-6, -5, -4], multiplier * 3, strict=False)]
 
 
 @pytest.mark.parametrize(
@@ -130,6 +140,7 @@ def test_multiplier_facts() -> None:
         ((17, 4), 5, (17, 4), 5),
         ((65_535,), 16, (65_535,), 16),
         ((0, 2), 16, (0, 2), 2),
+        ((0,), 16, (0,), 1),
     ],
 )
 def test_multipliers_as_stored(multiplier: tuple[int, ...], mantissa: int, words: tuple[int, ...], bits: int) -> None:
@@ -139,3 +150,32 @@ def test_multipliers_as_stored(multiplier: tuple[int, ...], mantissa: int, words
     if not q.multiplies:
         parts = [((2 * word + 1) % (1 << mantissa), word >> (mantissa - 1)) for word in q.words]
         assert tuple(odd << exponent for odd, exponent in parts) == multiplier
+
+
+def test_rounding_modes_are_the_parameter_of_the_hardware() -> None:
+    """ROUND of hwq_requant.sv."""
+    assert [(mode.name, mode.value) for mode in Rounding] == [
+        ("FLOOR", 0), ("HALF_UP", 1), ("HALF_EVEN", 2), ("HALF_AWAY", 3),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("multiplier", "zero", "text"),
+    [
+        ((1,), 0, ">>3 floor [-8,7]"),
+        ((5,), 12, "*5>>3+12 floor [-8,7]"),
+        ((5, 5), -1, "*5>>3-1 floor [-8,7]"),
+        ((300, 7), 0, "*7..300>>3 floor [-8,7]"),
+        ((40, 7, 300), 0, "*7..300>>3 floor [-8,7]"),
+    ],
+)
+def test_text_of_a_requantisation(multiplier: tuple[int, ...], zero: int, text: str) -> None:
+    assert str(Requant(multiplier, 3, Rounding.FLOOR, zero, -8, 7)) == text
+
+
+def test_a_requantisation_is_a_value() -> None:
+    q = Requant((1,), 3, Rounding.FLOOR, 0, 0, 1)
+    assert q == replace(q) and len({q, replace(q)}) == 1 and q != replace(q, shift=2)
+    assert not hasattr(q, "__dict__")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        q.shift = 4  # type: ignore[misc]
