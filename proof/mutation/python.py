@@ -58,7 +58,9 @@ def targets(config: Mapping[str, Any]) -> Iterator[Target]:
         for path in sorted(path for pattern in entry["paths"] for path in Path().glob(pattern)):
             if path not in seen and path.name != "__init__.py":
                 seen.add(path)
-                yield Target(Suite(path, entry["tests"], entry["seconds"]), entry.get("every", False))
+                names = entry.get("names", [path.stem])
+                suite = Suite(path, entry["tests"], entry["seconds"], names, config["each"])
+                yield Target(suite, entry.get("every", False))
 
 
 def survivors(target: Target, found: list[Mutant], options: argparse.Namespace) -> list[Mutant]:

@@ -26,11 +26,17 @@ MEMORY = 8 << 30
 
 @dataclass(frozen=True)
 class Suite:
-    """The tests of one file, those whose name holds the file's first, and how long a processor may work on them."""
+    """The tests of one file, and how long a processor may work on them.
+
+    Tests that have one of `names` in theirs come first; those of the functions `each`, which run over all operations,
+    have to have one.
+    """
 
     path: Path
     tests: Sequence[str]
     seconds: int
+    names: Sequence[str]
+    each: Sequence[str]
 
     @property
     def module(self) -> str:
@@ -38,8 +44,15 @@ class Suite:
         return ".".join(self.path.with_suffix("").parts)
 
     def ordered(self, items: Iterable[pytest.Item]) -> list[pytest.Item]:
-        """Tests in the order in which they run."""
-        return sorted(items, key=lambda item: self.path.stem not in item.nodeid)
+        """The tests that run, in their order."""
+        own: list[pytest.Item] = []
+        others: list[pytest.Item] = []
+        for item in items:
+            if any(name in item.nodeid for name in self.names):
+                own.append(item)
+            elif not any(f"::{name}[" in item.nodeid for name in self.each):
+                others.append(item)
+        return own + others
 
     def passes(self) -> bool:
         """Whether the tests pass without a change."""
