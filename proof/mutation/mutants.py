@@ -108,5 +108,7 @@ def _mutant(source: str, changed: str) -> Mutant:
     last = first + 1 + max(tail, 0)
     while before[last:] != after[last - tail :]:
         last += 1
-    was, now = (" / ".join(line.strip() for line in lines) for lines in (before[first:last], after[first : last - tail]))
+    was, now = (
+        " / ".join(line.strip() for line in lines) for lines in (before[first:last], after[first : last - tail])
+    )
     return Mutant(first + 1, was, now, changed)

@@ -1,6 +1,6 @@
 """Mutation test of hwq's Python: arithmetic, operations and the packing of memory words.
 
-Run from the repository:  .venv/bin/python proof/mutation/python.py [--deep] [--module hwq/arith.py] [--fresh]
+Run from the repository:  .venv/bin/python proof/mutation/python.py [--deep] [--module hwq/arith.py] [--quick | --fresh]
 
 Fails where a mutant survives that `python_survivors.toml` does not explain, or where a line of that file explains
 none.  Results are kept in build/mutation; a mutant is tried again when its file or its tests have changed.
@@ -25,8 +25,8 @@ for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ[_name] = "1"
 os.environ["CI"] = "1"  # random tests with the seed of CI
 
-from mutants import Mutant, mutants
-from trials import Suite
+from mutants import Mutant, mutants  # noqa: E402
+from trials import How, Suite  # noqa: E402
 
 HERE = Path(__file__).parent
 CACHE = Path("build/mutation")
@@ -47,7 +47,12 @@ class Target:
     @property
     def digest(self) -> str:
         """Of all that the fate of a mutant depends on, the rest of hwq aside."""
-        read = [self.path, *map(Path, self.suite.tests), *sorted(Path("tests").glob("*.py")), *sorted(HERE.glob("*.py"))]
+        read = [
+            self.path,
+            *map(Path, self.suite.tests),
+            *sorted(Path("tests").glob("*.py")),
+            *sorted(HERE.glob("*.py")),
+        ]
         return hashlib.sha256(b"".join(path.read_bytes() for path in read)).hexdigest()
 
 
@@ -63,8 +68,8 @@ def targets(config: Mapping[str, Any]) -> Iterator[Target]:
                 yield Target(suite, entry.get("every", False))
 
 
-def survivors(target: Target, found: list[Mutant], options: argparse.Namespace) -> list[Mutant]:
-    """The mutants that no test kills; results are added to the file of the target as they come."""
+def fates(target: Target, found: list[Mutant], options: argparse.Namespace) -> dict[str, bool]:
+    """Whether each mutant survives; results are added to the file of the target as they come."""
     store = CACHE / f"{target.path.as_posix().replace('/', '.')}.jsonl"
     lines = [json.loads(line) for line in store.read_text().splitlines()] if store.is_file() else [""]
     same = lines[0] == target.digest
@@ -74,17 +79,18 @@ def survivors(target: Target, found: list[Mutant], options: argparse.Namespace) 
     with store.open("w") as log:
         log.writelines(json.dumps(line) + "\n" for line in (target.digest, *known.items()))
         log.flush()
-        if waiting and not target.suite.passes():
-            raise SystemExit(f"{target.path}: its tests fail without a mutation")
         keys = iter(waiting)
 
-        def said(survived: bool) -> None:
-            known[next(keys).key] = survived
-            log.write(json.dumps(list(known.items())[-1]) + "\n")
-            log.flush()
+        def said(survived: bool | None) -> None:
+            key = next(keys).key
+            if survived is not None:
+                known[key] = survived
+                log.write(json.dumps((key, survived)) + "\n")
+                log.flush()
 
-        target.suite.survive([mutant.source for mutant in waiting], options.fresh, said)
-    return [mutant for mutant in found if known[mutant.key]]
+        if waiting:
+            target.suite.survive([mutant.source for mutant in waiting], options.how, said)
+    return known
 
 
 def explained(path: Path) -> dict[str, str]:
@@ -103,7 +109,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--deep", action="store_true", help="replace each binary operator by every other one")
     parser.add_argument("--module", action="append", default=[], help="only this file; may be repeated")
-    parser.add_argument("--fresh", action="store_true", help="import the tests again for each mutant, which is slower")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument(
+        "--fresh", dest="how", action="store_const", const=How.FRESH, help="import tests after each mutant"
+    )
+    how.add_argument("--quick", dest="how", action="store_const", const=How.QUICK, help="only changes of functions")
+    parser.set_defaults(how=How.USUAL)
     parser.add_argument("--again", action="store_true", help="try survivors alone again, after a change of tests")
     options = parser.parse_args()
     config = tomllib.loads((HERE / "python.toml").read_text())
@@ -115,8 +126,15 @@ def main() -> int:
     for target in targets(config):
         if options.module and target.path.as_posix() not in options.module:
             continue
-        found = list(mutants(target.path.read_text(), None if options.deep or target.every else config["near"]))
-        alive = survivors(target, found, options)
+        every = options.deep or target.every
+        found = [
+            mutant
+            for mutant in mutants(target.path.read_text(), None if every else config["near"])
+            if every or mutant.was not in config["skip"]
+        ]
+        survives = fates(target, found, options)
+        found = [mutant for mutant in found if mutant.key in survives]
+        alive = [mutant for mutant in found if survives[mutant.key]]
         reasons = explained(target.path)
         left = [mutant for mutant in alive if mutant.key not in reasons]
         killed = len(found) - len(alive)

@@ -15,6 +15,7 @@ import resource
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 
@@ -22,6 +23,19 @@ import pytest
 
 OPTIONS = ("-q", "-x", "--tb=no", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:xdist")
 MEMORY = 8 << 30
+
+
+KILLED, SURVIVED, UNTRIED = b"k", b"s", b"u"
+
+
+class How(Enum):
+    """Which processes tests of a mutant run in."""
+
+    USUAL = "usual"
+    QUICK = "quick"
+    """Only that with the tests collected before: changes outside of functions are not tried."""
+    FRESH = "fresh"
+    """Only those where tests are imported after the mutant."""
 
 
 @dataclass(frozen=True)
@@ -54,40 +68,33 @@ class Suite:
                 others.append(item)
         return own + others
 
-    def passes(self) -> bool:
-        """Whether the tests pass without a change."""
-        return not self._forked(lambda: self._fresh(None))
-
-    def survive(self, sources: Iterable[str], fresh: bool, said: Callable[[bool], None]) -> None:
-        """Try each text of the file, and say in their order which survive.
-
-        Parameters
-        ----------
-        fresh
-            Import the tests for each mutant, even where the change is within functions.
-        """
+    def survive(self, sources: Iterable[str], how: How, said: Callable[[bool | None], None]) -> None:
+        """Try each text of the file, and say in their order which survive; None for one that was not tried."""
         sources = list(sources)
 
         def host() -> int:
-            plugin = _Host(self, sources, fresh, lambda killed: os.write(end, b"01"[killed : killed + 1]))
+            plugin = _Host(self, sources, how, lambda fate: os.write(end, fate))
             pytest.main([*OPTIONS, *self.tests], plugins=[plugin])
             return 0
 
         read, end = os.pipe()
         pid = _fork(host)
         os.close(end)
+        if os.read(read, 1) != SURVIVED:
+            raise SystemExit(f"{self.path}: its tests fail without a mutation")
         for source in sources:
-            killed = os.read(read, 1)
-            if not killed:
+            fate = os.read(read, 1)
+            if not fate:
                 raise SystemExit(f"{self.path}: tests ended early")
-            again = killed == b"0"
-            said(again and not self._forked(lambda text=source: self._fresh(text)))  # type: ignore[misc]
+            if how is How.QUICK:
+                said(None if fate == UNTRIED else fate == SURVIVED)
+            else:
+                said(fate != KILLED and not self._forked(lambda text=source: self._fresh(text)))  # type: ignore[misc]
         os.close(read)
         os.waitpid(pid, 0)
 
-    def _fresh(self, source: str | None) -> int:
-        if source is not None:
-            sys.meta_path.insert(0, _Changed(self.module, source, self.path))
+    def _fresh(self, source: str) -> int:
+        sys.meta_path.insert(0, _Changed(self.module, source, self.path))
         return int(pytest.main([*OPTIONS, *self.tests], plugins=[_Order(self)]))
 
     def _forked(self, tests: Callable[[], int]) -> bool:
@@ -100,22 +107,23 @@ class Suite:
 
         return os.waitpid(_fork(limited), 0)[1] != 0
 
-    def in_place(self, source: str, items: Iterable[pytest.Item], session: pytest.Session) -> bool | None:
-        """Whether a change within functions makes a test fail; None for another change."""
-        functions = changed_functions(sys.modules[self.module], self.path.read_text(encoding="utf-8"), source)
+    def in_place(self, source: str | None, session: pytest.Session) -> bytes:
+        """What becomes of a change within functions, or of none."""
+        before = self.path.read_text(encoding="utf-8")
+        functions = changed_functions(sys.modules[self.module], before, before if source is None else source)
         if functions is None:
-            return None
+            return UNTRIED
 
         def tests() -> int:
             for function, code in functions:
                 function.__code__ = code
-            for item in items:
+            for item in session.items:
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
                 if session.testsfailed:
                     return 1
             return 0
 
-        return self._forked(tests)
+        return KILLED if self._forked(tests) else SURVIVED
 
 
 class _Order:
@@ -129,14 +137,14 @@ class _Order:
 class _Host(_Order):
     """Instead of running the tests, tries every mutant with them."""
 
-    def __init__(self, suite: Suite, sources: Sequence[str], fresh: bool, said: Callable[[bool], object]) -> None:
+    def __init__(self, suite: Suite, sources: Sequence[str], how: How, said: Callable[[bytes], object]) -> None:
         super().__init__(suite)
-        self.sources, self.fresh, self.said = sources, fresh, said
+        self.sources, self.how, self.said = sources, how, said
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        self.said(self.suite.in_place(None, session))
         for source in self.sources:
-            killed = None if self.fresh else self.suite.in_place(source, session.items, session)
-            self.said(bool(killed))
+            self.said(UNTRIED if self.how is How.FRESH else self.suite.in_place(source, session))
         return True
 
 

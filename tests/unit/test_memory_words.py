@@ -138,7 +138,9 @@ def test_zero_is_the_first_code() -> None:
     assert values is not None and values.tolist() == [[1, 2], [0, 3], [5, 6]]
 
 
-@pytest.mark.parametrize(("coding", "lowest"), [(None, -128), (Codebook(np.array([-9, 4, 5])), -9), (PowerSums(1), -64)])
+@pytest.mark.parametrize(
+    ("coding", "lowest"), [(None, -128), (Codebook(np.array([-9, 4, 5])), -9), (PowerSums(1), -64)]
+)
 def test_lowest_weight(coding: Codebook | PowerSums | None, lowest: int) -> None:
     op: Linear = dense(tensor(2, 2, 3), 4, coding=coding)
     assert lowest_weight(op) == lowest
