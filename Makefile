@@ -9,7 +9,7 @@ JOBS ?= 2
 # 1 for the deep setting of sim, bench and fuzz.
 DEEP ?= 0
 
-.PHONY: help setup demo test lint sim docs golden bench fuzz clean
+.PHONY: help setup demo test lint sim docs golden bench fuzz coverage clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,12 @@ bench: setup ## measure accuracy, cycles and times of the demo network; DEEP=1: 
 fuzz: setup ## run the random tests with a new seed; DEEP=1: for long
 	HWQ_SEED=$$RANDOM HWQ_DEEP=$(DEEP) $(PYTEST) -n $(JOBS) tests rtl_sim \
 	  --hypothesis-profile=$(if $(filter 1,$(DEEP)),fuzz,default) --hypothesis-seed=$$RANDOM
+
+coverage: setup ## run every test and measure which lines of hwq they run; fails below 95 %
+	rm -rf build/coverage && mkdir -p build/coverage
+	$(BIN)/python -m coverage run -m pytest -n $(JOBS) --dist worksteal
+	$(BIN)/python -m coverage combine -q
+	$(BIN)/python -m coverage report
 
 clean: ## remove what was built; .venv and the cache of simulators stay
 	rm -rf build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info

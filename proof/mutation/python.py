@@ -11,13 +11,15 @@ from __future__ import annotations
 import argparse
 import hashlib
 import importlib
+import itertools
 import json
 import os
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,71 +28,76 @@ for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
 os.environ["CI"] = "1"  # random tests with the seed of CI
 
 from mutants import Mutant, mutants  # noqa: E402
-from trials import How, Suite  # noqa: E402
+from trials import How, Suite, survive  # noqa: E402
 
 HERE = Path(__file__).parent
 CACHE = Path("build/mutation")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Target:
-    """A file to mutate, by every operator or by the near ones, and its tests."""
+    """A file to mutate, its mutants, and which of those that have been tried survive."""
 
     suite: Suite
-    every: bool
+    found: list[Mutant]
+    survives: dict[str, bool]
 
     @property
     def path(self) -> Path:
         """The file."""
         return self.suite.path
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Of all that the fate of a mutant depends on, the rest of hwq aside."""
-        read = [
-            self.path,
-            *map(Path, self.suite.tests),
-            *sorted(Path("tests").glob("*.py")),
-            *sorted(HERE.glob("*.py")),
-        ]
+        helpers = sorted([*Path("tests").glob("*.py"), *HERE.glob("*.py")])
+        read = [self.path, *map(Path, self.suite.tests), *helpers]
         return hashlib.sha256(b"".join(path.read_bytes() for path in read)).hexdigest()
 
+    @property
+    def store(self) -> Path:
+        """Where results are kept: the digest, then a line for each mutant."""
+        return CACHE / f"{self.path.as_posix().replace('/', '.')}.jsonl"
 
-def targets(config: Mapping[str, Any]) -> Iterator[Target]:
-    """The files of the configuration, each once."""
+    def recall(self, again: bool) -> None:
+        """Read what is known: all results of the same files, or with `again` which mutants were killed."""
+        lines = [json.loads(line) for line in self.store.read_text().splitlines()] if self.store.is_file() else [""]
+        same = lines[0] == self.digest
+        self.survives = {key: survived for key, survived in lines[1:] if same or (again and not survived)}
+        CACHE.mkdir(parents=True, exist_ok=True)
+        self.store.write_text("".join(json.dumps(line) + "\n" for line in (self.digest, *self.survives.items())))
+
+    def note(self, mutant: Mutant, survived: bool) -> None:
+        """Keep a result."""
+        self.survives[mutant.key] = survived
+        with self.store.open("a") as log:
+            log.write(json.dumps((mutant.key, survived)) + "\n")
+
+
+def targets(config: Mapping[str, Any], modules: Sequence[str], deep: bool) -> Iterator[Target]:
+    """The files of the configuration, each once, or those of `modules`."""
     seen = set()
     for entry in config["files"]:
         for path in sorted(path for pattern in entry["paths"] for path in Path().glob(pattern)):
-            if path not in seen and path.name != "__init__.py":
-                seen.add(path)
+            if path in seen or path.name == "__init__.py":
+                continue
+            seen.add(path)
+            if not modules or path.as_posix() in modules:
+                every = deep or entry.get("every", False)
+                found = mutants(path.read_text(encoding="utf-8"), None if every else config["near"])
+                wanted = [mutant for mutant in found if every or mutant.was not in config["skip"]]
                 names = entry.get("names", [path.stem])
-                suite = Suite(path, entry["tests"], entry["seconds"], names, config["each"])
-                yield Target(suite, entry.get("every", False))
+                yield Target(Suite(path, entry["tests"], entry["seconds"], names, config["each"]), wanted, {})
 
 
-def fates(target: Target, found: list[Mutant], options: argparse.Namespace) -> dict[str, bool]:
-    """Whether each mutant survives; results are added to the file of the target as they come."""
-    store = CACHE / f"{target.path.as_posix().replace('/', '.')}.jsonl"
-    lines = [json.loads(line) for line in store.read_text().splitlines()] if store.is_file() else [""]
-    same = lines[0] == target.digest
-    known = {key: survived for key, survived in lines[1:] if same or (options.again and not survived)}
-    waiting = [mutant for mutant in found if mutant.key not in known]
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with store.open("w") as log:
-        log.writelines(json.dumps(line) + "\n" for line in (target.digest, *known.items()))
-        log.flush()
-        keys = iter(waiting)
-
-        def said(survived: bool | None) -> None:
-            key = next(keys).key
+def attempt(group: Sequence[Target], how: How) -> None:
+    """Try the mutants of files that have the same tests."""
+    waiting = [(target, mutant) for target in group for mutant in target.found if mutant.key not in target.survives]
+    if waiting:
+        trials = [(target.suite, mutant.source) for target, mutant in waiting]
+        for (target, mutant), survived in zip(waiting, survive(trials, how), strict=True):
             if survived is not None:
-                known[key] = survived
-                log.write(json.dumps((key, survived)) + "\n")
-                log.flush()
-
-        if waiting:
-            target.suite.survive([mutant.source for mutant in waiting], options.how, said)
-    return known
+                target.note(mutant, survived)
 
 
 def explained(path: Path) -> dict[str, str]:
@@ -99,7 +106,7 @@ def explained(path: Path) -> dict[str, str]:
     return {
         f"{entry['was']} -> {now}": entry["reason"]
         for entry in entries
-        if fnmatch(path.as_posix(), entry["file"])
+        if any(fnmatch(path.as_posix(), pattern) for pattern in entry["files"])
         for now in entry["now"]
     }
 
@@ -121,33 +128,30 @@ def main() -> int:
     sys.path[:0] = ["tests"]
     for name in config["preload"]:
         importlib.import_module(name)
-    bad = 0
+    found = list(targets(config, options.module, options.deep))
+    for target in found:
+        target.recall(options.again)
+    for _, group in itertools.groupby(found, key=lambda target: target.suite.tests):
+        attempt(list(group), options.how)
     print("| file | mutants | killed | equivalent | survivors | score |\n|---|---|---|---|---|---|")
-    for target in targets(config):
-        if options.module and target.path.as_posix() not in options.module:
-            continue
-        every = options.deep or target.every
-        found = [
-            mutant
-            for mutant in mutants(target.path.read_text(), None if every else config["near"])
-            if every or mutant.was not in config["skip"]
-        ]
-        survives = fates(target, found, options)
-        found = [mutant for mutant in found if mutant.key in survives]
-        alive = [mutant for mutant in found if survives[mutant.key]]
-        reasons = explained(target.path)
-        left = [mutant for mutant in alive if mutant.key not in reasons]
-        killed = len(found) - len(alive)
-        stale = reasons.keys() & {mutant.key for mutant in found} - {mutant.key for mutant in alive}
-        score = 100 * killed / max(1, killed + len(left))
-        print(f"| {target.path} | {len(found)} | {killed} | {len(alive) - len(left)} | {len(left)} | {score:.1f} % |")
-        for mutant in left:
-            print(f"  {target.path}:{mutant.line}: {mutant.was}\n      -> {mutant.now}")
-        for key in stale:
-            print(f"  {target.path}: explained, but killed: {key}")
-        bad += len(left) + len(stale)
-        sys.stdout.flush()
-    return 1 if bad else 0
+    return 1 if sum([report(target) for target in found]) else 0
+
+
+def report(target: Target) -> int:
+    """Print a row and what is wrong; return how much is."""
+    reasons = explained(target.path)
+    tried = [mutant for mutant in target.found if mutant.key in target.survives]
+    alive = [mutant for mutant in tried if target.survives[mutant.key]]
+    left = [mutant for mutant in alive if mutant.key not in reasons]
+    killed, equal = len(tried) - len(alive), len(alive) - len(left)
+    stale = reasons.keys() & {mutant.key for mutant in tried} - {mutant.key for mutant in alive}
+    score = 100 * killed / max(1, killed + len(left))
+    print(f"| {target.path} | {len(tried)} | {killed} | {equal} | {len(left)} | {score:.1f} % |")
+    for mutant in left:
+        print(f"  {target.path}:{mutant.line}: {mutant.was}\n      -> {mutant.now}")
+    for key in stale:
+        print(f"  {target.path}: explained, but killed: {key}")
+    return len(left) + len(stale)
 
 
 if __name__ == "__main__":

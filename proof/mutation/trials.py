@@ -13,7 +13,7 @@ import importlib.util
 import os
 import resource
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -42,8 +42,8 @@ class How(Enum):
 class Suite:
     """The tests of one file, and how long a processor may work on them.
 
-    Tests that have one of `names` in theirs come first; those of the functions `each`, which run over all operations,
-    have to have one.
+    Tests that have one of `names` in theirs come first; those with one of `each`, which are over many operations, have
+    to have one.
     """
 
     path: Path
@@ -64,34 +64,13 @@ class Suite:
         for item in items:
             if any(name in item.nodeid for name in self.names):
                 own.append(item)
-            elif not any(f"::{name}[" in item.nodeid for name in self.each):
+            elif not any(part in item.nodeid for part in self.each):
                 others.append(item)
         return own + others
 
-    def survive(self, sources: Iterable[str], how: How, said: Callable[[bool | None], None]) -> None:
-        """Try each text of the file, and say in their order which survive; None for one that was not tried."""
-        sources = list(sources)
-
-        def host() -> int:
-            plugin = _Host(self, sources, how, lambda fate: os.write(end, fate))
-            pytest.main([*OPTIONS, *self.tests], plugins=[plugin])
-            return 0
-
-        read, end = os.pipe()
-        pid = _fork(host)
-        os.close(end)
-        if os.read(read, 1) != SURVIVED:
-            raise SystemExit(f"{self.path}: its tests fail without a mutation")
-        for source in sources:
-            fate = os.read(read, 1)
-            if not fate:
-                raise SystemExit(f"{self.path}: tests ended early")
-            if how is How.QUICK:
-                said(None if fate == UNTRIED else fate == SURVIVED)
-            else:
-                said(fate != KILLED and not self._forked(lambda text=source: self._fresh(text)))  # type: ignore[misc]
-        os.close(read)
-        os.waitpid(pid, 0)
+    def fresh_killed(self, source: str) -> bool:
+        """Whether tests that are imported after the changed file fail."""
+        return self._forked(lambda: self._fresh(source))
 
     def _fresh(self, source: str) -> int:
         sys.meta_path.insert(0, _Changed(self.module, source, self.path))
@@ -117,7 +96,7 @@ class Suite:
         def tests() -> int:
             for function, code in functions:
                 function.__code__ = code
-            for item in session.items:
+            for item in self.ordered(session.items):
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
                 if session.testsfailed:
                     return 1
@@ -134,18 +113,43 @@ class _Order:
         items[:] = self.suite.ordered(items)
 
 
-class _Host(_Order):
+class _Host:
     """Instead of running the tests, tries every mutant with them."""
 
-    def __init__(self, suite: Suite, sources: Sequence[str], how: How, said: Callable[[bytes], object]) -> None:
-        super().__init__(suite)
-        self.sources, self.how, self.said = sources, how, said
+    def __init__(self, trials: Sequence[tuple[Suite, str]], how: How, said: Callable[[bytes], object]) -> None:
+        self.trials, self.how, self.said = trials, how, said
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        self.said(self.suite.in_place(None, session))
-        for source in self.sources:
-            self.said(UNTRIED if self.how is How.FRESH else self.suite.in_place(source, session))
+        last = None
+        for suite, source in self.trials:
+            if suite is not last and suite.in_place(None, session) == KILLED:
+                break
+            last = suite
+            self.said(UNTRIED if self.how is How.FRESH else suite.in_place(source, session))
         return True
+
+
+def survive(trials: Sequence[tuple[Suite, str]], how: How) -> Iterator[bool | None]:
+    """Whether each text of a file survives; None for one that was not tried.  All suites have the same tests."""
+
+    def host() -> int:
+        plugin = _Host(trials, how, lambda fate: os.write(end, fate))
+        pytest.main([*OPTIONS, *trials[0][0].tests], plugins=[plugin])
+        return 0
+
+    read, end = os.pipe()
+    pid = _fork(host)
+    os.close(end)
+    for suite, source in trials:
+        fate = os.read(read, 1)
+        if not fate:
+            raise SystemExit(f"{suite.path}: its tests fail without a mutation")
+        if how is How.QUICK:
+            yield None if fate == UNTRIED else fate == SURVIVED
+        else:
+            yield fate != KILLED and not suite.fresh_killed(source)
+    os.close(read)
+    os.waitpid(pid, 0)
 
 
 class _Changed(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -184,7 +185,7 @@ def test_entries_of_tables() -> None:
     plain = entry_words(entries(*first), entries(*second))
     assert [lanes(word, 6, 1) for word in plain] == [[value] for value in first + second]
     lines = entry_words(entries(*first, step=2), entries(*second, step=2))
-    want: list[tuple[int, int]] = [(a, b - a) for row in (first, second) for a, b in zip(row, row[1:], strict=False)]
+    want: list[tuple[int, int]] = [(a, b - a) for row in (first, second) for a, b in pairwise(row)]
     assert _read(lines, 6, 6 + 7) == want
 
 

@@ -32,9 +32,11 @@ from nets import (
     threshold,
     topk,
 )
+from recurrent_nets import rnn
 
 from hwq.arith import Requant, Rounding
 from hwq.ir.op import Op
+from hwq.ir.program import Program
 from hwq.ir.types import TensorType
 from hwq.ir.window import Window
 from hwq.ops import Codebook, Lookup, PowerSums
@@ -45,6 +47,20 @@ X, K1 = tensor(4, 4, 3), Window((1, 1))
 U8 = tensor(4, 4, 3, signed=False)
 WIDE = tensor(1, 1, 20)
 FLAT = np.array([[-128, 127]])
+
+PROGRAMS = {f"{kind}-{name}": p for kind, cases in CASES.items() for name, p in cases.items()}
+
+
+@pytest.mark.parametrize("p", PROGRAMS.values(), ids=PROGRAMS.keys())
+def test_types_of_results(p: Program) -> None:
+    """What the program says of them, and what evaluation makes."""
+    for op in p.ops:
+        types = [p.types[name] for name in op.inputs]
+        y = op.result(*types)
+        assert y == p.types[op.name]
+        if set(op.inputs) <= p.samples.keys():
+            assert op.evaluate(*(p.samples[name] for name in op.inputs)).shape[1:] == y.shape
+
 
 ADMITTED: dict[str, tuple[Op, tuple[TensorType, ...]]] = {
     "add-factors": (replace(add(X, X), factors=(65_535, -65_535)), (X, X)),
@@ -96,6 +112,12 @@ def test_admitted(op: Op, types: tuple[TensorType, ...]) -> None:
 
 REFUSED: dict[str, tuple[Op, tuple[TensorType, ...], str]] = {
     "add-first_factor": (replace(add(X, X), factors=(0, 1)), (X, X), "not 0"),
+    "add-large_factor": (replace(add(X, X), factors=(65_537, 1)), (X, X), "expected -65535 to 65535"),
+    "add-columns": (add(X, X), (X, tensor(4, 5, 3)), "expected equal shapes"),
+    "mul-columns": (mul(X, X), (X, tensor(4, 5, 3)), "expected equal shapes"),
+    "argmax-channels": (argmax(tensor(4, 4, 2)), (X,), "expected 2 channels"),
+    "topk-channels": (topk(tensor(4, 4, 2), 1), (X,), "expected 2 channels"),
+    "avgpool-columns": (avgpool(tensor(4, 4, 3), Window((1, 3))), (tensor(4, 2, 3),), "output would be 4 by 0"),
     "add-width": (add(X, X), (X, tensor(4, 3, 3)), "expected equal shapes"),
     "concat-axis": (concat(-1, "a", "b"), (X, X), "axis is -1"),
     "const-low": (const([[[-9, 0]]], bits=4), (), "values span -9 to 0"),
@@ -319,6 +341,20 @@ def test_partial_sums_of_weights(kind: str) -> None:
         assert op.start == (min(op.bias.tolist()), max(op.bias.tolist()))
         assert op.macs_per_pixel == op.weight.size
         assert op.magnitude((-3, 9)) == max(sums) * max(op.requant.multiplier) + (1 << op.requant.shift)
+
+
+@pytest.mark.parametrize("changes", [{"bits": 7}, {"bits": 9}, {"signed": False}])
+def test_an_rnn_has_the_type_of_its_activation(changes: dict[str, Any]) -> None:
+    x = tensor(1, 3, 12)
+    with pytest.raises(ValueError, match="another type than the output's"):
+        replace(rnn(x), **changes).result(x)
+
+
+@pytest.mark.parametrize("op", [add(X, X), matmul(X, X), mul(X, X)], ids=["add", "matmul", "mul"])
+def test_two_inputs_have_two_intervals(op: Any) -> None:
+    for bound in (op.accumulator, op.partial_sum, op.magnitude):
+        with pytest.raises(ValueError, match=r"zip|unpack"):
+            bound((0, 1))
 
 
 def test_accumulators_have_two_bits_at_least() -> None:
