@@ -41,7 +41,7 @@ class Convolution(Linear):
     def accumulate(self, *xs: IntArray) -> IntArray:
         """The bias, and what each tap adds."""
         x = xs[0]
-        acc = np.zeros((x.shape[0], *self.window.output(*x.shape[1:3]), self.channels), np.int64) + self.bias
+        acc = np.full((x.shape[0], *self.window.output(*x.shape[1:3]), self.channels), self.bias, np.int64)
         for kh, kw, view in self.window.slices(x, self.pad_value):
             acc += self.tap(view, kh, kw)
         return acc

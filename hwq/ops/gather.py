@@ -78,7 +78,7 @@ class Gather(Op):
         """
         live, channel = self.index >= 0, self.index % channels
         shifts = (np.arange(self.index.shape[2]) - channel)[live]
-        follows = (self.index[..., 1:] == self.index[..., :-1] + 1) & (channel[..., 1:] > 0) & live[..., :-1]
+        follows = (self.index[..., 1:] == self.index[..., :-1] + 1) & live[..., :-1]
         together = follows | ~(live[..., 1:] | live[..., :-1])
         breaks = np.flatnonzero(~together.all(axis=(0, 1))) + 1
         return int(np.gcd.reduce(np.concatenate([shifts, breaks]), initial=0))

@@ -14,11 +14,11 @@ import importlib
 import itertools
 import json
 import os
+import re
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -100,15 +100,31 @@ def attempt(group: Sequence[Target], how: How) -> None:
                 target.note(mutant, survived)
 
 
-def explained(path: Path) -> dict[str, str]:
-    """Survivors of a file that are known, with their reasons."""
-    entries = tomllib.loads((HERE / "python_survivors.toml").read_text()).get("survivors", [])
-    return {
-        f"{entry['was']} -> {now}": entry["reason"]
-        for entry in entries
-        if any(fnmatch(path.as_posix(), pattern) for pattern in entry["files"])
-        for now in entry["now"]
-    }
+@dataclass(frozen=True)
+class Reason:
+    """Why mutants survive, as `python_survivors.toml` has it."""
+
+    files: list[str]
+    reason: str
+    was: str = ""
+    now: tuple[str, ...] = ()
+    parts: tuple[tuple[str, str], ...] = ()
+
+    def explains(self, mutant: Mutant) -> bool:
+        """Whether it is about this mutant of one of its files."""
+        if mutant.was == self.was and mutant.now in self.now:
+            return True
+        return any(
+            mutant.now == mutant.was[: found.start()] + new + mutant.was[found.end() :]
+            for old, new in self.parts
+            for found in re.finditer(re.escape(old), mutant.was)
+        )
+
+
+def reasons(path: Path) -> list[Reason]:
+    """Those of a file."""
+    entries = tomllib.loads((HERE / "python_survivors.toml").read_text(encoding="utf-8"))["survivors"]
+    return [Reason(**entry) for entry in entries if path.as_posix() in entry["files"]]
 
 
 def main() -> int:
@@ -139,18 +155,19 @@ def main() -> int:
 
 def report(target: Target) -> int:
     """Print a row and what is wrong; return how much is."""
-    reasons = explained(target.path)
     tried = [mutant for mutant in target.found if mutant.key in target.survives]
     alive = [mutant for mutant in tried if target.survives[mutant.key]]
-    left = [mutant for mutant in alive if mutant.key not in reasons]
+    known = reasons(target.path)
+    left = [mutant for mutant in alive if not any(reason.explains(mutant) for reason in known)]
+    stale = [reason for reason in known if not reason.parts and any(map(reason.explains, tried))]
+    stale = [reason for reason in stale if not any(map(reason.explains, alive))]
     killed, equal = len(tried) - len(alive), len(alive) - len(left)
-    stale = reasons.keys() & {mutant.key for mutant in tried} - {mutant.key for mutant in alive}
     score = 100 * killed / max(1, killed + len(left))
     print(f"| {target.path} | {len(tried)} | {killed} | {equal} | {len(left)} | {score:.1f} % |")
     for mutant in left:
         print(f"  {target.path}:{mutant.line}: {mutant.was}\n      -> {mutant.now}")
-    for key in stale:
-        print(f"  {target.path}: explained, but killed: {key}")
+    for reason in stale:
+        print(f"  {target.path}: explained, but killed: {reason.was}")
     return len(left) + len(stale)
 
 

@@ -34,12 +34,12 @@ from nets import (
 )
 from recurrent_nets import rnn
 
-from hwq.arith import Requant, Rounding
+from hwq.arith import IntArray, Requant, Rounding
 from hwq.ir.op import Op
 from hwq.ir.program import Program
 from hwq.ir.types import TensorType
 from hwq.ir.window import Window
-from hwq.ops import Codebook, Lookup, PowerSums
+from hwq.ops import Codebook, Gather, Lookup, PowerSums
 from hwq.ops.coding import codes
 from hwq.ops.requantised import check_requant, requant_bound
 
@@ -74,6 +74,7 @@ ADMITTED: dict[str, tuple[Op, tuple[TensorType, ...]]] = {
     "gather-padding": (gather(np.array([[[0]]]), 127), (X,)),
     "groupconv-two": (groupconv(tensor(4, 4, 4), 4, 2, K1), (tensor(4, 4, 4),)),
     "matmul-zeros": (matmul(X, X, zeros=(-128, 127)), (X, X)),
+    "maxpool-dilated": (maxpool(X, Window((2, 2), dilation=(2, 2), pads=(1, 1, 1, 1))), (X,)),
     "maxpool-one_pixel": (maxpool(X, Window((4, 4))), (X,)),
     "mul-zeros": (mul(X, X, zeros=(-128, 127)), (X, X)),
     "mul-other_zeros": (mul(X, U8, zeros=(127, 0)), (X, U8)),
@@ -120,16 +121,22 @@ REFUSED: dict[str, tuple[Op, tuple[TensorType, ...], str]] = {
     "avgpool-columns": (avgpool(tensor(4, 4, 3), Window((1, 3))), (tensor(4, 2, 3),), "output would be 4 by 0"),
     "add-width": (add(X, X), (X, tensor(4, 3, 3)), "expected equal shapes"),
     "concat-axis": (concat(-1, "a", "b"), (X, X), "axis is -1"),
+    "concat-high_axis": (concat(4, "a", "b"), (X, X), "axis is 4"),
+    "concat-more_bits": (concat(2, "a", "b"), (X, tensor(4, 4, 3, bits=9)), "expected one integer type"),
+    "concat-signs": (concat(2, "a", "b"), (U8, X), "expected one integer type"),
     "const-low": (const([[[-9, 0]]], bits=4), (), "values span -9 to 0"),
     "const-axes": (const(np.zeros((1, 1, 1, 1))), (), "values have shape"),
     "conv-columns": (conv(X, 2, Window((1, 3))), (tensor(4, 2, 3),), "output would be 4 by 0"),
     "conv-bias": (replace(conv(X, 2, K1), bias=np.zeros((2, 1), np.int64)), (X,), "bias has shape"),
     "conv-low_weight": (replace(conv(X, 2, K1), weight=np.full((2, 1, 1, 3), -129)), (X,), "weights exceed 8 bits"),
     "conv-high_weight": (replace(conv(X, 2, K1), weight=np.full((2, 1, 1, 3), 128)), (X,), "weights exceed 8 bits"),
+    "gather-high": (gather(np.array([[[0, 49]]])), (X,), "index reaches from 0 to 49"),
     "gather-axes": (gather(np.zeros((1, 1, 1, 1))), (X,), "expected height, width and channels"),
     "gather-padding": (gather(np.array([[[0]]]), 128), (X,), "pad_value 128 is outside"),
     "matmul-second_zero": (replace(matmul(X, X), zeros=(0, -129)), (X, X), "zero point -129 is outside"),
     "matmul-first_zero": (replace(matmul(X, X), zeros=(128, 0)), (X, X), "zero point 128 is outside"),
+    "maxpool-stride": (maxpool(X, Window((1, 1), (3, 1), pads=(0, 0, 3, 0))), (X,), "wholly in the padding"),
+    "maxpool-far": (maxpool(X, Window((2, 1), (4, 1), pads=(5, 0, 0, 0))), (X,), "wholly in the padding"),
     "maxpool-rows": (maxpool(X, Window((5, 1))), (X,), "output would be 0 by 4"),
     "maxpool-columns": (maxpool(X, Window((1, 5))), (X,), "output would be 4 by 0"),
     "maxpool-left": (maxpool(X, Window((1, 2), pads=(0, 2, 0, 0))), (X,), "wholly in the padding"),
@@ -190,6 +197,8 @@ CLAMPS: list[tuple[dict[str, Any], str]] = [
     ({"zero_point": 255}, ""),
     ({"zero_point": -257}, "zero point -257 is out of reach"),
     ({"zero_point": 256}, "zero point 256 is out of reach"),
+    ({"zero_point": 257}, "zero point 257 is out of reach"),
+    ({"multiplier": (0, 65_537, 1)}, "outside of 0 to 65535"),
     ({"multiplier": (0, 65_535, 1)}, ""),
     ({"multiplier": (0, 65_536, 1)}, "outside of 0 to 65535"),
     ({"multiplier": (0, -1, 1)}, "outside of 0 to 65535"),
@@ -376,6 +385,26 @@ def test_bound_of_a_gather(index: list[Any], bound: tuple[int, int]) -> None:
         assert gather(np.array(index), 77).bound((-3, 6)) == (-3, 77)
 
 
+def test_padding_before_the_rest_is_no_order() -> None:
+    assert gather(np.array([[[0, 2, 5]]])).keeps_order
+    for index in ([-1, 0, 1], [0, -1, 1], [0, 0, 1], [1, 0, 2]):
+        assert not gather(np.array([[index]])).keeps_order
+
+
+def test_pixels_that_a_concat_needs() -> None:
+    """Of odd numbers of pixels."""
+    a, b = tensor(3, 3, 1), tensor(3, 2, 1)
+    assert concat(2, "a", "b").pixels_needed(1, a, a).tolist() == list(range(1, 10))
+    assert concat(0, "a", "b").pixels_needed(1, a, a).tolist() == [0] * 9 + list(range(1, 10))
+    assert concat(1, "a", "b").pixels_needed(0, a, b).tolist() == [1, 2, 3, 3, 3, 4, 5, 6, 6, 6, 7, 8, 9, 9, 9]
+    assert concat(1, "b", "b").pixels_needed(1, b, b).tolist() == [0, 0, 1, 2, 2, 2, 3, 4, 4, 4, 5, 6]
+    assert concat(1, "b", "a").pixels_needed(1, b, a).tolist() == [0, 0, 1, 2, 3, 3, 3, 4, 5, 6, 6, 6, 7, 8, 9]
+
+
+def test_sums_without_weights_start_at_zero() -> None:
+    assert {op.start for op in (add(X, X), rescale(X), avgpool(X, K1), mul(X, X), matmul(X, X), prelu(X))} == {(0, 0)}
+
+
 @pytest.mark.parametrize("name", CASES["gather"])
 def test_pixels_that_a_gather_needs(name: str) -> None:
     """All up to the last that has been read so far; at least one."""
@@ -390,23 +419,39 @@ def test_pixels_that_a_gather_needs(name: str) -> None:
     assert op.keeps_order == (min(flat) >= 0 and all(a < b for a, b in itertools.pairwise(flat)))
 
 
+def _moves_whole(index: IntArray, inputs: int, lanes: int) -> bool:
+    """Whether each beat of `lanes` channels is one beat of the input, or nothing but padding."""
+    for beat in index.reshape(-1, lanes).tolist():
+        whole = beat[0] % inputs % lanes == 0 and beat == list(range(beat[0], beat[0] + lanes))
+        if not whole and any(n >= 0 for n in beat):
+            return False
+    return True
+
+
+def _check_group(op: Gather, inputs: int) -> None:
+    group = op.group(inputs)
+    for lanes in range(1, inputs + 1):
+        if op.index.shape[2] % lanes == 0 == inputs % lanes:
+            assert _moves_whole(op.index, inputs, lanes) == (group % lanes == 0), (lanes, group)
+
+
 @pytest.mark.parametrize("name", CASES["gather"])
 def test_groups_of_channels(name: str) -> None:
     """Beats of a group's channels are moved whole: the largest such number, where not every one will do."""
     p = CASES["gather"][name]
-    op: Any = p.ops[0]
-    inputs, outputs = p.types["a"].channels, op.index.shape[2]
+    op = p.ops[0]
+    assert isinstance(op, Gather)
+    _check_group(op, p.types["a"].channels)
 
-    def moves_whole(lanes: int) -> bool:
-        if outputs % lanes or inputs % lanes:
-            return False
-        for beat in op.index.reshape(-1, lanes).tolist():
-            whole = beat[0] % lanes == 0 and beat == list(range(beat[0], beat[0] + lanes))
-            if not whole and any(n >= 0 for n in beat):
-                return False
-        return True
 
-    group = op.group(inputs)
-    for lanes in range(1, inputs + 1):
-        if outputs % lanes == 0 == inputs % lanes:
-            assert moves_whole(lanes) == (group % lanes == 0), (lanes, group)
+@pytest.mark.parametrize("lanes", [1, 2, 3, 4, 6])
+def test_groups_of_random_channels(lanes: int) -> None:
+    """Beats of so many channels from anywhere, or padding; in half of the cases one element is another."""
+    rng = np.random.default_rng(lanes)
+    for trial in range(60):
+        inputs, outputs = (lanes * int(rng.integers(1, 4)) for _ in range(2))
+        beats = rng.integers(-1, 4 * inputs // lanes, (2, 1, outputs // lanes, 1)) * lanes
+        index = np.where(beats < 0, -1, beats + np.arange(lanes)).reshape(2, 1, outputs)
+        if trial % 2:
+            index[rng.integers(2), 0, rng.integers(outputs)] = rng.integers(-1, 4 * inputs)
+        _check_group(gather(index), inputs)
