@@ -41,8 +41,8 @@ class Mul(Requantised):
         corners = list(product(*intervals))
         if self.inputs[0] == self.inputs[1]:
             low, high = intervals[0]
-            middle = sum(self.zeros)
-            corners = [(x, x) for x in (low, high, *(min(max(v, low), high) for v in (middle // 2, -(-middle // 2))))]
+            vertex = min(max(sum(self.zeros) // 2, low), high)
+            corners = [(x, x) for x in (low, high, vertex)]
         found = [(a - self.zeros[0]) * (b - self.zeros[1]) for a, b in corners]
         return min(found), max(found)
 

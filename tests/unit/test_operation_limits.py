@@ -32,7 +32,7 @@ from nets import (
     threshold,
     topk,
 )
-from recurrent_nets import rnn
+from recurrent_nets import lstm, rnn
 
 from hwq.arith import IntArray, Requant, Rounding
 from hwq.ir.op import Op
@@ -246,12 +246,122 @@ def test_sizes_of_a_lookup() -> None:
         ("entries", np.full(256, 1 << 23), "exceeds 24 bits"), ("entries", np.full(256, -(1 << 23) - 1), "exceeds 24"),
         ("entries", np.zeros((256, 1), np.int64), "expected \\(256,\\)"),
         ("entries", np.zeros(257, np.int64), "expected \\(256,\\)"),
+        ("entries", np.zeros(255, np.int64), "expected \\(256,\\)"),
     ):  # fmt: skip
         with pytest.raises(ValueError, match=text):
             replace(LOOKUP, **{field: value}).check(8)  # type: ignore[arg-type]
     for bits, step, expected in ((15, 0, "1 to 10"), (16, 1, "2 to 10"), (4, 5, "0 to 4"), (12, 13, "0 to 10")):
         with pytest.raises(ValueError, match=f"step is {step}.*expected {expected}"):
             replace(LOOKUP, step=step).check(bits)
+
+
+@pytest.mark.parametrize("bits", [2, 3, 5, 9])
+def test_codes_of_powersums(bits: int) -> None:
+    """Rule L6: the first term in the low bits; of a term the sign above the exponent + 1; 0 for a sum that is too wide."""
+    wide = (bits - 1).bit_length()
+
+    def term(code: int) -> int:
+        size = code & ((1 << wide) - 1)
+        value = 0 if size == 0 else 1 << (size - 1) if size < bits else 1 << bits
+        return -value if code >> wide else value
+
+    def kept(value: int) -> int:
+        return value if -(1 << (bits - 1)) <= value < 1 << (bits - 1) else 0
+
+    count = 2 << wide
+    assert PowerSums(1).values(bits).tolist() == [kept(term(code)) for code in range(count)]
+    sums = [kept(term(high) + term(low)) for high in range(count) for low in range(count)]
+    assert PowerSums(2).values(bits).tolist() == sums
+    assert PowerSums(2).stored_bits(bits) == 2 * PowerSums(1).stored_bits(bits) == 2 * (wide + 1)
+
+
+RECURRENT = tensor(1, 3, 12)
+SHAPES: list[tuple[dict[str, Any], str]] = [
+    ({"recurrent": np.zeros((12, 3, 1), np.int64)}, "recurrent has shape"),
+    ({"recurrent": np.zeros((13, 3), np.int64)}, "recurrent has shape"),
+    ({"recurrent": np.zeros((0, 0), np.int64)}, "recurrent has shape"),
+    ({"bias": np.zeros(13, np.int64)}, "bias has shape"),
+    ({"bias": np.zeros((12, 1), np.int64)}, "bias has shape"),
+    ({"recurrent": np.full((12, 3), -129)}, "weights exceed 8 bits"),
+    ({"recurrent": np.full((12, 3), 128)}, "weights exceed 8 bits"),
+    ({"factors": (1,) * 13}, "13 factors for 12 rows"),
+    ({"factors": (0,)}, "outside of 1 to 65535"),
+    ({"factors": (65_537,)}, "outside of 1 to 65535"),
+    ({"gate_bits": 1}, "gate bits are 1, expected 2 to 16"),
+]
+
+
+@pytest.mark.parametrize(("changes", "text"), SHAPES)
+def test_refused_recurrent_layers(changes: dict[str, Any], text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        replace(lstm(RECURRENT), **changes).result(RECURRENT)
+
+
+def test_recurrent_inputs() -> None:
+    for x in (tensor(2, 3, 12), tensor(1, 3, 13), tensor(1, 3, 11)):
+        with pytest.raises(ValueError, match="expected one row of 12 channels"):
+            lstm(RECURRENT).result(x)
+    for factors in ((1,), (65_535,) * 12):
+        replace(lstm(RECURRENT), factors=factors).result(RECURRENT)
+
+
+def test_recurrent_shifts() -> None:
+    """The widest of the shifted products, and one more bit for their sum, fit 52 bits."""
+    op = lstm(RECURRENT)
+    op.check_shifts((0, 46), (51, 5))
+    op.check_shifts((46, 0), (5, 51))
+    for shifts, bits, found in (((0, 0), (52, 5), 53), ((47, 0), (5, 2), 53), ((1, 7), (3, 47), 55)):
+        with pytest.raises(ValueError, match=f"a sum of products has {found} bits, expected at most 52"):
+            op.check_shifts(shifts, bits)
+    for shifts in ((-1, 0), (0, 52), (53, 0)):
+        with pytest.raises(ValueError, match="expected 0 or more"):
+            op.check_shifts(shifts, (1, 1))
+
+
+def test_recurrent_states() -> None:
+    op = lstm(RECURRENT)
+    requant = Requant((1,), 3, Rounding.HALF_UP, 0, 0, 0)
+    for bits in (1, 16):
+        op.check_state(requant, bits, True)
+    for bits in (0, 17):
+        with pytest.raises(ValueError, match=f"a state has {bits} bits, expected 1 to 16"):
+            op.check_state(requant, bits, True)
+    with pytest.raises(ValueError, match="by a shift alone"):
+        op.check_state(replace(requant, multiplier=(2,)), 8, True)
+    with pytest.raises(ValueError, match="clamp"):
+        op.check_state(replace(requant, qmin=-1), 8, False)
+
+
+@pytest.mark.parametrize("field", ["step", "fraction", "bits", "signed"])
+def test_curves_of_one_memory(field: str) -> None:
+    op = lstm(RECURRENT)
+    other: Any = {"step": op.sigmoid.step - 1, "fraction": op.sigmoid.fraction + 1, "bits": 9, "signed": False}[field]
+    sigmoid = replace(op.sigmoid, **{field: other})
+    if field == "step":
+        sigmoid = replace(sigmoid, entries=np.zeros((1 << (op.gate_bits - other)) + (other > 0), np.int64))
+    with pytest.raises(ValueError, match="different steps, fractions or types"):
+        op.check_curves(sigmoid, op.tanh)
+    with pytest.raises(ValueError, match="different steps, fractions or types"):
+        op.check_curves(op.tanh, sigmoid)
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru", "rnn"])
+def test_sums_of_recurrent_layers(kind: str) -> None:
+    """Every partial sum by its terms, of the row where that is most; at least a sign and a value."""
+    for p in CASES[kind].values():
+        op: Any = p.ops[0]
+        reach = max(abs(end) for end in op.reach)
+        factors = op.factors * (op.rows // len(op.factors))
+        sums = [
+            sum(map(abs, row)) * reach + abs(bias) + factor * 9
+            for row, bias, factor in zip(op.recurrent.tolist(), op.bias.tolist(), factors, strict=True)
+        ]
+        assert op.partial_sum((-9, 3)) == op.partial_sum((-4, 9)) == max(sums)
+        assert op.magnitude((-9, 3)) == max(op.gate.product_bound(max(sums)), op.products((-9, 3)))
+        assert op.macs_per_pixel == op.recurrent.size
+        assert op.reach[0] <= 0 <= op.reach[1]
+    still = replace(op, recurrent=op.recurrent * 0, bias=op.bias * 0)
+    assert still.accumulator_bits((0, 0)) == 2 and still.accumulator((0, 0)) == (0, 0)
 
 
 def test_lowest_codes() -> None:
@@ -307,6 +417,10 @@ BOUNDS: dict[str, tuple[Op, tuple[tuple[int, int], ...], tuple[int, int] | None,
     ),
     "mul": (
         replace(mul(X, X, zeros=(2, -1)), requant=Requant((6,), 3, Rounding.FLOOR, 0, 0, 1)),
+        ((-3, 6), (-5, 7)), (-40, 32), 40 * 6 + 8,
+    ),
+    "mul-order": (
+        replace(mul(X, X, zeros=(2, -1), sources=("b", "a")), requant=Requant((6,), 3, Rounding.FLOOR, 0, 0, 1)),
         ((-3, 6), (-5, 7)), (-40, 32), 40 * 6 + 8,
     ),
     "matmul": (

@@ -66,6 +66,15 @@ def test_blocks_hold_so_many(bits: int, signed: bool, wbits: int, lowest: bool, 
     assert tuple(packed(op, x, family) for family in FAMILIES.values()) == counts
 
 
+def test_a_factor_may_be_as_wide_as_its_side_of_a_block() -> None:
+    """Three weights of 4 bits, 8 apart, and one more bit as each may be the lowest; an activation of 4 bits and a 0."""
+    op, x = layer(4, 4, False, True), tensor(2, 2, 3, bits=4, signed=False)
+    family = FAMILIES["artix7-35t"]
+    assert packed_widths(op, x, 3) == (21, 5)
+    counts = {dsp: packed(op, x, replace(family, dsp=dsp)) for dsp in ((21, 5), (20, 5), (21, 4), (5, 21))}
+    assert counts == {(21, 5): 3, (20, 5): 2, (21, 4): 1, (5, 21): 3}
+
+
 def test_what_shares_nothing_is_not_packed() -> None:
     x, family = tensor(3, 3, 4), FAMILIES["artix7-35t"]
     assert not shares(depthwise(x, K1), x) and not shares(matmul(tensor(1, 3, 4), tensor(1, 5, 4)), x)
