@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
@@ -16,17 +17,21 @@ IDENTITY = ("_Is", "_IsNot")
 
 @dataclass(frozen=True)
 class Mutant:
-    """A file with one change; `was` and `now` are the lines that differ, without indentation."""
+    """A file with one change; `was` and `now` are the lines that differ, without indentation.
+
+    `number` counts equal changes of equal lines.
+    """
 
     line: int
     was: str
     now: str
     source: str
+    number: int = 1
 
     @property
     def key(self) -> str:
         """What names the mutant wherever the line stands."""
-        return f"{self.was} -> {self.now}"
+        return f"{self.was} -> {self.now}" + (f" #{self.number}" if self.number > 1 else "")
 
 
 def mutants(source: str, near: Mapping[str, Sequence[str]] | None = None) -> Iterator[Mutant]:
@@ -38,13 +43,16 @@ def mutants(source: str, near: Mapping[str, Sequence[str]] | None = None) -> Ite
         What each binary operator is replaced by; every other one where this is None.
     """
     parts = [part.get_code() for part in get_ast(source).children]
+    equal: Counter[str] = Counter()
     for number, part in enumerate(parts):
         seen = {None, _meaning(part)}
         for changed in _changes(part, near):
             meaning = _meaning(changed)
             if meaning not in seen:
                 seen.add(meaning)
-                yield _mutant(source, "".join([*parts[:number], changed, *parts[number + 1 :]]))
+                mutant = _mutant(source, "".join([*parts[:number], changed, *parts[number + 1 :]]))
+                equal[mutant.key] += 1
+                yield replace(mutant, number=equal[mutant.key])
 
 
 def _changes(part: str, near: Mapping[str, Sequence[str]] | None) -> Iterator[str]:

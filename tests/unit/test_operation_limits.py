@@ -257,7 +257,7 @@ def test_sizes_of_a_lookup() -> None:
 
 @pytest.mark.parametrize("bits", [2, 3, 5, 9])
 def test_codes_of_powersums(bits: int) -> None:
-    """Rule L6: the first term in the low bits; of a term the sign above the exponent + 1; 0 for a sum that is too wide."""
+    """Rule L6: the first term in the low bits; of a term the sign above the exponent + 1; 0 for a sum too wide."""
     wide = (bits - 1).bit_length()
 
     def term(code: int) -> int:
