@@ -128,6 +128,10 @@ REFUSED: dict[str, tuple[Op, tuple[TensorType, ...], str]] = {
     "const-axes": (const(np.zeros((1, 1, 1, 1))), (), "values have shape"),
     "conv-columns": (conv(X, 2, Window((1, 3))), (tensor(4, 2, 3),), "output would be 4 by 0"),
     "conv-bias": (replace(conv(X, 2, K1), bias=np.zeros((2, 1), np.int64)), (X,), "bias has shape"),
+    "conv-short_bias": (replace(conv(X, 2, K1), bias=np.zeros(1, np.int64)), (X,), "bias has shape"),
+    "conv-coding": (
+        replace(conv(X, 2, K1), weight_bits=16, coding=Codebook(np.array([0, 1]))), (X,), "cannot be expressed",
+    ),
     "conv-low_weight": (replace(conv(X, 2, K1), weight=np.full((2, 1, 1, 3), -129)), (X,), "weights exceed 8 bits"),
     "conv-high_weight": (replace(conv(X, 2, K1), weight=np.full((2, 1, 1, 3), 128)), (X,), "weights exceed 8 bits"),
     "gather-high": (gather(np.array([[[0, 49]]])), (X,), "index reaches from 0 to 49"),
@@ -478,6 +482,13 @@ def test_two_inputs_have_two_intervals(op: Any) -> None:
     for bound in (op.accumulator, op.partial_sum, op.magnitude):
         with pytest.raises(ValueError, match=r"zip|unpack"):
             bound((0, 1))
+
+
+def test_bits_of_weights_and_tables() -> None:
+    """135 weights of 2 bits, and 3 entries of 8; weights too wide for hardware are not compared with their coding."""
+    op = replace(dense(tensor(3, 3, 3), 5), coding=Codebook(np.array([0, 1, 2])))
+    assert (op.rom_bits, op.channels, op.macs_per_pixel) == (294, 5, 135)
+    replace(conv(X, 2, K1), weight_bits=17, coding=Codebook(np.array([0, 1]))).result(X)
 
 
 def test_accumulators_have_two_bits_at_least() -> None:
