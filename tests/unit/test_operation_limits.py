@@ -32,14 +32,13 @@ from nets import (
     threshold,
     topk,
 )
-from recurrent_nets import lstm, rnn
 
-from hwq.arith import IntArray, Requant, Rounding
+from hwq.arith import Requant, Rounding
 from hwq.ir.op import Op
 from hwq.ir.program import Program
 from hwq.ir.types import TensorType
 from hwq.ir.window import Window
-from hwq.ops import Codebook, Gather, Lookup, PowerSums
+from hwq.ops import Codebook, Lookup, PowerSums
 from hwq.ops.coding import codes
 from hwq.ops.requantised import check_requant, requant_bound
 
@@ -279,95 +278,6 @@ def test_codes_of_powersums(bits: int) -> None:
     assert PowerSums(2).stored_bits(bits) == 2 * PowerSums(1).stored_bits(bits) == 2 * (wide + 1)
 
 
-RECURRENT = tensor(1, 3, 12)
-SHAPES: list[tuple[dict[str, Any], str]] = [
-    ({"recurrent": np.zeros((12, 3, 1), np.int64)}, "recurrent has shape"),
-    ({"recurrent": np.zeros((13, 3), np.int64)}, "recurrent has shape"),
-    ({"recurrent": np.zeros((0, 0), np.int64)}, "recurrent has shape"),
-    ({"bias": np.zeros(13, np.int64)}, "bias has shape"),
-    ({"bias": np.zeros((12, 1), np.int64)}, "bias has shape"),
-    ({"recurrent": np.full((12, 3), -129)}, "weights exceed 8 bits"),
-    ({"recurrent": np.full((12, 3), 128)}, "weights exceed 8 bits"),
-    ({"factors": (1,) * 13}, "13 factors for 12 rows"),
-    ({"factors": (0,)}, "outside of 1 to 65535"),
-    ({"factors": (65_537,)}, "outside of 1 to 65535"),
-    ({"gate_bits": 1}, "gate bits are 1, expected 2 to 16"),
-]
-
-
-@pytest.mark.parametrize(("changes", "text"), SHAPES)
-def test_refused_recurrent_layers(changes: dict[str, Any], text: str) -> None:
-    with pytest.raises(ValueError, match=text):
-        replace(lstm(RECURRENT), **changes).result(RECURRENT)
-
-
-def test_recurrent_inputs() -> None:
-    for x in (tensor(2, 3, 12), tensor(1, 3, 13), tensor(1, 3, 11)):
-        with pytest.raises(ValueError, match="expected one row of 12 channels"):
-            lstm(RECURRENT).result(x)
-    for factors in ((1,), (65_535,) * 12):
-        replace(lstm(RECURRENT), factors=factors).result(RECURRENT)
-
-
-def test_recurrent_shifts() -> None:
-    """The widest of the shifted products, and one more bit for their sum, fit 52 bits."""
-    op = lstm(RECURRENT)
-    op.check_shifts((0, 46), (51, 5))
-    op.check_shifts((46, 0), (5, 51))
-    for shifts, bits, found in (((0, 0), (52, 5), 53), ((47, 0), (5, 2), 53), ((1, 7), (3, 47), 55)):
-        with pytest.raises(ValueError, match=f"a sum of products has {found} bits, expected at most 52"):
-            op.check_shifts(shifts, bits)
-    for shifts in ((-1, 0), (0, 52), (53, 0)):
-        with pytest.raises(ValueError, match="expected 0 or more"):
-            op.check_shifts(shifts, (1, 1))
-
-
-def test_recurrent_states() -> None:
-    op = lstm(RECURRENT)
-    requant = Requant((1,), 3, Rounding.HALF_UP, 0, 0, 0)
-    for bits in (1, 16):
-        op.check_state(requant, bits, True)
-    for bits in (0, 17):
-        with pytest.raises(ValueError, match=f"a state has {bits} bits, expected 1 to 16"):
-            op.check_state(requant, bits, True)
-    with pytest.raises(ValueError, match="by a shift alone"):
-        op.check_state(replace(requant, multiplier=(2,)), 8, True)
-    with pytest.raises(ValueError, match="clamp"):
-        op.check_state(replace(requant, qmin=-1), 8, False)
-
-
-@pytest.mark.parametrize("field", ["step", "fraction", "bits", "signed"])
-def test_curves_of_one_memory(field: str) -> None:
-    op = lstm(RECURRENT)
-    other: Any = {"step": op.sigmoid.step - 1, "fraction": op.sigmoid.fraction + 1, "bits": 9, "signed": False}[field]
-    sigmoid = replace(op.sigmoid, **{field: other})
-    if field == "step":
-        sigmoid = replace(sigmoid, entries=np.zeros((1 << (op.gate_bits - other)) + (other > 0), np.int64))
-    with pytest.raises(ValueError, match="different steps, fractions or types"):
-        op.check_curves(sigmoid, op.tanh)
-    with pytest.raises(ValueError, match="different steps, fractions or types"):
-        op.check_curves(op.tanh, sigmoid)
-
-
-@pytest.mark.parametrize("kind", ["lstm", "gru", "rnn"])
-def test_sums_of_recurrent_layers(kind: str) -> None:
-    """Every partial sum by its terms, of the row where that is most; at least a sign and a value."""
-    for p in CASES[kind].values():
-        op: Any = p.ops[0]
-        reach = max(abs(end) for end in op.reach)
-        factors = op.factors * (op.rows // len(op.factors))
-        sums = [
-            sum(map(abs, row)) * reach + abs(bias) + factor * 9
-            for row, bias, factor in zip(op.recurrent.tolist(), op.bias.tolist(), factors, strict=True)
-        ]
-        assert op.partial_sum((-9, 3)) == op.partial_sum((-4, 9)) == max(sums)
-        assert op.magnitude((-9, 3)) == max(op.gate.product_bound(max(sums)), op.products((-9, 3)))
-        assert op.macs_per_pixel == op.recurrent.size
-        assert op.reach[0] <= 0 <= op.reach[1]
-    still = replace(op, recurrent=op.recurrent * 0, bias=op.bias * 0)
-    assert still.accumulator_bits((0, 0)) == 2 and still.accumulator((0, 0)) == (0, 0)
-
-
 def test_lowest_codes() -> None:
     assert codes(np.array([[3, -8], [0, 7]]), np.array([0, 3, 3, -8, 7, 0, 7]), 4).tolist() == [[1, 3], [0, 4]]
     rows = np.array([[5, -8], [7, 5]])
@@ -470,13 +380,6 @@ def test_partial_sums_of_weights(kind: str) -> None:
         assert op.magnitude((-3, 9)) == max(sums) * max(op.requant.multiplier) + (1 << op.requant.shift)
 
 
-@pytest.mark.parametrize("changes", [{"bits": 7}, {"bits": 9}, {"signed": False}])
-def test_an_rnn_has_the_type_of_its_activation(changes: dict[str, Any]) -> None:
-    x = tensor(1, 3, 12)
-    with pytest.raises(ValueError, match="another type than the output's"):
-        replace(rnn(x), **changes).result(x)
-
-
 @pytest.mark.parametrize("op", [add(X, X), matmul(X, X), mul(X, X)], ids=["add", "matmul", "mul"])
 def test_two_inputs_have_two_intervals(op: Any) -> None:
     for bound in (op.accumulator, op.partial_sum, op.magnitude):
@@ -500,22 +403,6 @@ def test_accumulators_have_two_bits_at_least() -> None:
     assert two.accumulator_bits((4, 4)) == 4
 
 
-@pytest.mark.parametrize(
-    ("index", "bound"),
-    [([[[-1, -1]]], (-77, -77)), ([[[-1, 5]]], (-77, 6)), ([[[4, 5]]], (-3, 6)), ([[[0, 0]]], (-3, 6))],
-)
-def test_bound_of_a_gather(index: list[Any], bound: tuple[int, int]) -> None:
-    assert gather(np.array(index), -77).bound((-3, 6)) == bound
-    if min(index[0][0]) < 0 <= max(index[0][0]):
-        assert gather(np.array(index), 77).bound((-3, 6)) == (-3, 77)
-
-
-def test_padding_before_the_rest_is_no_order() -> None:
-    assert gather(np.array([[[0, 2, 5]]])).keeps_order
-    for index in ([-1, 0, 1], [0, -1, 1], [0, 0, 1], [1, 0, 2]):
-        assert not gather(np.array([[index]])).keeps_order
-
-
 def test_pixels_that_a_concat_needs() -> None:
     """Of odd numbers of pixels."""
     a, b = tensor(3, 3, 1), tensor(3, 2, 1)
@@ -528,55 +415,3 @@ def test_pixels_that_a_concat_needs() -> None:
 
 def test_sums_without_weights_start_at_zero() -> None:
     assert {op.start for op in (add(X, X), rescale(X), avgpool(X, K1), mul(X, X), matmul(X, X), prelu(X))} == {(0, 0)}
-
-
-@pytest.mark.parametrize("name", CASES["gather"])
-def test_pixels_that_a_gather_needs(name: str) -> None:
-    """All up to the last that has been read so far; at least one."""
-    p = CASES["gather"][name]
-    op: Any = p.ops[0]
-    x, seen, want = p.types["a"], 0, []
-    for pixel in op.index.reshape(-1, op.index.shape[2]).tolist():
-        seen = max([seen, *(n // x.channels for n in pixel)])
-        want.append(seen + 1)
-    assert op.pixels_needed(0, x).tolist() == want
-    flat = op.index.ravel().tolist()
-    assert op.keeps_order == (min(flat) >= 0 and all(a < b for a, b in itertools.pairwise(flat)))
-
-
-def _moves_whole(index: IntArray, inputs: int, lanes: int) -> bool:
-    """Whether each beat of `lanes` channels is one beat of the input, or nothing but padding."""
-    for beat in index.reshape(-1, lanes).tolist():
-        whole = beat[0] % inputs % lanes == 0 and beat == list(range(beat[0], beat[0] + lanes))
-        if not whole and any(n >= 0 for n in beat):
-            return False
-    return True
-
-
-def _check_group(op: Gather, inputs: int) -> None:
-    group = op.group(inputs)
-    for lanes in range(1, inputs + 1):
-        if op.index.shape[2] % lanes == 0 == inputs % lanes:
-            assert _moves_whole(op.index, inputs, lanes) == (group % lanes == 0), (lanes, group)
-
-
-@pytest.mark.parametrize("name", CASES["gather"])
-def test_groups_of_channels(name: str) -> None:
-    """Beats of a group's channels are moved whole: the largest such number, where not every one will do."""
-    p = CASES["gather"][name]
-    op = p.ops[0]
-    assert isinstance(op, Gather)
-    _check_group(op, p.types["a"].channels)
-
-
-@pytest.mark.parametrize("lanes", [1, 2, 3, 4, 6])
-def test_groups_of_random_channels(lanes: int) -> None:
-    """Beats of so many channels from anywhere, or padding; in half of the cases one element is another."""
-    rng = np.random.default_rng(lanes)
-    for trial in range(60):
-        inputs, outputs = (lanes * int(rng.integers(1, 4)) for _ in range(2))
-        beats = rng.integers(-1, 4 * inputs // lanes, (2, 1, outputs // lanes, 1)) * lanes
-        index = np.where(beats < 0, -1, beats + np.arange(lanes)).reshape(2, 1, outputs)
-        if trial % 2:
-            index[rng.integers(2), 0, rng.integers(outputs)] = rng.integers(-1, 4 * inputs)
-        _check_group(gather(index), inputs)
