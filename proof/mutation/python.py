@@ -9,12 +9,14 @@ none.  Results are kept in build/mutation; a mutant is tried again when its file
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import importlib
 import itertools
 import json
 import os
 import re
+import signal
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -50,7 +52,7 @@ class Target:
     @cached_property
     def digest(self) -> str:
         """Of all that the fate of a mutant depends on, the rest of hwq aside."""
-        helpers = sorted([*Path("tests").glob("*.py"), *HERE.glob("*.py")])
+        helpers = [*sorted(Path("tests").glob("*.py")), HERE / "mutants.py", HERE / "trials.py"]
         read = [self.path, *map(Path, self.suite.tests), *helpers]
         return hashlib.sha256(b"".join(path.read_bytes() for path in read)).hexdigest()
 
@@ -147,10 +149,15 @@ def main() -> int:
     found = list(targets(config, options.module, options.deep))
     for target in found:
         target.recall(options.again)
-    for _, group in itertools.groupby(found, key=lambda target: target.suite.tests):
-        attempt(list(group), options.how)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with contextlib.suppress(KeyboardInterrupt):  # what has been tried is reported, and kept
+        for _, group in itertools.groupby(found, key=lambda target: target.suite.tests):
+            attempt(list(group), options.how)
+    untried = sum(mutant.key not in target.survives for target in found for mutant in target.found)
     print("| file | mutants | killed | equivalent | survivors | score |\n|---|---|---|---|---|---|")
-    return 1 if sum([report(target) for target in found]) else 0
+    wrong = sum([report(target) for target in found])
+    print(f"{untried} mutants were not tried" if untried else "all mutants were tried")
+    return 1 if wrong or untried else 0
 
 
 def report(target: Target) -> int:
