@@ -166,8 +166,14 @@ def report(target: Target) -> int:
     alive = [mutant for mutant in tried if target.survives[mutant.key]]
     known = reasons(target.path)
     left = [mutant for mutant in alive if not any(reason.explains(mutant) for reason in known)]
-    stale = [reason for reason in known if not reason.parts and any(map(reason.explains, tried))]
-    stale = [reason for reason in stale if not any(map(reason.explains, alive))]
+    stale = [
+        reason
+        for reason in known
+        if not reason.parts
+        and len(tried) == len(target.found)
+        and any(map(reason.explains, tried))
+        and not any(map(reason.explains, alive))
+    ]
     killed, equal = len(tried) - len(alive), len(alive) - len(left)
     score = 100 * killed / max(1, killed + len(left))
     print(f"| {target.path} | {len(tried)} | {killed} | {equal} | {len(left)} | {score:.1f} % |")

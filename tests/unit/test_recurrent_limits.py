@@ -23,7 +23,9 @@ SHAPES: list[tuple[dict[str, Any], str]] = [
     ({"recurrent": np.full((12, 3), -129)}, "weights exceed 8 bits"),
     ({"recurrent": np.full((12, 3), 128)}, "weights exceed 8 bits"),
     ({"factors": (1,) * 13}, "13 factors for 12 rows"),
+    ({"recurrent": np.zeros(12, np.int64)}, "recurrent has shape"),
     ({"factors": (0,)}, "outside of 1 to 65535"),
+    ({"factors": (-1,)}, "outside of 1 to 65535"),
     ({"factors": (65_537,)}, "outside of 1 to 65535"),
     ({"gate_bits": 1}, "gate bits are 1, expected 2 to 16"),
 ]
