@@ -284,6 +284,8 @@ def test_lowest_codes() -> None:
     assert codes(np.array([[5, -8], [5, 5]]), rows, 4).tolist() == [[0, 1], [1, 1]]
     with pytest.raises(ValueError, match="weight 7 cannot be expressed"):
         codes(np.array([[5, -8], [5, 7], [4, 4]]), np.array([5, -8]), 4)
+    with pytest.raises(ValueError, match="zip"):
+        codes(np.array([[5, -8], [5, 5], [5, 5]]), rows, 4)
 
 
 def test_sizes_of_codebooks() -> None:
