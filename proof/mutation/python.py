@@ -153,6 +153,7 @@ def main() -> int:
     with contextlib.suppress(KeyboardInterrupt):  # what has been tried is reported, and kept
         for _, group in itertools.groupby(found, key=lambda target: target.suite.tests):
             attempt(list(group), options.how)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     untried = sum(mutant.key not in target.survives for target in found for mutant in target.found)
     print("| file | mutants | killed | equivalent | survivors | score |\n|---|---|---|---|---|---|")
     wrong = sum([report(target) for target in found])
