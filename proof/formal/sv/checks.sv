@@ -149,7 +149,7 @@ module formal_map #(
   formal_progress #(.LIMIT(LATENCY + 1)) u_in (.clk(clk), .rst(rst), .wants(s_valid && m_ready), .moves(s_ready));
   always_comb begin
     full: cover (!rst && held == CAPACITY);
-    through: cover (!rst && held > 1 && m_valid && m_ready && s_valid && s_ready);
+    drains: cover (!rst && held == CAPACITY && m_valid && m_ready);
   end
 endmodule
 
@@ -181,4 +181,47 @@ module formal_requant #(
     else if (value > $signed(W'(QMAX))) value = W'(QMAX);
     y = value[OUT_W-1:0];
   end
+endmodule
+
+// A pipeline that is always moving: what comes out is y of LATENCY cycles ago.
+module formal_pipe #(
+    parameter int W = 1,
+    parameter int LATENCY = 1
+) (
+    input logic clk,
+    input logic [W-1:0] y,
+    input logic [W-1:0] out
+);
+  logic [W-1:0] y_q[0:LATENCY-1];
+  logic [3:0] age_q = '0;
+  always_ff @(posedge clk) begin
+    y_q[0] <= y;
+    for (int i = 1; i < LATENCY; i = i + 1) y_q[i] <= y_q[i-1];
+    if (age_q != 4'd15) age_q <= age_q + 4'd1;
+  end
+  always_comb begin
+    if (age_q >= LATENCY) equation: assert (out == y_q[LATENCY-1]);
+    filled: cover (age_q == LATENCY);
+  end
+endmodule
+
+// A pipelined signed product, by the method of school: a times each bit of b, added up; the top bit counts below zero.
+module formal_product #(
+    parameter int A_W = 1,
+    parameter int B_W = 1,
+    parameter int LATENCY = 1
+) (
+    input logic clk,
+    input logic signed [A_W-1:0] a,
+    input logic [B_W-1:0] b,
+    input logic [A_W+B_W-1:0] p
+);
+  logic signed [A_W+B_W-1:0] sum, wide;
+  always_comb begin
+    wide = a;
+    sum = '0;
+    for (int i = 0; i < B_W; i = i + 1)
+      if (b[i]) sum = (i == B_W - 1) ? sum - (wide <<< i) : sum + (wide <<< i);
+  end
+  formal_pipe #(.W(A_W + B_W), .LATENCY(LATENCY)) u_pipe (.clk(clk), .y(sum), .out(p));
 endmodule
