@@ -32,12 +32,12 @@ memory_dff
 memory_collect
 memory_map
 flatten
-opt -full
+opt -fast
 async2sync
 chformal -early
 chformal -lower
 {goal}
-opt -full
+opt -fast
 setundef -undriven -anyseq
 setundef -anyseq
 dffunmap
@@ -78,16 +78,19 @@ def version() -> str:
 
 def sources(harness: str) -> list[Path]:
     """The files of a harness: shared checkers, the harness, and the modules of the library that it needs."""
+    path = HERE / "sv" / f"{harness}.sv"
+    return [HERE / "sv" / "checks.sv", path, *needed(path)]
+
+
+def needed(path: Path) -> list[Path]:
+    """The files of the library's modules that a file instantiates, and that those do."""
     found: dict[str, Path] = {}
-    todo = [HERE / "sv" / f"{harness}.sv"]
-    text = todo[0].read_text(encoding="utf-8")
-    while True:
-        names = [name for name in re.findall(r"\b(hwq_\w+) (?:#\(|u_)", text) if name not in found]
-        if not names:
-            return [HERE / "sv" / "checks.sv", *todo, *found.values()]
+    text = path.read_text(encoding="utf-8")
+    while names := [name for name in re.findall(r"\b(hwq_\w+) (?:#\(|u_)", text) if name not in found]:
         for name in names:
             found[name] = RTL / f"{name}.sv"
         text = "\n".join(found[name].read_text(encoding="utf-8") for name in names)
+    return list(found.values())
 
 
 def inside(module: str) -> str:
@@ -113,7 +116,7 @@ def prepare(folder: Path, harness: str, changes: Sequence[Change] = ()) -> list[
                     raise CheckFailed(f"{path.name}: found {text.count(change.old)} times, expected once: {change.old}")
                 text = text.replace(change.old, change.new)
         if path.parent == RTL:
-            text = re.sub(r"\$fatal\(1,[^;]*\);", "assert (0);", text)
+            text = re.sub(r"\$fatal\(1,[^;]*\);", "assert ($initstate);", text)
             text = re.sub(r"\$isunknown\([^()]*\)", "1'b0", text)  # all is known here: 0 or 1
             text = text.replace("\nendmodule", f"\n{inside(path.stem)}endmodule")
         (folder / path.name).write_text(text, encoding="utf-8")
@@ -129,9 +132,15 @@ def model(folder: Path, names: Sequence[str], top: str, params: Mapping[str, int
     name = "asserts" if goal == ASSERTIONS else "covers"
     commands = [READ.format(sources=" ".join(names))]
     if params:
-        commands.append(f"chparam {' '.join(f'-set {key} {value}' for key, value in params.items())} {top}")
+        sets = " ".join(f"-set {key} {_literal(value)}" for key, value in params.items())
+        commands.append(f"chparam {sets} {top}")
     commands.append(LOWER.format(top=top, goal=goal, name=name))
     return yosys(folder, name, "\n".join(commands))
+
+
+def _literal(value: int | str) -> str:
+    """A parameter's value as `chparam` reads it; it knows no sign."""
+    return f"32'h{int(value) & 0xFFFFFFFF:08x}" if str(value).startswith("-") else str(value)
 
 
 def yosys(folder: Path, name: str, script: str) -> list[str]:
@@ -142,7 +151,12 @@ def yosys(folder: Path, name: str, script: str) -> list[str]:
     if done.returncode != 0 or not (folder / f"{name}.ywm").is_file():
         raise CheckFailed(f"Yosys ends with {done.returncode} in {folder}:\n{tools.last_lines(done.output, 20)}")
     content = json.loads((folder / f"{name}.ywm").read_text(encoding="utf-8"))
-    return [".".join(part.removeprefix("\\") for part in path) for path in content["asserts"]]
+    return [_readable(".".join(path)) for path in content["asserts"]]
+
+
+def _readable(name: str) -> str:
+    """The name of a property without what Yosys adds; one without a label is called by its place in the source."""
+    return re.sub(r"\$\d+$", "", re.sub(r"\\|\$flatten|\$assert\$", "", name))
 
 
 def abc(folder: Path, script: str, seconds: float = SECONDS, crash: int = 0) -> str:
@@ -181,10 +195,14 @@ def bounded(folder: Path, names: Sequence[str], cycles: int, seconds: int = SECO
 
 
 def reach(folder: Path, names: Sequence[str], cycles: int) -> dict[str, int]:
-    """The places of covers.aig that can be reached in so many cycles, and in which one first.
-
-    ABC may crash where all have been reached, after it has said so.
-    """
-    output = abc(folder, f"read_aiger covers.aig; fold; strash; bmc3 -a -F {cycles}", crash=-signal.SIGSEGV)
-    found = re.findall(r"Output (\d+) (?:of miter \S+ )?was asserted in frame +(\d+)", output)
-    return {names[int(number)]: int(cycle) for number, cycle in found}
+    """The places of covers.aig that can be reached in so many cycles, and in which one."""
+    found: dict[str, int] = {}
+    start = "read_aiger covers.aig; fold; strash"
+    # bmc3 may crash where two places are reached at once; pdr does not, but is slower.
+    for engine in (f"bmc3 -a -F {cycles}", f"pdr -a -F {cycles} -T 60"):
+        output = abc(folder, f"{start}; {engine}", crash=-signal.SIGSEGV)
+        for number, cycle in re.findall(r"Output (\d+) (?:of miter \S+ )?was asserted in frame +(\d+)", output):
+            found.setdefault(names[int(number)], int(cycle))
+        if set(found) == set(names):
+            break
+    return found

@@ -26,7 +26,7 @@ module formal_blend #(
   formal_reset u_reset (.clk(clk), .rst(rst));
   wire signed [15:0] first = (16'(a) * 16'(b)) <<< SA;
   wire signed [15:0] second = (PAIRS == 2) ? (16'(c) * 16'(d)) <<< SB : 16'sd0;
-  formal_requant #(.W(16), .SHIFT(SHIFT), .ROUND(ROUND), .OUT_W(4), .QMIN(-8), .QMAX(7)) u_y (
+  formal_rule_r1 #(.W(16), .SHIFT(SHIFT), .ROUND(ROUND), .OUT_W(4), .QMIN(-8), .QMAX(7)) u_y (
       .p(first + second), .y(wanted)
   );
   formal_pipe #(.W(4), .LATENCY(5)) u_pipe (.clk(clk), .y(wanted), .out(y));

@@ -154,7 +154,7 @@ module formal_map #(
 endmodule
 
 // Rule R1, written as it is said: the quotient of a floored division, and what its remainder says.
-module formal_requant #(
+module formal_rule_r1 #(
     parameter int W = 32,
     parameter int SHIFT = 1,
     parameter int ROUND = 1,
@@ -224,4 +224,80 @@ module formal_product #(
       if (b[i]) sum = (i == B_W - 1) ? sum - (wide <<< i) : sum + (wide <<< i);
   end
   formal_pipe #(.W(A_W + B_W), .LATENCY(LATENCY)) u_pipe (.clk(clk), .y(sum), .out(p));
+endmodule
+
+// A module that makes one beat out of several: y belongs to the beats up to the one at the input, of which `last` says
+// that it is their last. CAPACITY results are held at most.
+module formal_fold #(
+    parameter int IN_W = 1,
+    parameter int OUT_W = 1,
+    parameter int CAPACITY = 1,
+    parameter int LATENCY = 1,
+    localparam int N_W = $clog2(CAPACITY + 2)
+) (
+    input logic clk,
+    input logic rst,
+    input logic s_valid,
+    input logic s_ready,
+    input logic [IN_W-1:0] s_data,
+    input logic last,
+    input logic [OUT_W-1:0] y,
+    input logic m_valid,
+    input logic m_ready,
+    input logic [OUT_W-1:0] m_data
+);
+  logic picked;
+  logic [N_W-1:0] held, ahead;
+  logic [OUT_W-1:0] data;
+  formal_reset u_reset (.clk(clk), .rst(rst));
+  formal_source #(.W(IN_W)) u_source (.clk(clk), .rst(rst), .valid(s_valid), .ready(s_ready), .data(s_data));
+  formal_sink #(.W(OUT_W)) u_sink (.clk(clk), .rst(rst), .valid(m_valid), .ready(m_ready), .data(m_data));
+  formal_order #(.W(OUT_W), .CAPACITY(CAPACITY)) u_order (
+      .clk(clk), .rst(rst), .in(s_valid && s_ready && last), .in_data(y), .out(m_valid && m_ready), .out_data(m_data),
+      .held(held), .picked(picked), .ahead(ahead), .data(data)
+  );
+  formal_progress #(.LIMIT(LATENCY)) u_out (.clk(clk), .rst(rst), .wants(held != '0), .moves(m_valid));
+  formal_progress #(.LIMIT(LATENCY + 1)) u_in (.clk(clk), .rst(rst), .wants(s_valid && m_ready), .moves(s_ready));
+  always_comb begin
+    if (!rst && !last) open: assert (s_ready);
+    full: cover (!rst && held == CAPACITY && s_valid && last);
+    drains: cover (!rst && held == CAPACITY && m_valid && m_ready);
+  end
+endmodule
+
+// Beats of a module whose values are not looked at: IN beats make OUT beats, never more, and none waits for ever.
+module formal_beats #(
+    parameter int IN_W = 1,
+    parameter int OUT_W = 1,
+    parameter int IN = 1,
+    parameter int OUT = 1,
+    parameter int CAPACITY = 1,
+    parameter int LIMIT = 1
+) (
+    input logic clk,
+    input logic rst,
+    input logic s_valid,
+    input logic s_ready,
+    input logic [IN_W-1:0] s_data,
+    input logic m_valid,
+    input logic m_ready,
+    input logic [OUT_W-1:0] m_data
+);
+  formal_reset u_reset (.clk(clk), .rst(rst));
+  formal_source #(.W(IN_W)) u_source (.clk(clk), .rst(rst), .valid(s_valid), .ready(s_ready), .data(s_data));
+  formal_sink #(.W(OUT_W)) u_sink (.clk(clk), .rst(rst), .valid(m_valid), .ready(m_ready), .data(m_data));
+  logic [9:0] due;  // what beats in are worth, in parts of beats out
+  initial due = '0;
+  wire take = s_valid && s_ready;
+  wire give = m_valid && m_ready;
+  always_ff @(posedge clk)
+    if (rst) due <= '0;
+    else due <= due + (take ? 10'(OUT) : '0) - (give ? 10'(IN) : '0);
+  formal_progress #(.LIMIT(LIMIT)) u_moves (.clk(clk), .rst(rst), .wants(s_valid && m_ready), .moves(take || give));
+  always_comb
+    if (!rst) begin
+      if (m_valid) made: assert (due >= IN);
+      capacity: assert (due <= CAPACITY * IN);
+      comes: cover (m_valid);
+    end
 endmodule

@@ -42,7 +42,7 @@ module formal_prelu #(
   wire signed [15:0] wide = $signed({IN_SIGNED && x[IN_W-1], x});
   wire signed [15:0] d = wide + BIAS;
   wire signed [15:0] factor = (d >= 0) ? POSITIVE : BY_CHANNEL ? 16'(slope) : NEGATIVE;
-  formal_requant #(.W(16), .SHIFT(SHIFT), .ROUND(ROUND), .OUT_W(OUT_W), .QMIN(QMIN), .QMAX(QMAX)) u_y (
+  formal_rule_r1 #(.W(16), .SHIFT(SHIFT), .ROUND(ROUND), .OUT_W(OUT_W), .QMIN(QMIN), .QMAX(QMAX)) u_y (
       .p(d * factor), .y(y)
   );
   always_comb if (!rst) in_range: assert (channel < 3);

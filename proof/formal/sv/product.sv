@@ -37,7 +37,7 @@ module formal_product #(
   );
   wire signed [15:0] wide_a = $signed({A_SIGNED && a[A_W-1], a});
   wire signed [15:0] wide_b = $signed({B_SIGNED && b[B_W-1], b});
-  formal_requant #(.W(16), .SHIFT(SHIFT), .ROUND(ROUND), .OUT_W(OUT_W), .ZERO(ZERO), .QMIN(QMIN), .QMAX(QMAX)) u_y (
+  formal_rule_r1 #(.W(16), .SHIFT(SHIFT), .ROUND(ROUND), .OUT_W(OUT_W), .ZERO(ZERO), .QMIN(QMIN), .QMAX(QMAX)) u_y (
       .p((wide_a - ZERO_A) * (wide_b - ZERO_B) * (MUL_EN ? MUL : 1)), .y(y)
   );
   logic [$clog2(FIFO_DEPTH + 2)-1:0] held;

@@ -30,7 +30,7 @@ module formal_rescale #(
       .m_axis_tvalid(m_valid), .m_axis_tready(m_ready), .m_axis_tdata(m_data)
   );
   wire signed [15:0] wide = $signed({IN_SIGNED && x[IN_W-1], x});
-  formal_requant #(.W(16), .SHIFT(SHIFT), .ROUND(ROUND), .OUT_W(OUT_W), .ZERO(ZERO), .QMIN(QMIN), .QMAX(QMAX)) u_y (
+  formal_rule_r1 #(.W(16), .SHIFT(SHIFT), .ROUND(ROUND), .OUT_W(OUT_W), .ZERO(ZERO), .QMIN(QMIN), .QMAX(QMAX)) u_y (
       .p((wide + BIAS) * (MUL_EN ? MUL : 1)), .y(y)
   );
   logic [$clog2(FIFO_DEPTH + 2)-1:0] held;

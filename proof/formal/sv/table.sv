@@ -36,7 +36,7 @@ module formal_table #(
   wire signed [15:0] f = u & ((16'd1 << STEP) - 16'd1);
   wire signed [15:0] delta = (STEP > 0) ? 16'($signed(word[WORD_W-1-:6])) : 16'sd0;
   wire signed [15:0] below = entry <<< STEP;  // the next entry is entry + delta
-  formal_requant #(
+  formal_rule_r1 #(
       .W(16), .SHIFT(STEP + FRACTION), .ROUND(1), .OUT_W(OUT_W), .QMIN(LOW), .QMAX(LOW + (1 << OUT_W) - 1)
   ) u_y (
       .p(below + delta * f), .y(y)

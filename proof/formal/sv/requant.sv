@@ -1,5 +1,5 @@
 // hwq_requant (rules R1, R2), for every accumulator and every factor: a floored division and what its remainder says.
-module formal_requantiser #(
+module formal_requant #(
     parameter int ACC_W = 6,
     parameter bit MUL_EN = 1,
     parameter int MANT_W = 0,
@@ -31,7 +31,7 @@ module formal_requantiser #(
   wire [M_W:0] word = {mul, 1'b1};  // with MANT_W: exponent and mantissa
   wire [W-1:0] mantissa = word & ((W'(1) << MANT_W) - W'(1));
   wire [W-1:0] factor = !MUL_EN ? W'(1) : (MANT_W > 0) ? mantissa << (word >> MANT_W) : W'(mul);
-  formal_requant #(.W(W), .SHIFT(SHIFT), .ROUND(ROUND), .OUT_W(OUT_W), .ZERO(ZERO), .QMIN(QMIN), .QMAX(QMAX)) u_y (
+  formal_rule_r1 #(.W(W), .SHIFT(SHIFT), .ROUND(ROUND), .OUT_W(OUT_W), .ZERO(ZERO), .QMIN(QMIN), .QMAX(QMAX)) u_y (
       .p(W'($signed(acc)) * $signed(factor)), .y(wanted)
   );
   formal_pipe #(.W(OUT_W), .LATENCY(LATENCY)) u_pipe (.clk(clk), .y(wanted), .out(y));
