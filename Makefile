@@ -6,10 +6,10 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 # Tests that run side by side.
 JOBS ?= 2
-# 1 for the deep setting of sim, bench and fuzz.
+# 1 for the deep setting of sim, bench, fuzz and formal.
 DEEP ?= 0
 
-.PHONY: help setup demo test lint sim docs golden bench fuzz coverage clean
+.PHONY: help setup demo test lint sim docs golden bench fuzz coverage formal clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ coverage: setup ## run every test and measure which lines of hwq they run; fails
 	$(BIN)/python -m coverage run -m pytest -n $(JOBS) --dist worksteal
 	$(BIN)/python -m coverage combine -q
 	$(BIN)/python -m coverage report
+
+formal: setup ## prove the RTL library: the quick proofs; DEEP=1: all of them, mutants and netlists too
+	$(BIN)/python proof/formal/run.py $(if $(filter 1,$(DEEP)),--deep)
 
 clean: ## remove what was built; .venv and the cache of simulators stay
 	rm -rf build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 
 import pytest
@@ -31,6 +32,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
                     tools.require(program)
                 if marker == "opensta":
                     liberty.find(liberty.DEFAULT)
+        if item.get_closest_marker("formal") and importlib.util.find_spec("pyosys") is None:
+            raise ToolMissing("pyosys (formal proofs): not found. Run `make setup`, or `pip install pyosys`.")
     except ToolMissing as missing:
         if os.environ.get("CI"):
             pytest.fail(str(missing))

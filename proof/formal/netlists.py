@@ -161,7 +161,9 @@ def rows(only: str, quick: bool) -> tuple[list[str], bool]:
             seconds = time.monotonic() - started
             good &= answer.state == "proved"
             said.append(f"{answer.state} ({seconds:.1f} s)")
-            print(f"{answer.state:8} {seconds:6.1f} s  {pair.module} {pair.params}: {name}  {answer.detail}", flush=True)
+            print(
+                f"{answer.state:8} {seconds:6.1f} s  {pair.module} {pair.params}: {name}  {answer.detail}", flush=True
+            )
         settings = pair.params.replace("-set ", "").replace("32'hfffffffc", "-4")
         made.append(f"| {pair.module} | {settings} | {' | '.join(said)} |")
     return made, good

@@ -26,7 +26,7 @@ module formal_matmul #(
       .m_axis_tvalid(m_valid), .m_axis_tready(m_ready), .m_axis_tdata(m_data)
   );
   (* anyconst *) logic [7:0] head, t, n;
-  always_comb a_product: assume (head < 3 && t < T && n < N);
+  always_comb a_product: assume (head < 2 && t < T && n < N);
   logic [7:0] a_beat, b_beat, m_beat;  // since reset
   logic [K*X_W-1:0] a_row, b_row;
   logic signed [7:0] sum;
