@@ -1,6 +1,6 @@
 """Modules of the library beside what Yosys makes of them: with the same inputs the same outputs, for ever.
 
-Both are in one graph; reset is high in the first cycle, and all registers begin with 0. Handshakes must be equal always,
+Both are in one graph; reset is high in the first cycle, and all registers begin with 0. Handshakes must be equal,
 data while it is valid. ABC merges what is equal in both (`scorr`) and proves the rest (`pdr`). Cells of a device are
 those that Yosys simulates them by.
 """
@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import flow
+from results import Result, kept
 
 SYNTHESIS = {
     "synth": ("synth -flatten -noabc -top {top}", ""),
@@ -127,8 +128,14 @@ def _wrapper(pair: Pair) -> str:
     )
 
 
-def compare(pair: Pair, synthesis: str) -> flow.Answer:
-    """Synthesise a module and compare it with itself."""
+def compare(pair: Pair, synthesis: str) -> Result:
+    """Synthesise a module and compare it with itself; or take the result from the cache."""
+    path = flow.RTL / f"{pair.module}.sv"
+    return kept([path, *flow.needed(path)], {"synthesis": synthesis, **asdict(pair)}, lambda: _compare(pair, synthesis))
+
+
+def _compare(pair: Pair, synthesis: str) -> Result:
+    started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="hwq-formal-") as scratch:
         folder = Path(scratch)
         wrapper = folder / "pair.sv"
@@ -145,25 +152,23 @@ def compare(pair: Pair, synthesis: str) -> flow.Answer:
             cells=CELLS.format(cells=cells) if cells else "",
         )
         flow.yosys(folder, "asserts", script + flow.LOWER.format(top="miter", goal=flow.ASSERTIONS, name="asserts"))
-        return flow.prove(folder, 300)
+        answer = flow.prove(folder, 300)
+    return Result(answer.state, answer.detail, time.monotonic() - started, {})
 
 
-def rows(only: str, quick: bool) -> tuple[list[str], bool]:
+def rows(only: str) -> tuple[list[str], bool]:
     """Compare the modules whose name contains a word; return the rows of the table, and whether all are equal."""
     made, good = [], True
     for pair in PAIRS:
-        if only not in pair.module or (quick and not pair.quick):
+        if only not in pair.module:
             continue
         said = []
         for name in SYNTHESIS:
-            started = time.monotonic()
-            answer = compare(pair, name)
-            seconds = time.monotonic() - started
-            good &= answer.state == "proved"
-            said.append(f"{answer.state} ({seconds:.1f} s)")
-            print(
-                f"{answer.state:8} {seconds:6.1f} s  {pair.module} {pair.params}: {name}  {answer.detail}", flush=True
-            )
+            result = compare(pair, name)
+            good &= result.good
+            said.append(f"{result.seconds:.1f}" if result.good else result.state)
+            told = f"{pair.module} {pair.params}: {name}"
+            print(f"{result.state:8} {result.seconds:6.1f} s  {told}  {result.detail}", flush=True)
         settings = pair.params.replace("-set ", "").replace("32'hfffffffc", "-4")
         made.append(f"| {pair.module} | {settings} | {' | '.join(said)} |")
     return made, good

@@ -14,49 +14,33 @@ A proof that went well is kept by the content of its files (in the cache of hwq,
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import flow
 import netlists
 from proofs import FILES, MUTANTS, PROOFS, Mutant, Proof
+from results import Result, kept
 
 from hwq.errors import CheckFailed
-from hwq.verify.build_cache import cache_folder, cached_build, content_key
 
 PAGE = flow.ROOT / "docs" / "formal.md"
 SECONDS = 600
 """What one proof may take."""
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """How a proof ended. `places` are the covered ones, and the cycle in which each is reached."""
-
-    state: str
-    detail: str
-    seconds: float
-    places: dict[str, int]
-
-    @property
-    def good(self) -> bool:
-        """True when it was proved, or looked at as far as was wanted."""
-        return self.state in ("proved", "bounded")
-
-
 def check(proof: Proof, *, cache: bool = True) -> Result:
     """Do a proof, or take its result from the cache."""
-    return _cached(proof, lambda: _check(proof)) if cache else _check(proof)
+    return _kept(proof, lambda: _check(proof)) if cache else _check(proof)
 
 
 def catches(mutant: Mutant) -> Result:
     """Break a module and do the proof of it; a good result says that the proof noticed."""
-    return _cached(mutant, lambda: _catches(mutant))
+    return _kept(mutant, lambda: _catches(mutant))
 
 
 def _check(proof: Proof) -> Result:
@@ -76,7 +60,9 @@ def _check(proof: Proof) -> Result:
 def _answer(proof: Proof, folder: Path, asserts: list[str]) -> flow.Answer:
     """What the engine of the proof says; what `pdr` refutes, `bmc3` names."""
     if proof.method != "induction":
-        return flow.bounded(folder, asserts, proof.cycles, SECONDS)
+        answer = flow.bounded(folder, asserts, proof.cycles, SECONDS)
+        whole = proof.method == "pipe" and answer.state == "bounded"
+        return flow.Answer("proved") if whole else answer
     answer = flow.prove(folder, SECONDS)
     return flow.bounded(folder, asserts, 200, SECONDS) if answer.state == "refuted" else answer
 
@@ -98,31 +84,11 @@ def _model(proof: Proof, folder: Path, changes: tuple[flow.Change, ...]) -> tupl
     return names, flow.model(folder, names, f"formal_{proof.harness}", proof.params, flow.ASSERTIONS)
 
 
-def _cached(subject: Proof | Mutant, work: Callable[[], Result]) -> Result:
-    """The result of some work, kept by the content of all files that it depends on, if it is good."""
+def _kept(subject: Proof | Mutant, work: Callable[[], Result]) -> Result:
+    """The result of some work for a proof or a mutant, from the cache where it is there."""
     proof = subject if isinstance(subject, Proof) else subject.proof
-    files = [*flow.sources(proof.harness), *sorted(flow.HERE.glob("inside/*.sv")), flow.HERE / "flow.py"]
-    key = content_key(files, {"pyosys": flow.version(), "files": FILES.get(proof.harness, {}), **asdict(subject)})
-
-    def build(folder: Path) -> None:
-        result = work()
-        if not result.good:
-            raise _NotGood(result)
-        (folder / "result.json").write_text(json.dumps(asdict(result)), encoding="utf-8")
-
-    try:
-        folder, _ = cached_build(cache_folder() / "formal", key, build)
-    except _NotGood as failure:
-        return failure.result
-    return Result(**json.loads((folder / "result.json").read_text(encoding="utf-8")))
-
-
-class _NotGood(Exception):
-    """A result that is not kept."""
-
-    def __init__(self, result: Result) -> None:
-        super().__init__(result.detail)
-        self.result = result
+    files = [*flow.sources(proof.harness), *sorted(flow.HERE.glob("inside/*.sv"))]
+    return kept(files, {"files": FILES.get(proof.harness, {}), **asdict(subject)}, work)
 
 
 def _proof_rows(proofs: Iterable[Proof], cache: bool) -> tuple[list[str], bool]:
@@ -142,7 +108,10 @@ def _mutant_rows(mutants: Iterable[Mutant]) -> tuple[list[str], bool]:
     for mutant in mutants:
         result = catches(mutant)
         good &= result.good
-        print(f"{'caught' if result.good else 'MISSED':8} {result.seconds:6.1f} s  {mutant.label}  {result.detail}")
+        print(
+            f"{'caught' if result.good else 'MISSED':8} {result.seconds:6.1f} s  {mutant.label}  {result.detail}",
+            flush=True,
+        )
         shown = [text.replace("|", "\\|") for text in (mutant.change.old.strip(), mutant.change.new.strip())]
         rows.append(f"| {mutant.proof.harness} | `{shown[0]}` | `{shown[1]}` | {result.detail} |")
     return rows, good
@@ -183,7 +152,7 @@ def main() -> int:
         tables["mutants"], fine = _mutant_rows(one for one in MUTANTS if wanted.only in one.proof.harness)
         good &= fine
     if wanted.deep or wanted.netlists:
-        tables["netlists"], fine = netlists.rows(wanted.only, not wanted.no_cache)
+        tables["netlists"], fine = netlists.rows(wanted.only)
         good &= fine
     if wanted.write:
         _write(tables)

@@ -206,7 +206,7 @@ module formal_pipe #(
 endmodule
 
 // A pipelined signed product, by the method of school: a times each bit of b, added up; the top bit counts below zero.
-module formal_product #(
+module formal_times #(
     parameter int A_W = 1,
     parameter int B_W = 1,
     parameter int LATENCY = 1

@@ -10,5 +10,5 @@ module formal_mul #(
 );
   logic [A_W+B_W-1:0] p;
   hwq_mul #(.A_W(A_W), .B_W(B_W), .LATENCY(LATENCY)) u_dut (.clk(clk), .a(a), .b(b), .p(p));
-  formal_product #(.A_W(A_W), .B_W(B_W), .LATENCY(LATENCY)) u_product (.clk(clk), .a(a), .b(b), .p(p));
+  formal_times #(.A_W(A_W), .B_W(B_W), .LATENCY(LATENCY)) u_product (.clk(clk), .a(a), .b(b), .p(p));
 endmodule

@@ -12,7 +12,7 @@ module formal_mul_logic #(
   hwq_mul_logic #(.COUNT(COUNT), .A_W(A_W), .B_W(B_W)) u_dut (.clk(clk), .a(a), .b(b), .p(p));
   generate
     for (genvar i = 0; i < COUNT; i = i + 1) begin : g_product
-      formal_product #(.A_W(A_W), .B_W(B_W), .LATENCY(3)) u_product (
+      formal_times #(.A_W(A_W), .B_W(B_W), .LATENCY(3)) u_product (
           .clk(clk), .a(a), .b(b[i*B_W+:B_W]), .p(p[i*(A_W+B_W)+:A_W+B_W])
       );
     end

@@ -18,7 +18,7 @@ module formal_mul_packed #(
     for (genvar i = 0; i < PACK; i = i + 1) begin : g_product
       wire lowest = b[i*B_W+:B_W] == B_W'(1) << (B_W - 1);
       always_comb if (lowest) assume (LOWEST);
-      formal_product #(.A_W(A_W), .B_W(B_W), .LATENCY(3)) u_product (
+      formal_times #(.A_W(A_W), .B_W(B_W), .LATENCY(3)) u_product (
           .clk(clk), .a(a), .b(b[i*B_W+:B_W]), .p(p[i*(A_W+B_W)+:A_W+B_W])
       );
     end
