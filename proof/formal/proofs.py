@@ -117,7 +117,8 @@ PROOFS: tuple[Proof, ...] = (
         {"IN_N": 3, "OUT_N": 1, "CHANNELS": 5},
         {"IN_N": 2, "OUT_N": 3, "CHANNELS": 2},
     ),
-    *_inductive("delay", *({"N": n} for n in (3, 0, 1, 2, 4, 5))),
+    *_inductive("delay", *({"N": n} for n in (3, 1, 2, 4, 5))),
+    *_pipes("delay", 2, {"N": 0}, quick=False),  # a wire
     *_inductive("loops", {"N0": 1, "N2": 2, "N3": 2, "N6": 1}, {"N0": 2, "N2": 3, "N6": 3}, cycles=40),
     *_inductive("concat", {"COUNT0": 2, "COUNT1": 1, "ROUNDS": 2}, {"COUNT0": 1, "COUNT1": 2, "START": 1}),
     *_inductive("const", quick=False),
@@ -155,15 +156,15 @@ PROOFS: tuple[Proof, ...] = (
     *_pipes("shift_add", 3, {"TERMS": 2}, {"TERMS": 1}),
     *_pipes("addtree", 3, {"N": 5}, {"N": 5, "OUT_W": 4}, {"N": 3, "IN_W": 1, "OUT_W": 2}),
     *_pipes("blend", 5, {"PAIRS": 1}, {"PAIRS": 2}),
-    *_bounded("mvau", 20, {"PE": 2}, {"PE": 2, "LOGIC": 1}),
+    *_bounded("mvau", 27, {"PE": 2}, {"PE": 2, "LOGIC": 1}),
     *_bounded("matmul", 24, {"PE": 1, "T": 1, "N": 1, "K": 2}),
     *_bounded("swu_ser", 18, {"PT": 1}),
     *_bounded("swu_par", 14, {"PT": 1, "PL": 1}),
     *_bounded("softmax", 30),
     *_bounded("normalise", 28),
     *_bounded("rnn", 32),
-    *_bounded("lstm", 52),
-    *_bounded("gru", 52),
+    *_bounded("lstm", 46),
+    *_bounded("gru", 66),
 )
 
 
@@ -186,7 +187,14 @@ MUTANTS: tuple[Mutant, ...] = (
     _mutant("dwc", {}, 20, "dwc", "last_wide && part_q", "part_q"),
     _mutant("delay", {"N": 4}, 20, "delay", "(read_q == PTR_W'(WORDS - 1)) ? '0 :", "(read_q == '1) ? '0 :"),
     _mutant("loops", {}, 30, "loops", "count_q == N_W'(N - 2)", "count_q == '0"),
-    _mutant("concat", {}, 20, "concat", "begun_q <= !(last_turn && last_round)", "begun_q <= 1'b1"),
+    _mutant(
+        "concat",
+        {"COUNT0": 1, "COUNT1": 2, "START": 1},
+        20,
+        "concat",
+        "begun_q <= !(last_turn && last_round)",
+        "begun_q <= 1'b1",
+    ),
     _mutant("const", {}, 20, "const", "ADDR_W'(BEATS - 1)", "'1"),
     _mutant("pattern", {}, 20, "pattern", "if (last_t) s_q", "s_q"),
     _mutant("crop", {}, 20, "crop", "step && beat)", "step || beat)"),
@@ -240,6 +248,6 @@ MUTANTS: tuple[Mutant, ...] = (
     _mutant("softmax", {}, 30, "softmax", "x_valid && max_valid && e_room", "x_valid && max_valid"),
     _mutant("normalise", {}, 28, "normalise", ".take(x_take)", ".take(1'b0)"),
     _mutant("rnn", {}, 32, "rnn", ".take(fire)", ".take(1'b0)"),
-    _mutant("lstm", {}, 52, "lstm", ".take(fire && row_last)", ".take(1'b0)"),
-    _mutant("gru", {}, 52, "gru", ".take(fire && row_n_q)", ".take(1'b0)"),
+    _mutant("lstm", {}, 46, "lstm", ".take(fire && row_last)", ".take(1'b0)"),
+    _mutant("gru", {}, 66, "gru", ".take(fire && row_n_q)", ".take(1'b0)"),
 )
