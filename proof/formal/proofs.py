@@ -164,7 +164,7 @@ PROOFS: tuple[Proof, ...] = (
     *_bounded("normalise", 28),
     *_bounded("rnn", 32),
     *_bounded("lstm", 46),
-    *_bounded("gru", 66),
+    *_bounded("gru", 56),
 )
 
 
