@@ -118,7 +118,6 @@ PROOFS: tuple[Proof, ...] = (
         {"IN_N": 2, "OUT_N": 3, "CHANNELS": 2},
     ),
     *_inductive("delay", *({"N": n} for n in (3, 1, 2, 4, 5))),
-    *_pipes("delay", 2, {"N": 0}, quick=False),  # a wire
     *_inductive("loops", {"N0": 1, "N2": 2, "N3": 2, "N6": 1}, {"N0": 2, "N2": 3, "N6": 3}, cycles=40),
     *_inductive("concat", {"COUNT0": 2, "COUNT1": 1, "ROUNDS": 2}, {"COUNT0": 1, "COUNT1": 2, "START": 1}),
     *_inductive("const", quick=False),
