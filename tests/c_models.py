@@ -13,6 +13,8 @@ from hwq.ir.program import Program
 from hwq.sim import simulate_plain
 from hwq.verify import tools
 
+Tensors = dict[str, IntArray]
+"""Tensor name to integers (frame, height, width, channels)."""
 STRICT = ("-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror")
 """C99 and nothing else, without a warning."""
 SANITISED = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
@@ -68,41 +70,65 @@ def compiled(sources: Sequence[str], folder: Path, *flags: str, program: str = "
     return folder / program
 
 
-def check_c(programs: Mapping[str, tuple[Program, dict[str, IntArray]]], folder: Path, *flags: str) -> None:
-    """Compile programs, by name, with a driver; run all of their frames and compare every tensor with the definition.
+def check_c(programs: Mapping[str, tuple[Program, Tensors]], folder: Path, *flags: str) -> None:
+    """Every tensor of programs, by name, is that of the definition: see `c_differences`."""
+    wanted = {name: (p, x, simulate_plain(p, x, keep_all=True)) for name, (p, x) in programs.items()}
+    found = c_differences(wanted, folder, *flags)
+    assert not found, found
 
-    Traces and output arrays are compared, as are the order, number, width and sign of what is traced.
+
+def c_differences(
+    programs: Mapping[str, tuple[Program, Tensors, Tensors]], folder: Path, *flags: str
+) -> dict[str, str]:
+    """The first tensor of each program that is not the wanted one.
+
+    Compiles programs, by name, with a driver, and runs all of their frames.  Traces and output arrays are compared; the
+    order, number, width and sign of what is traced are checked.
+
+    Parameters
+    ----------
+    programs
+        For each name a program, its inputs, and every tensor for them.
     """
     folder.mkdir(exist_ok=True)
     sources = ["main.c"]
-    for name, (p, _) in programs.items():
+    for name, (p, _, _) in programs.items():
         for file, text in c_model(p, name).files.items():
             (folder / file).write_text(text)
         sources.append(f"hwq_{name}.c")
-    (folder / "main.c").write_text(_main({name: p for name, (p, _) in programs.items()}, programs))
+    (folder / "main.c").write_text(_main(programs))
     traced = [f"-DHWQ_{name.upper()}_TRACE" for name in programs]
     model = compiled(sources, folder, *traced, *flags)
-    (folder / "in").write_bytes(b"".join(_entering(p, x) for p, x in programs.values()))
+    (folder / "in").write_bytes(b"".join(_entering(p, x) for p, x, _ in programs.values()))
     finished = tools.run([str(model), "in", "out", "order"], cwd=folder, timeout=300)
     assert finished.returncode == 0 and not finished.output, finished.output[:5000]
-    wanted, lines = b"", []
-    for name, (p, inputs) in programs.items():
-        values = simulate_plain(p, inputs, keep_all=True)
+    lines = [_line(name, p, op.name) for name, (p, x, _) in programs.items() for _ in range(_frames(x)) for op in p.ops]
+    assert (folder / "order").read_text().splitlines() == lines
+    return _differences(programs, (folder / "out").read_bytes())
+
+
+def _differences(programs: Mapping[str, tuple[Program, Tensors, Tensors]], got: bytes) -> dict[str, str]:
+    found: dict[str, str] = {}
+    start = 0
+    for name, (p, inputs, values) in programs.items():
         for frame in range(_frames(inputs)):
             for tensor in (*(op.name for op in p.ops), *dict.fromkeys(p.output_tensors())):
-                wanted += _raw(p, tensor, values[tensor][frame if len(values[tensor]) > 1 else 0])
-            lines += [_line(name, p, op.name) for op in p.ops]
-    assert (folder / "order").read_text().splitlines() == lines
-    got = (folder / "out").read_bytes()
-    assert len(got) == len(wanted)
-    if got != wanted:
-        raise AssertionError(_first_difference(programs, got))
+                want = values[tensor][frame if len(values[tensor]) > 1 else 0].ravel()
+                size = want.size * p.types[tensor].dtype.itemsize
+                made = np.frombuffer(got[start : start + size], p.types[tensor].dtype)
+                assert made.size == want.size, f"{name} {tensor} frame {frame}: the output ends"
+                if not np.array_equal(made, want) and name not in found:
+                    place = int(np.argmax(made != want))
+                    found[name] = f"{tensor} frame {frame} element {place}: got {made[place]}, want {want[place]}"
+                start += size
+    assert start == len(got), f"{len(got) - start} bytes more than expected"
+    return found
 
 
-def _main(programs: Mapping[str, Program], given: Mapping[str, tuple[Program, dict[str, IntArray]]]) -> str:
+def _main(programs: Mapping[str, tuple[Program, Tensors, Tensors]]) -> str:
     heads = "".join(f'#include "hwq_{name}.h"\n' for name in programs)
-    drivers = "".join(_driver(name, p) for name, p in programs.items())
-    runs = "\n".join(f"  run_{name}(in, {_frames(x)});" for name, (_, x) in given.items())
+    drivers = "".join(_driver(name, p) for name, (p, _, _) in programs.items())
+    runs = "\n".join(f"  run_{name}(in, {_frames(x)});" for name, (_, x, _) in programs.items())
     return f"#include <stdio.h>\n#include <stdlib.h>\n{heads}{_HEAD}{drivers}{_MAIN.format(runs=runs)}"
 
 
@@ -121,11 +147,11 @@ def _driver(name: str, p: Program) -> str:
     )
 
 
-def _frames(inputs: Mapping[str, IntArray]) -> int:
+def _frames(inputs: Tensors) -> int:
     return len(next(iter(inputs.values())))
 
 
-def _entering(p: Program, inputs: Mapping[str, IntArray]) -> bytes:
+def _entering(p: Program, inputs: Tensors) -> bytes:
     frames = range(_frames(inputs))
     return b"".join(_raw(p, port.tensor, inputs[port.tensor][frame]) for frame in frames for port in p.inputs)
 
@@ -137,19 +163,3 @@ def _raw(p: Program, tensor: str, values: IntArray) -> bytes:
 def _line(name: str, p: Program, tensor: str) -> str:
     type_ = p.types[tensor]
     return f"{name} {tensor} {type_.pixels * type_.channels} {type_.dtype.itemsize} {int(type_.signed)}"
-
-
-def _first_difference(programs: Mapping[str, tuple[Program, dict[str, IntArray]]], got: bytes) -> str:
-    start = 0
-    for name, (p, inputs) in programs.items():
-        values = simulate_plain(p, inputs, keep_all=True)
-        for frame in range(_frames(inputs)):
-            for tensor in (*(op.name for op in p.ops), *dict.fromkeys(p.output_tensors())):
-                want = values[tensor][frame if len(values[tensor]) > 1 else 0].ravel()
-                size = want.size * p.types[tensor].dtype.itemsize
-                found = np.frombuffer(got[start : start + size], p.types[tensor].dtype)
-                if not np.array_equal(found, want):
-                    place = int(np.argmax(found != want))
-                    return f"{name} {tensor} frame {frame} element {place}: got {found[place]}, want {want[place]}"
-                start += size
-    return "nothing differs"

@@ -128,7 +128,7 @@ def _with_head(graph: fg.FloatGraph, head: Head) -> fg.FloatGraph:
     layers, outputs, shapes = list(graph.layers), [], dict(graph.shapes)
     for port in graph.outputs:
         shape = graph.shapes[port.tensor]
-        if any(isinstance(layer, fg.ArgMax) and layer.name == port.tensor for layer in layers):
+        if any(isinstance(layer, fg.ArgMax | fg.TopK) and layer.name == port.tensor for layer in layers):
             outputs.append(port)
             continue
         if shape[1:] != (1, 1):

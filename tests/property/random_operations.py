@@ -45,7 +45,8 @@ from hwq.ops.softmax import LEAST_FIRST, MAX_RECIPROCAL_BITS
 from hwq.ops.topk import MAX_K
 
 Draw = Any
-BITS = st.sampled_from((8, 8, 4, 2, 3, 7, 16))
+BITS = st.sampled_from((8, 8, 8, 4, 2, 16, *range(1, 17)))
+WEIGHT_BITS = st.sampled_from((8, 8, 4, 2, 16, *range(2, 17)))
 MAX_EPS = 1000
 ROWS = {"lstm": 4, "gru": 3, "rnn": 1}
 """Rows of a recurrent layer for each unit."""
@@ -65,15 +66,17 @@ def fits(kind: str, x: TensorType) -> bool:
 def windows(draw: Draw, x: TensorType, most: int = 3, padded: bool = True) -> Window:
     """A window with at least one position over `x`, each of which meets the image."""
     axes = []
+    most = draw(st.sampled_from((most, most, most, most + 2)))
     for size in x.shape[:2]:
         kernel = draw(st.integers(1, most))
-        dilation = draw(st.sampled_from((1, 1, 2))) if kernel > 1 else 1
+        dilation = draw(st.sampled_from((1, 1, 1, 2, 3))) if kernel > 1 else 1
         span = (kernel - 1) * dilation + 1
-        room = kernel - 1 if padded and dilation == 1 else 0
+        # Taps less far apart than the image is large cannot pass it by.
+        room = span - 1 if padded and dilation <= size else 0
         before, after = draw(st.integers(0, room)), draw(st.integers(0, room))
         if size + before + after < span:
             kernel, dilation, before, after = 1, 1, 0, 0
-        axes.append((kernel, draw(st.integers(1, 3)), dilation, before, after))
+        axes.append((kernel, draw(st.sampled_from((1, 1, 2, 2, 3, 4))), dilation, before, after))
     (kh, sh, dh, top, bottom), (kw, sw, dw, left, right) = axes
     return Window((kh, kw), (sh, sw), (dh, dw), (top, left, bottom, right))
 
@@ -130,7 +133,7 @@ def operations(draw: Draw, kind: str, name: str, source: str, x: TensorType) -> 
     at = {"name": name, "source": source}
     inside = st.integers(*x.range)
     scale = draw(st.sampled_from(("shift", "one", "channel", "pow2", "three", "odd", "mantissa3", "mantissa4")))
-    wbits = draw(st.sampled_from((8, 4, 2, 16)))
+    wbits = draw(WEIGHT_BITS)
 
     def weights(channels: int) -> dict[str, Any]:
         return {"wbits": wbits, "coding": draw(codings(channels, wbits))}
@@ -285,6 +288,6 @@ def rows(draw: Draw, count: int) -> dict[str, Any]:
     values = st.lists(st.integers(1, 65_535), min_size=count, max_size=count)
     factors, multiplier = (draw(values)[: draw(st.sampled_from((1, count)))] for _ in range(2))
     return {
-        "wbits": draw(st.sampled_from((8, 4, 2, 16))), "bits": draw(BITS), "rounding": draw(st.integers(0, 3)),
+        "wbits": draw(WEIGHT_BITS), "bits": draw(BITS), "rounding": draw(st.integers(0, 3)),
         "factors": factors, "multiplier": multiplier, "gate_bits": draw(st.sampled_from((6, 10, 14))),
     }  # fmt: skip

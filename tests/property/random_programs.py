@@ -13,7 +13,8 @@ from builds import checked
 from hypothesis import note
 from hypothesis import strategies as st
 from nets import corners, program
-from random_operations import BITS, JOINS, ROWS, SINGLE, WITHIN, concats, constants, fits, joins, operations
+from random_operations import JOINS, ROWS, SINGLE, WITHIN, concats, constants, fits, joins, operations
+from random_wild import entrances, exits, ported, types_of, wilder
 
 from hwq.hw.adders_engine import adders_fold, graph_work
 from hwq.hw.fold import Fold, Multiplier
@@ -28,6 +29,7 @@ from hwq.ir.op import REGISTRY, Op
 from hwq.ir.program import Program
 from hwq.ir.types import TensorType
 from hwq.ops import Linear
+from hwq.ops.requantised import Requantised
 
 GRAPH_WORK = 100_000
 """Work on an adder graph at most: some tenths of a second."""
@@ -39,25 +41,20 @@ Draw = Any
 
 
 @st.composite
-def shapes(draw: Draw, size: int) -> tuple[int, int, int]:
-    """Of an image, or of a sequence whose vectors recurrent layers can read."""
-    columns = draw(st.integers(1, size))
-    if draw(st.sampled_from((False, False, True))):
-        return 1, columns, draw(st.sampled_from((3, 4, 6, 8, 12)))
-    return draw(st.integers(1, size)), columns, draw(st.integers(1, 6))
-
-
-@st.composite
-def programs(draw: Draw, most: int = 5, size: int = 7, kinds: Collection[str] = REGISTRY) -> Program:
+def programs(
+    draw: Draw, most: int = 5, size: int = 7, kinds: Collection[str] = REGISTRY, wild: bool = False
+) -> Program:
     """Up to `most` operations of `kinds`; every result is read, as the frontend removes what is not.
 
-    Recurrent layers are drawn more often than others, as few tensors are sequences.
+    Recurrent layers are drawn more often than others, as few tensors are sequences.  A `wild` program has several
+    inputs and outputs, operations that read any tensor that is there, and any requantisations that rule R1 allows.
     """
-    x = TensorType(draw(shapes(size)), draw(BITS), draw(st.booleans()))
-    types, ops = {"a": x}, []
-    inputs, current = {"a": x}, "a"
+    inputs = draw(entrances(size) if wild else st.builds(lambda x: {"a": x}, types_of(size)))
+    types, ops, current = dict(inputs), [], "a"
     count = draw(st.integers(1, most))
     for number in range(count):
+        if wild and draw(st.integers(0, 3)) == 0:
+            current = draw(st.sampled_from([name for name in types if not name.startswith("k")]))
         name, now = f"t{number}", types[current]
         possible = [*JOINS, "concat", *(SINGLE if number == count - 1 else WITHIN), *3 * [*ROWS]]
         likely = [kind for kind in possible if kind in kinds and fits(kind, now)]
@@ -74,10 +71,19 @@ def programs(draw: Draw, most: int = 5, size: int = 7, kinds: Collection[str] = 
             op = _again(draw(st.sampled_from(_like(ops, types, now))), name, current)
         else:
             op = draw(operations(kind, name, current, now))
+        if wild and isinstance(op, Requantised):
+            op = draw(wilder(op, [types[source] for source in op.inputs]))
         types[name] = op.result(*(types[source] for source in op.inputs))
         ops.append(op)
         current = name
-    return program(ops, inputs, (current,), samples=corners(inputs, 5, draw(st.integers(0, 99))))
+    read = {source for op in ops for source in op.inputs}
+    inputs = {name: x for name, x in inputs.items() if name in read}
+    ends = [op.name for op in ops if op.name not in read]
+    if wild:
+        ends = draw(exits([op.name for op in ops if op.inputs], ends))
+    samples = corners(inputs, 5, draw(st.integers(0, 99)))
+    made = program(ops, inputs, list(dict.fromkeys(ends)), samples=samples)
+    return draw(ported(made, ends)) if wild else made
 
 
 def _like(ops: Sequence[Op], types: Mapping[str, TensorType], now: TensorType) -> list[Linear]:
