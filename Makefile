@@ -46,9 +46,9 @@ bench: setup ## measure accuracy, cycles and times of the demo network; DEEP=1: 
 	$(BIN)/python benchmarks/accuracy.py --tools hwq $(if $(filter 1,$(DEEP)),,--models digits)
 	$(BIN)/python benchmarks/hardware.py $(if $(filter 1,$(DEEP)),--deep)
 
-fuzz: setup ## run the random tests with a new seed; DEEP=1: for long
-	HWQ_SEED=$$RANDOM HWQ_DEEP=$(DEEP) $(PYTEST) -n $(JOBS) tests rtl_sim \
-	  --hypothesis-profile=$(if $(filter 1,$(DEEP)),fuzz,default) --hypothesis-seed=$$RANDOM
+fuzz: setup ## attack hwq with new random networks and bad files for 5 minutes; DEEP=1: for two hours
+	$(BIN)/python proof/networks/run.py --jobs $(JOBS) --seconds $(if $(filter 1,$(DEEP)),5400,200) --json build/fuzz.json
+	$(if $(wildcard proof/files/run.py),$(BIN)/python proof/files/run.py --seconds $(if $(filter 1,$(DEEP)),1800,60))
 
 coverage: setup ## run every test and measure which lines of hwq they run; fails below 95 %
 	rm -rf build/coverage && mkdir -p build/coverage

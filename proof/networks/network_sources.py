@@ -24,7 +24,7 @@ from random_layers import graphs, inputs
 from random_net import wide_networks
 from random_programs import plans, programs
 from random_quantised import quantised_networks
-from test_slim_property import small, sparse_programs
+from random_sparse import small, sparse_programs
 
 from hwq.errors import BadInput
 from hwq.frontend.data import load_samples

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 for folder in ("tests", "tests/property", "tests/frontend", "proof/networks"):
     sys.path.insert(0, str(ROOT / folder))
 
-from network_campaign import Failure, Result, campaign, case_of  # noqa: E402
+from network_campaign import Result, campaign, case_of  # noqa: E402
 from network_engines import ENGINES, run_engines  # noqa: E402
 from network_shrink import keep  # noqa: E402
 
@@ -46,7 +46,13 @@ def main() -> int:
     rtl = round(networks * 0.15) if given.rtl is None else min(given.rtl, networks)
     print(f"seed {number}: --seed {number} runs the same networks again", flush=True)
     begin = time.monotonic()
-    result = campaign(number, networks, rtl, given.seconds, given.jobs, _progress)
+
+    def progress(result: Result, seconds: float) -> None:
+        _progress(result, seconds)
+        if given.json:  # so that what a run compared is there should it be stopped
+            _write(given.json, number, result, seconds)
+
+    result = campaign(number, networks, rtl, given.seconds, given.jobs, progress)
     took = time.monotonic() - begin
     print(result.tally.text())
     refused = ", ".join(f"{count}x {text!r}" for text, count in result.refused.most_common())
@@ -56,11 +62,6 @@ def main() -> int:
     print(f"{drawn:,} networks in {took:.0f} s, {len(result.failures)} mismatches")
     for failure in result.failures:
         print(f"FAIL case {failure.case} {failure.engine}: {failure.trouble}")
-    if given.json:
-        report = {"seed": number, "seconds": round(took), "refused": dict(result.refused)}
-        report |= {"failures": [_plain(one) for one in result.failures]} | result.tally.as_json()
-        given.json.parent.mkdir(parents=True, exist_ok=True)
-        given.json.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
     for case in list(dict.fromkeys(failure.case for failure in result.failures))[:KEPT]:
         print(f"shrinking case {case}", flush=True)
         engines = sorted({one.engine for one in result.failures if one.case == case})
@@ -88,14 +89,17 @@ def _one(number: int) -> int:
     return int(failed)
 
 
+def _write(path: Path, number: int, result: Result, seconds: float) -> None:
+    failures = [{"case": one.case, "engine": one.engine, "trouble": one.trouble} for one in result.failures]
+    report = {"seed": number, "seconds": round(seconds), "refused": dict(result.refused), "failures": failures}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(report | result.tally.as_json(), indent=1) + "\n", "utf-8")
+
+
 def _progress(result: Result, seconds: float) -> None:
     compared = {name: one.networks for name, one in result.tally.engines.items()}
     counts = f"{compared.get('fast', 0):,} networks, {compared.get('verilator', 0):,} as RTL"
     print(f"{seconds:6.0f} s  {counts}, {len(result.failures)} mismatches", flush=True)
-
-
-def _plain(failure: Failure) -> dict[str, object]:
-    return {"case": failure.case, "engine": failure.engine, "trouble": failure.trouble}
 
 
 def _arguments() -> argparse.Namespace:

@@ -31,7 +31,7 @@ from nets import (
     thresholds_over,
     topk,
 )
-from recurrent_nets import gru, lstm, rnn
+from random_recurrent import recurrent
 
 from hwq.arith import IntArray
 from hwq.hw.fold import divisors
@@ -193,17 +193,13 @@ def operations(draw: Draw, kind: str, name: str, source: str, x: TensorType) -> 
             return normalise(x, **at, **fields)
         case "gather":
             return gather(draw(orders(x)), draw(inside), **at)
-        case "lstm":
-            return lstm(x, **at, **draw(rows(x.channels)), signed=draw(st.booleans()))
-        case "gru":
-            return gru(x, **at, **draw(rows(x.channels)), signed=draw(st.booleans()), reset_after=draw(st.booleans()))
-        case "rnn":
-            return rnn(x, **at, **draw(rows(x.channels)))
+        case "lstm" | "gru" | "rnn":
+            return draw(recurrent(kind, x, **at))
         case "threshold":
-            count, low = draw(st.integers(1, 9)), draw(st.integers(-9, 9))
+            count, low = draw(st.sampled_from((*range(1, 10), 40))), draw(st.integers(-9, 9))
             bits = max(1, (low + count).bit_length(), (-low).bit_length()) + 1
             steps = thresholds_over(x, draw(st.sampled_from((1, x.channels))), count)
-            return threshold(x, steps.tolist(), low, **at, bits=bits, signed=True)
+            return threshold(x, steps.tolist(), low, **at, bits=draw(st.integers(bits, 16)), signed=True)
         case "argmax":
             return argmax(x, **at)
         case "topk":
@@ -280,14 +276,3 @@ def products(draw: Draw, name: str, source: str, types: dict[str, TensorType], c
     zeros = (draw(st.integers(*a.range)), draw(st.integers(*b.range)))
     scale = draw(st.sampled_from(("shift", "one", "three")))
     return matmul(a, b, name=name, sources=(first, second), zeros=zeros, scale=scale, **draw(quantisation()))
-
-
-@st.composite
-def rows(draw: Draw, count: int) -> dict[str, Any]:
-    """What the rows of a recurrent layer may be."""
-    values = st.lists(st.integers(1, 65_535), min_size=count, max_size=count)
-    factors, multiplier = (draw(values)[: draw(st.sampled_from((1, count)))] for _ in range(2))
-    return {
-        "wbits": draw(WEIGHT_BITS), "bits": draw(BITS), "rounding": draw(st.integers(0, 3)),
-        "factors": factors, "multiplier": multiplier, "gate_bits": draw(st.sampled_from((6, 10, 14))),
-    }  # fmt: skip

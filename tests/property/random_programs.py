@@ -34,6 +34,8 @@ from hwq.ops.requantised import Requantised
 GRAPH_WORK = 100_000
 """Work on an adder graph at most: some tenths of a second."""
 
+ARRAYS = 2 * ["conv", "depthwise", "groupconv"]
+"""Operations of MAC arrays are drawn more often than others."""
 AGAIN = "again"
 """What is drawn where a layer of the shape of an earlier one may follow."""
 
@@ -56,7 +58,7 @@ def programs(
         if wild and draw(st.integers(0, 3)) == 0:
             current = draw(st.sampled_from([name for name in types if not name.startswith("k")]))
         name, now = f"t{number}", types[current]
-        possible = [*JOINS, "concat", *(SINGLE if number == count - 1 else WITHIN), *3 * [*ROWS]]
+        possible = [*JOINS, "concat", *(SINGLE if number == count - 1 else WITHIN), *3 * [*ROWS], *ARRAYS]
         likely = [kind for kind in possible if kind in kinds and fits(kind, now)]
         kind = draw(st.sampled_from(likely + [AGAIN] * (len(likely) // 2 if _like(ops, types, now) else 0)))
         if kind in JOINS:

@@ -193,6 +193,17 @@ def test_argmax_head() -> None:
         quantize(image, fn.data((3, 2, 2)), QuantConfig(head=Head.ARGMAX))
 
 
+def test_argmax_head_leaves_indices_alone() -> None:
+    """A network that ends in TopK has no logits to search; without data of its gradients this ended in a KeyError."""
+    graph = fn.every_layer()
+    best = fg.TopK(name="best", inputs=("out",), source="best", k=2)
+    shapes = dict(graph.shapes) | {"best": (2, 1, 1)}
+    port = fg.GraphOutput("best", "best", (2,), np.arange(2))
+    graph = replace(graph.with_layers((*graph.layers, best), shapes), outputs=(port,))
+    plain, argmax = (quantize(graph, fn.data(), QuantConfig(head=head)) for head in (Head.LOGITS, Head.ARGMAX))
+    assert [op.name for op in argmax.ops] == [op.name for op in plain.ops] and argmax.ops[-1].name == "best"
+
+
 @pytest.mark.parametrize(("bits", "scale"), [(4, ScaleKind.POW2), (8, ScaleKind.POW2), (4, ScaleKind.FIXED)])
 def test_bias_correction_does_not_make_the_demo_worse(bits: int, scale: ScaleKind) -> None:
     with np.load(DIGITS / "calib.npz") as archive:
