@@ -14,7 +14,7 @@ from hwq.hw.feed import window_unit
 from hwq.hw.fold import STAGE, Feed, Fold, Multiplier, feeds, is_point, window_of
 from hwq.hw.netlist import Instance, Netlist, Stream
 from hwq.hw.params import Params, requant_params
-from hwq.ir.program import Program
+from hwq.ir.program import MAX_BITS, Program
 from hwq.ir.types import TensorType
 from hwq.ops import Depthwise, GroupConv, Linear
 
@@ -33,7 +33,7 @@ def adders(net: Netlist, program: Program, op: Linear, fold: Fold, source: Strea
     taps = source if is_point(window) else window_unit(net, program, op, fold, source, groups=1)
     pipeline = layer_graph(op, x, fold.stage)
     requant = requant_params(op.requant)
-    if op.requant.rounding in FOLDED:
+    if _constant(op, x) is not None:
         requant |= {"ROUND": int(Rounding.FLOOR), "ZERO": 0}
     params: Params = {
         "IN_W": taps.width, "STAGES": pipeline.stages, "LANES": op.channels, "ACC_W": pipeline.graph.width,
@@ -77,10 +77,22 @@ def _graph(op: Linear, x: TensorType) -> AdderGraph:
     requant, count = op.requant, op.channels
     factors = np.broadcast_to(np.array(requant.multiplier, np.int64), (count,))
     starts, dropped = op.bias * factors, 0
-    if requant.rounding in FOLDED:
-        half = (1 << requant.shift) >> 1 if requant.rounding is Rounding.HALF_UP else 0
-        starts, dropped = starts + half + (requant.zero_point << requant.shift), requant.shift
+    if (constant := _constant(op, x)) is not None:
+        starts, dropped = starts + constant, requant.shift
     return solve(matrix(op), x.range, factors.tolist(), starts.tolist(), dropped)
+
+
+def _constant(op: Linear, x: TensorType) -> int | None:
+    """What the graph adds so that its sums need no more than a shift; None where a requantiser must round.
+
+    That is so where rounding is no constant, and where the sums would have more bits than values of a program may.
+    """
+    requant = op.requant
+    if requant.rounding not in FOLDED:
+        return None
+    half = (1 << requant.shift) >> 1 if requant.rounding is Rounding.HALF_UP else 0
+    constant = half + (requant.zero_point << requant.shift)
+    return constant if (op.magnitude(x.range) + abs(constant)).bit_length() <= MAX_BITS else None
 
 
 def matrix(op: Linear) -> IntArray:

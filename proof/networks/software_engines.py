@@ -18,6 +18,7 @@ from network_case import FRAMES, Case, Troubles, by_name, first_difference
 from hwq import golden
 from hwq.arith import IntArray
 from hwq.emit.hls.build import kernels, own_texts
+from hwq.emit.hls.names import check_kernels
 from hwq.emit.hls.native import MAIN, native_texts
 from hwq.errors import CheckFailed
 from hwq.hw.pack import stream_words
@@ -61,9 +62,11 @@ def cpp(cases: Sequence[Case], folder: Path) -> dict[str, Troubles]:
     wide = {}
     for case in cases:
         name, wide_name = case.name, f"{case.name}w"
+        plan = _unshared(case.plan)
+        check_kernels(plan)
+        texts |= _apart(own_texts(plan), name)
+        _vectors(folder / name, plan, case)
         plan = wide[name] = make_plan(replace(case.program, name=wide_name), widest(case.program))
-        texts |= _apart(own_texts(case.plan), name)
-        _vectors(folder / name, case)
         native = native_texts(plan)
         texts |= _apart({file: text for file, text in own_texts(plan).items() if "/tb_" not in file}, wide_name)
         texts[f"hls/run_{wide_name}.cpp"] = native[MAIN]
@@ -125,12 +128,18 @@ def _apart(texts: dict[str, str], name: str) -> dict[str, str]:
     }
 
 
-def _vectors(folder: Path, case: Case) -> None:
+def _unshared(plan: Plan) -> Plan:
+    """`plan` with an engine for each layer: C++ has no shared ones."""
+    folds = {name: replace(fold, engine="") for name, fold in plan.folds.items()}
+    return make_plan(plan.program, folds) if folds != plan.folds else plan
+
+
+def _vectors(folder: Path, plan: Plan, case: Case) -> None:
     folder.mkdir(parents=True)
-    for edge in case.plan.inputs:
+    for edge in plan.inputs:
         words = stream_words(case.frames_of(edge.port.tensor, FRAMES), edge.lanes, edge.bits)
         (folder / f"{edge.port.tensor}.mem").write_text("\n".join(words) + "\n")
-    for edge in case.plan.outputs:
+    for edge in plan.outputs:
         words = stream_words(case.frames_of(edge.port.tensor, FRAMES), edge.lanes, edge.bits)
         (folder / f"{edge.prefix}.mem").write_text("\n".join(words) + "\n")
 
