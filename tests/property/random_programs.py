@@ -57,6 +57,13 @@ def programs(
     for number in range(count):
         if wild and draw(st.integers(0, 3)) == 0:
             current = draw(st.sampled_from([name for name in types if not name.startswith("k")]))
+        alike = [(op, tensor) for tensor in types if wild for op in _like(ops, types, types[tensor])]
+        if alike and draw(st.integers(0, 3)) == 0:
+            op, current = draw(st.sampled_from(alike))
+            ops.append(draw(_sibling(op, f"t{number}", current)))
+            current = f"t{number}"
+            types[current] = ops[-1].result(types[ops[-1].inputs[0]])
+            continue
         name, now = f"t{number}", types[current]
         possible = [*JOINS, "concat", *(SINGLE if number == count - 1 else WITHIN), *3 * [*ROWS], *ARRAYS]
         likely = [kind for kind in possible if kind in kinds and fits(kind, now)]
@@ -98,6 +105,16 @@ def _again(op: Linear, name: str, source: str) -> Linear:
     requant = replace(op.requant, multiplier=op.requant.multiplier[::-1])
     return replace(
         op, name=name, inputs=(source,), weight=op.weight[::-1].copy(), bias=op.bias[::-1].copy(), requant=requant
+    )
+
+
+@st.composite
+def _sibling(draw: Draw, op: Linear, name: str, source: str) -> Linear:
+    """A layer that may share the engine of `op` all the same: its shift is another one."""
+    made = _again(op, name, source)
+    more = draw(st.sampled_from((0, 0, 1, 2)))
+    return replace(
+        made, requant=replace(made.requant, shift=made.requant.shift + (more if made.requant.shift < 40 else 0))
     )
 
 
