@@ -112,10 +112,9 @@ def _again(op: Linear, name: str, source: str) -> Linear:
 def _sibling(draw: Draw, op: Linear, name: str, source: str) -> Linear:
     """A layer that may share the engine of `op` all the same: its shift is another one."""
     made = _again(op, name, source)
-    more = draw(st.sampled_from((0, 0, 1, 2)))
-    return replace(
-        made, requant=replace(made.requant, shift=made.requant.shift + (more if made.requant.shift < 40 else 0))
-    )
+    shift = made.requant.shift
+    more = draw(st.sampled_from((0, 0, 1, 2))) if shift < 40 else 0
+    return replace(made, requant=replace(made.requant, shift=shift + more))
 
 
 @st.composite
