@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from hwq.frontend import graph as fg
 from hwq.quant.calibration import Calibration
 from hwq.quant.config import QuantConfig
 from hwq.quant.fitting import Found, start_trace
 from hwq.quant.formats import Formats
 from hwq.quant.lower import lower
+from hwq.quant.normalise_table import smallest_scale
 from hwq.quant.pipeline import Draft, best, fitted, output_noise
 from hwq.quant.progress import Progress
 from hwq.quant.sharing import FIXED, groups_of
@@ -47,6 +49,11 @@ class _Search:
         self.groups = groups_of(self.graph)
         fixed = {layer.name for layer in self.graph.layers if isinstance(layer, FIXED)}
         self.movable = {shared[0] for shared in self.groups.values() if not fixed.intersection(shared)}
+        self.least = {
+            layer.name: smallest_scale(self.graph.shapes[layer.name][0])
+            for layer in self.graph.layers
+            if isinstance(layer, fg.Normalise)
+        }
         self.trace = start_trace(self.data, self.formats)
         self.done = 0
         self.noise = self._judge(self.formats, self.trace.fork())
@@ -61,6 +68,8 @@ class _Search:
             self.trace.run(program, slice(start, self.done))
         for ratio in (0.5, 2.0):
             formats = self._moved(name, ratio)
+            if any(formats[tensor].form.scale < self.least.get(tensor, 0.0) for tensor in self.groups[name]):
+                continue  # no table of a normalisation is so fine
             trace = start_trace(self.data, formats) if is_input else self.trace.fork()
             noise = self._judge(formats, trace)
             if noise < GAIN * self.noise:

@@ -12,6 +12,7 @@ from hwq.frontend import graph as fg
 from hwq.quant import QuantConfig, RangeMethod, ScaleKind, quantize, silent
 from hwq.quant.config import Head, ZeroPoints
 from hwq.quant.formats import Formats, choose_formats
+from hwq.quant.normalise_table import smallest_scale
 from hwq.quant.observers import observe
 from hwq.quant.pipeline import Draft, draft, fitted
 from hwq.quant.rounding import Solver
@@ -119,3 +120,14 @@ def test_progress_is_told_in_order() -> None:
     before = start(fn.blocks(), config)
     search_scales(before, config, lambda _, share: told.append(share or 0.0))
     assert told == sorted(told) and told[0] == 0.0 and 0.8 < told[-1] < 1.0
+
+
+def test_scales_stay_within_what_a_normalisation_has() -> None:
+    """A channel alone is all zeros, so every halved scale is as good: the search once went below the finest table."""
+    layers = [
+        fg.Normalise(name="n", inputs=("in",), epsilon=0.1),
+        fn.conv("out", "n", (2, 1, 1, 1)),
+    ]
+    graph = fn.graph((1, 3, 3), layers, {"n": (1, 3, 3), "out": (2, 3, 3)}, ("out",))
+    program = quantize(graph, fn.data((1, 3, 3)), QuantConfig(search=True, scale=ScaleKind.EXACT))
+    assert program.formats["n"].scale >= smallest_scale(1)
