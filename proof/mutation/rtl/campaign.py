@@ -1,0 +1,229 @@
+"""Mutation of the RTL library: which mutants of templates/rtl are noticed by which killers.
+
+    python proof/mutation/rtl/campaign.py                     a sample of 3 % of all modules
+    python proof/mutation/rtl/campaign.py --share 1           all mutants; about an hour
+    python proof/mutation/rtl/campaign.py hwq_fifo hwq_dwc --share 1
+
+Results are kept in build/mutation/rtl/results and made again only where a module or a killer has changed, so that a run that
+was stopped goes on where it was. Mutants of all modules take turns in an order given by a hash: whatever part of them
+has been tried is a fair sample.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import resource
+import time
+from collections import Counter, defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from queue import SimpleQueue
+
+from killers import FOLDER, STALLS, Killer, chosen, known_cycles, normalised, write
+from operators import RTL, Mutant, library
+from programs import pool
+
+RESULTS = FOLDER / "results"
+FAST = Path("/dev/shm") if Path("/dev/shm").is_dir() else FOLDER
+MEMORY = 4 << 30
+"""Bytes that a compiler or a simulation may take: some mutants would take all."""
+
+
+@dataclass
+class Result:
+    """What became of a mutant.
+
+    `status` is killed; survived; same, if it compiles to the code of the library in every killer; invalid, if it does not
+    compile.  `killer` noticed a killed one, by `how`; the others were tried on the killers of `tried`, and differ in
+    code in those of `differs`.
+    """
+
+    status: str = "new"
+    killer: str = ""
+    how: str = ""
+    tried: list[str] = field(default_factory=list)
+    differs: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+
+
+class Bench:
+    """All killers, generated when first needed, and a working folder for each of several threads."""
+
+    def __init__(self, work: Path) -> None:
+        self.pool, self.work, self.cycles = pool(), work, known_cycles()
+        self.labels = chosen()
+        self.library: dict[str, str] = {}
+        work.mkdir(parents=True, exist_ok=True)
+
+    def killer(self, label: str, work: Path) -> Killer:
+        folder = FOLDER / "killers" / label
+        if not folder.is_dir():
+            write(self.pool[label](), folder)
+        return Killer(label, folder, work, self.cycles.get(label, ()))
+
+    def code(self, killer: Killer) -> str:
+        """What the library itself compiles to."""
+        if killer.label not in self.library:
+            program = killer.compile({})
+            assert program is not None, f"{killer.label}: the library does not compile"
+            self.library[killer.label] = hashlib.sha256(normalised(program).encode()).hexdigest()
+        return self.library[killer.label]
+
+    def attempt(self, mutant: Mutant, killer: Killer, source: Path, result: Result) -> bool:
+        """Try one killer; True when it notices the mutant."""
+        result.tried.append(killer.label)
+        program = killer.compile({mutant.module: source})
+        if program is None:
+            result.broken.append(killer.label)
+            return False
+        found = killer.complaint(program, STALLS[0])
+        if not found:
+            if hashlib.sha256(normalised(program).encode()).hexdigest() == self.code(killer):
+                return False
+            result.differs.append(killer.label)
+        for stall in STALLS[1:]:
+            found = found or killer.complaint(program, stall)
+            if found:
+                result.status, result.killer, result.how = "killed", killer.label, f"{found} {stall[0]}/{stall[1]}"
+                return True
+        return False
+
+
+def settle(result: Result) -> None:
+    """Say what a mutant is that no killer noticed."""
+    if len(result.broken) == len(result.tried):
+        result.status = "invalid"
+    elif result.broken:
+        result.status, result.killer, result.how = "killed", result.broken[0], "elaboration"
+    else:
+        result.status = "survived" if result.differs else "same"
+
+
+class Module:
+    """Results of the mutants of one module, on disk, and which of its killers have been good."""
+
+    def __init__(self, name: str, mutants: list[Mutant], labels: list[str]) -> None:
+        self.name, self.mutants, self.labels = name, mutants, labels
+        self.text = (RTL / f"{name}.sv").read_text("utf-8")
+        self.results: dict[str, Result] = {}
+        self.kills: Counter[str] = Counter()
+        self.tries: Counter[str] = Counter()
+        self.seconds: Counter[str] = Counter()
+        path = RESULTS / f"{name}.json"
+        if path.is_file():
+            stored = json.loads(path.read_text())
+            keys = {mutant.key for mutant in mutants}
+            self.results = {key: Result(**value) for key, value in stored["results"].items() if key in keys}
+            if stored["text"] != self.digest:
+                self.results = {}
+        for result in self.results.values():
+            self.tries.update(result.tried)
+            self.kills.update([result.killer] * (result.status == "killed"))
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    def save(self) -> None:
+        RESULTS.mkdir(parents=True, exist_ok=True)
+        results = {key: asdict(result) for key, result in self.results.items()}
+        (RESULTS / f"{self.name}.json").write_text(json.dumps({"text": self.digest, "results": results}))
+
+    def waiting(self, mutant: Mutant, most: int) -> list[str]:
+        """Killers that a mutant has not met, the best first; none for one that is settled."""
+        result = self.results.get(mutant.key, Result())
+        if result.status in ("killed", "invalid"):
+            return []
+        best = sorted(self.labels[:most], key=self.worth, reverse=True)
+        return [label for label in best if label not in result.tried]
+
+    def worth(self, label: str) -> float:
+        """Mutants that a killer notices a second, from what is known of it so far."""
+        tries = self.tries[label]
+        pace = self.seconds[label] / tries if self.seconds[label] else 0.1
+        return (self.kills[label] + 1) / (tries + 2) / pace
+
+    def run(self, mutant: Mutant, bench: Bench, work: Path, most: int) -> Result:
+        """Try a mutant on one killer after the other until one notices it."""
+        source = work / f"{self.name}.sv"
+        source.write_text(mutant.applied(self.text), "utf-8")
+        result = self.results.get(mutant.key, Result())
+        for label in self.waiting(mutant, most):
+            started = time.monotonic()
+            noticed = bench.attempt(mutant, bench.killer(label, work), source, result)
+            self.tries[label] += 1
+            self.kills[label] += noticed
+            self.seconds[label] += time.monotonic() - started
+            if noticed:
+                break
+            if len(result.tried) == len(result.broken) == 4:
+                break
+        else:
+            settle(result)
+        if result.status == "new":
+            settle(result)
+        return result
+
+
+def run(modules: dict[str, Module], share: float, most: int, minutes: float, jobs: int) -> None:
+    """Try a share of the mutants on at most so many killers each, for so long."""
+    until = time.monotonic() + 60 * minutes
+    bench = Bench(FAST / f"hwq-mutation-{os.getpid()}")
+    folders: SimpleQueue[Path] = SimpleQueue()
+    for number in range(jobs):
+        folders.put(bench.work / str(number))
+        (bench.work / str(number)).mkdir(exist_ok=True)
+    todo = [(mutant.key, module, mutant) for module in modules.values() for mutant in module.mutants
+            if int(mutant.key, 16) < share * 16**12 and module.waiting(mutant, most)]  # fmt: skip
+    todo.sort(key=lambda item: item[0])
+    done: Counter[str] = Counter()
+    saved = time.monotonic()
+
+    def one(item: tuple[str, Module, Mutant]) -> None:
+        _, module, mutant = item
+        if time.monotonic() > until:
+            return
+        work = folders.get()
+        try:
+            result = module.run(mutant, bench, work, most)
+        finally:
+            folders.put(work)
+        module.results[mutant.key] = result
+        done[result.status] += 1
+
+    with ThreadPoolExecutor(jobs) as threads:
+        for number, _ in enumerate(threads.map(one, todo)):
+            if time.monotonic() > saved + 30:
+                saved = time.monotonic()
+                for module in modules.values():
+                    module.save()
+                print(f"{number + 1} of {len(todo)}: {dict(done)}", flush=True)
+    for module in modules.values():
+        module.save()
+    print(f"{sum(done.values())} of {len(todo)} tried: {dict(done)}")
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("modules", nargs="*")
+    options.add_argument("--share", type=float, default=0.03, help="of all mutants, 0 to 1")
+    options.add_argument("--killers", type=int, default=12, help="at most so many for each mutant")
+    options.add_argument("--minutes", type=float, default=1e6)
+    options.add_argument("--jobs", type=int, default=1)
+    given = options.parse_args()
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    labels = chosen()
+    found = {name: Module(name, mutants, labels.get(name, [])) for name, mutants in library().items()
+             if not given.modules or name in given.modules}  # fmt: skip
+    run(found, given.share, given.killers, given.minutes, given.jobs)
+    for name, module in found.items():
+        count = Counter(result.status for result in module.results.values())
+        print(f"{name:20} {len(module.mutants):5} {dict(count)}")
+
+
+if __name__ == "__main__":
+    main()

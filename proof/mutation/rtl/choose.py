@@ -1,0 +1,102 @@
+"""Choose the killers of each module, out of all foldings of all cases, and write killers.toml.
+
+    python proof/mutation/rtl/choose.py
+
+A module is elaborated with other parameters in each build.  Killers are taken until they have every value of every
+parameter, every local parameter and every generated block that the whole pool has, cheap ones first.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+from killers import CHOSEN, FOLDER, Killer, write
+from programs import pool
+
+MOST = 40
+"""Killers of a module."""
+_LINE = re.compile(r'^(?:S_(\w+) \.scope (\w+), "([^"]*)" "([^"]*)".*?(?:S_(\w+))?;|P_\w+ \.param/l "(\w+)" .*?, (.*);)$')
+
+Items = dict[str, set[str]]
+"""Of each module, what a build has of it: values of parameters, generated blocks."""
+
+
+def items(program: Path) -> Items:
+    """Read what a compiled program has of each module."""
+    found: Items = defaultdict(set)
+    module_of: dict[str, str] = {}
+    module, block = "", ""
+    for line in program.read_text("utf-8", errors="replace").splitlines():
+        if not (match := _LINE.match(line)):
+            continue
+        scope, kind, name, type_, parent, parameter, value = match.groups()
+        if scope:
+            module, block = (type_, "") if kind == "module" else (module_of.get(parent, ""), re.sub(r"\[.*", "", name))
+            module_of[scope] = module
+            found[module].add(block)
+        elif not block or parameter != "genvar":
+            found[module].add(f"{block}{parameter}={value.lstrip('+')}")
+    return {module: values for module, values in found.items() if module.startswith("hwq_")}
+
+
+def main() -> None:
+    work = FOLDER / "work"
+    work.mkdir(parents=True, exist_ok=True)
+    scan = FOLDER / "scan.json"
+    known = json.loads(scan.read_text()) if scan.is_file() else {}
+    for number, (label, planned) in enumerate(pool().items()):
+        if label in known:
+            continue
+        plan = planned()
+        folder = FOLDER / "killers" / label
+        write(plan, folder)
+        program = Killer(label, folder, work).compile({}, "scan.vvp")
+        if program is None:
+            sys.exit(f"{label}: the library does not compile")
+        cost = (plan.interval * 5 + plan.frame_latency) * program.stat().st_size
+        known[label] = [cost, {module: sorted(found) for module, found in items(program).items()}]
+        if number % 100 == 0:
+            print(number, label, flush=True)
+            scan.write_text(json.dumps(known))
+    scan.write_text(json.dumps(known))
+    select(known)
+
+
+def select(known: dict[str, tuple[float, dict[str, list[str]]]]) -> None:
+    """Choose greedily, then measure when the frames of each that is chosen end."""
+    lists: dict[str, list[str]] = {}
+    for module in sorted({module for _, found in known.values() for module in found if not module.startswith("hwq_tb")}):
+        waiting = {label: (cost, set(found[module])) for label, (cost, found) in known.items() if module in found}
+        lists[module] = []
+        seen: set[str] = set()
+        while waiting and len(lists[module]) < MOST:
+            best = max(waiting, key=lambda label: (len(waiting[label][1] - seen) / (waiting[label][0] + 1e8), label))
+            if not waiting[best][1] - seen:
+                break
+            lists[module].append(best)
+            seen |= waiting.pop(best)[1]
+    ends = {}
+    for label in sorted({label for labels in lists.values() for label in labels}):
+        killer = Killer(label, FOLDER / "killers" / label, FOLDER / "work")
+        program = killer.compile({}, "scan.vvp")
+        assert program is not None
+        output, ends[label] = killer.run(program, (0, 0))
+        if not ends[label]:
+            sys.exit(f"{label}: the library fails:\n{output}")
+    save(lists, ends)
+
+
+def save(lists: dict[str, list[str]], ends: dict[str, tuple[int, ...]]) -> None:
+    """Write killers.toml."""
+    rows = ["# Written by choose.py: killers of each module, the best first, and the cycles at which their frames end.", ""]
+    rows += ["[modules]", *(f"{module} = {json.dumps(labels)}" for module, labels in lists.items()), "", "[cycles]"]
+    rows += [f"{json.dumps(label)} = {list(cycles)}" for label, cycles in sorted(ends.items())]
+    CHOSEN.write_text("\n".join(rows) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""Killers: small builds that simulate the library in a fraction of a second and notice what is wrong with it.
+
+A killer is one program under one folding, generated once, with a testbench that compares every stream, loses patience soon
+and stops at the first error.  It simulates on Icarus, with a mutant in place of one of the library's modules.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from operators import ROOT, RTL
+from programs import SAMPLES
+
+from hwq.emit.rtl import graphs, network, testbench
+from hwq.emit.vectors import stimulus, vector_files
+from hwq.errors import CheckFailed
+from hwq.hw.plan import Plan
+from hwq.verify import tools
+
+TB = ROOT / "templates" / "tb"
+FOLDER = ROOT / "build" / "mutation" / "rtl"
+CHOSEN = Path(__file__).with_name("killers.toml")
+STALLS = ((0, 0), (40, 40), (85, 0), (0, 85))
+"""Per cent of the cycles in which the source and the sink of a run stall."""
+PATIENCE = 3000
+SECONDS = 5.0
+"""How long a simulation may take that takes a fraction of a second without a mutant."""
+BAD = re.compile(r"HWQ_MISMATCH|HWQ_DEADLOCK|HWQ_ERROR|FATAL|ERROR|Unable to open")
+_MODULE = re.compile(r"\bhwq_\w+\b")
+_RESULT = re.compile(r"HWQ_RESULT PASS frames=\d+ errors=0 cycles=(\d+)")
+_FRAME = re.compile(r"^HWQ_FRAME \S+ \d+ (\d+)", re.MULTILINE)
+_ADDRESS = re.compile(r"0x[0-9a-f]+")
+_NOTES = re.compile(r"^P_.*\n|^:file_names.*\Z", re.MULTILINE | re.DOTALL)
+_PARAMETER = re.compile(r"^P_.*\n", re.MULTILINE)
+
+
+def write(plan: Plan, folder: Path) -> None:
+    """Generate what is the killer's own: network, testbench, memories and vectors."""
+    top = plan.program.name
+    bench = testbench(plan, SAMPLES)
+    bench = re.sub(r"(PATIENCE =) \d+", rf"\1 {PATIENCE}", bench)
+    last = 20 * SAMPLES * (plan.interval + plan.frame_latency) + 2 * PATIENCE
+    bench = bench.replace("(finished ||", f"(finished || errors != 0 || cycle > {last} ||")
+    texts = {f"{top}.sv": network(plan), f"tb_{top}.sv": bench}
+    texts |= {f"{name}.sv": text for name, text in graphs(plan).items()}
+    words = {rom.file: rom.words for rom in plan.net.roms}
+    words |= {f"vectors/{name}": w for name, w in vector_files(plan, stimulus(plan.program, SAMPLES), True)}
+    shutil.rmtree(folder, ignore_errors=True)
+    for name, text in texts.items() | {name: "\n".join(lines) + "\n" for name, lines in words.items()}.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, "utf-8")
+
+
+@dataclass(frozen=True)
+class Killer:
+    """A killer in its folder, and a folder for what is compiled."""
+
+    label: str
+    folder: Path
+    work: Path
+    cycles: tuple[int, ...] = ()
+    """Ends of the frames without stalls, of the library as it is; empty: not known yet."""
+
+    @cached_property
+    def digest(self) -> str:
+        """Of all that the killer is made of."""
+        parts = [(path.relative_to(self.folder).as_posix().encode(), path.read_bytes())
+                 for path in sorted(self.folder.rglob("*")) if path.is_file()]  # fmt: skip
+        return hashlib.sha256(repr((parts, self.cycles, STALLS)).encode()).hexdigest()[:16]
+
+    @cached_property
+    def modules(self) -> dict[str, Path]:
+        """The modules that the killer instantiates, at any depth, and where they stand."""
+        found: dict[str, Path] = {}
+        waiting = set(self.folder.glob("*.sv"))
+        while waiting:
+            path = waiting.pop()
+            found[path.stem] = path
+            for name in set(_MODULE.findall(path.read_text("utf-8"))) - found.keys():
+                waiting |= {place / f"{name}.sv" for place in (RTL, TB) if (place / f"{name}.sv").is_file()}
+        return found
+
+    def compile(self, changed: Mapping[str, Path], output: str = "mutant.vvp") -> Path | None:
+        """Compile with other files for some modules; None where that is not possible."""
+        files = sorted({**self.modules, **{k: v for k, v in changed.items() if k in self.modules}}.values())
+        target = self.work / output
+        target.unlink(missing_ok=True)
+        top = next(path.stem for path in self.folder.glob("tb_*.sv"))
+        command = ["iverilog", "-g2012", "-DHWQ_TRACE", "-s", top, "-o", str(target), *map(str, files)]
+        try:
+            done = tools.run(command, cwd=self.work, timeout=4 * SECONDS, env=dict(os.environ))
+        except CheckFailed:
+            return None
+        return target if done.returncode == 0 and target.is_file() else None
+
+    def complaint(self, program: Path, stall: tuple[int, int]) -> str:
+        """What a run shows to be wrong; nothing when it ends as it should."""
+        output, ends = self.run(program, stall)
+        if found := BAD.search(output):
+            return found.group().removeprefix("HWQ_").lower()
+        if not ends:
+            return output[-60:] or "no result"
+        return "cycles" if stall == (0, 0) and self.cycles and ends != self.cycles else ""
+
+    def run(self, program: Path, stall: tuple[int, int]) -> tuple[str, tuple[int, ...]]:
+        """The output of one simulation, and when its frames ended; nothing of these unless all are right."""
+        command = ["vvp", "-n", str(program), f"+stall_in={stall[0]}", f"+stall_out={stall[1]}"]
+        try:
+            output = tools.run(command, cwd=self.folder, timeout=SECONDS, env=dict(os.environ)).output
+        except CheckFailed:
+            return "timeout", ()
+        passed = _RESULT.search(output)
+        return output, (*map(int, _FRAME.findall(output)), int(passed.group(1))) if passed else ()
+
+
+def normalised(program: Path) -> str:
+    """A compiled program without what differs between equal ones: addresses, names of files, parameters."""
+    text = program.read_text("utf-8", errors="replace")
+    text = _PARAMETER.sub("", text[: text.rindex(":file_names")])
+    numbers: dict[str, str] = {}
+    return _ADDRESS.sub(lambda match: numbers.setdefault(match.group(), str(len(numbers))), text)
+
+
+def chosen() -> dict[str, list[str]]:
+    """Labels of the killers of each module, the best first."""
+    return {module: list(labels) for module, labels in tomllib.loads(CHOSEN.read_text("utf-8"))["modules"].items()}
+
+
+def known_cycles() -> dict[str, tuple[int, ...]]:
+    """Ends of the frames of each killer that is chosen."""
+    return {label: tuple(ends) for label, ends in tomllib.loads(CHOSEN.read_text("utf-8"))["cycles"].items()}
