@@ -1,6 +1,7 @@
 // Simulation only: drives an AXI4-Stream from FILE, one hexadecimal word a line, for `frames` frames of BEATS words.
 //
 // Each time a new beat may start it is held back with a probability of `stall` per cent; a beat once valid stays so.
+// Between beats tdata is unknown, where the simulator knows such a value.
 // Reset starts FILE again.
 module hwq_tb_source #(
     parameter int W = 8,
@@ -45,6 +46,7 @@ module hwq_tb_source #(
         sent = sent + 1;
       end else begin
         tvalid <= 1'b0;
+        tdata <= 'x;
       end
     end
   end

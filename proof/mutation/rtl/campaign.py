@@ -15,7 +15,6 @@ import argparse
 import hashlib
 import json
 import os
-import resource
 import time
 from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
@@ -23,14 +22,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
 
-from killers import FOLDER, STALLS, Killer, chosen, known_cycles, normalised, write
+from killers import EXTREMES, FOLDER, STALLS, Killer, chosen, known_cycles, normalised, write
 from operators import RTL, Mutant, library
 from programs import pool
 
+from hwq.errors import CheckFailed
+
 RESULTS = FOLDER / "results"
 FAST = Path("/dev/shm") if Path("/dev/shm").is_dir() else FOLDER
-MEMORY = 4 << 30
-"""Bytes that a compiler or a simulation may take: some mutants would take all."""
 
 
 @dataclass
@@ -53,10 +52,13 @@ class Result:
 class Bench:
     """All killers, generated when first needed, and a working folder for each of several threads."""
 
-    def __init__(self, work: Path) -> None:
+    def __init__(self, work: Path, stalls: tuple[tuple[int, int], ...] = STALLS) -> None:
+        self.stalls = stalls
         self.pool, self.work, self.cycles = pool(), work, known_cycles()
         self.labels = chosen()
-        self.library: dict[str, str] = {}
+        texts = b"".join(path.read_bytes() for path in sorted(RTL.glob("*.sv")))
+        self.kept = FOLDER / f"code-{hashlib.sha256(texts).hexdigest()[:16]}.json"
+        self.library: dict[str, str] = json.loads(self.kept.read_text()) if self.kept.is_file() else {}
         work.mkdir(parents=True, exist_ok=True)
 
     def killer(self, label: str, work: Path) -> Killer:
@@ -76,21 +78,27 @@ class Bench:
     def attempt(self, mutant: Mutant, killer: Killer, source: Path, result: Result) -> bool:
         """Try one killer; True when it notices the mutant."""
         result.tried.append(killer.label)
-        program = killer.compile({mutant.module: source})
+        try:
+            program = killer.compile({mutant.module: source})
+        except CheckFailed as endless:
+            result.status, result.killer, result.how = "killed", killer.label, str(endless)
+            return True
         if program is None:
             result.broken.append(killer.label)
             return False
-        found = killer.complaint(program, STALLS[0])
+        stall = self.stalls[0]
+        found = killer.complaint(program, stall)
         if not found:
             if hashlib.sha256(normalised(program).encode()).hexdigest() == self.code(killer):
                 return False
             result.differs.append(killer.label)
-        for stall in STALLS[1:]:
-            found = found or killer.complaint(program, stall)
-            if found:
-                result.status, result.killer, result.how = "killed", killer.label, f"{found} {stall[0]}/{stall[1]}"
-                return True
-        return False
+        for more in self.stalls[1:]:
+            if not found:
+                stall = more
+                found = killer.complaint(program, stall)
+        if found:
+            result.status, result.killer, result.how = "killed", killer.label, f"{found} {stall[0]}/{stall[1]}"
+        return bool(found)
 
 
 def settle(result: Result) -> None:
@@ -106,7 +114,7 @@ def settle(result: Result) -> None:
 class Module:
     """Results of the mutants of one module, on disk, and which of its killers have been good."""
 
-    def __init__(self, name: str, mutants: list[Mutant], labels: list[str]) -> None:
+    def __init__(self, name: str, mutants: list[Mutant], labels: dict[str, list[str]], stored: bool = True) -> None:
         self.name, self.mutants, self.labels = name, mutants, labels
         self.text = (RTL / f"{name}.sv").read_text("utf-8")
         self.results: dict[str, Result] = {}
@@ -114,12 +122,10 @@ class Module:
         self.tries: Counter[str] = Counter()
         self.seconds: Counter[str] = Counter()
         path = RESULTS / f"{name}.json"
-        if path.is_file():
-            stored = json.loads(path.read_text())
-            keys = {mutant.key for mutant in mutants}
-            self.results = {key: Result(**value) for key, value in stored["results"].items() if key in keys}
-            if stored["text"] != self.digest:
-                self.results = {}
+        if stored and path.is_file():
+            kept = json.loads(path.read_text())
+            if kept["text"] == self.digest:
+                self.results = {key: Result(**value) for key, value in kept["results"].items()}
         for result in self.results.values():
             self.tries.update(result.tried)
             self.kills.update([result.killer] * (result.status == "killed"))
@@ -138,7 +144,8 @@ class Module:
         result = self.results.get(mutant.key, Result())
         if result.status in ("killed", "invalid"):
             return []
-        best = sorted(self.labels[:most], key=self.worth, reverse=True)
+        some = [label for block in (*mutant.blocks, "any") for label in self.labels.get(block, ())]
+        best = sorted(list(dict.fromkeys(some))[:most], key=self.worth, reverse=True)
         return [label for label in best if label not in result.tried]
 
     def worth(self, label: str) -> float:
@@ -169,10 +176,16 @@ class Module:
         return result
 
 
-def run(modules: dict[str, Module], share: float, most: int, minutes: float, jobs: int) -> None:
+def save(modules: dict[str, Module], bench: Bench) -> None:
+    for module in modules.values():
+        module.save()
+    bench.kept.write_text(json.dumps(bench.library))
+
+
+def run(modules: dict[str, Module], share: float, most: int, minutes: float, jobs: int, deep: bool) -> None:
     """Try a share of the mutants on at most so many killers each, for so long."""
     until = time.monotonic() + 60 * minutes
-    bench = Bench(FAST / f"hwq-mutation-{os.getpid()}")
+    bench = Bench(FAST / f"hwq-mutation-{os.getpid()}", STALLS + EXTREMES if deep else STALLS)
     folders: SimpleQueue[Path] = SimpleQueue()
     for number in range(jobs):
         folders.put(bench.work / str(number))
@@ -199,11 +212,9 @@ def run(modules: dict[str, Module], share: float, most: int, minutes: float, job
         for number, _ in enumerate(threads.map(one, todo)):
             if time.monotonic() > saved + 30:
                 saved = time.monotonic()
-                for module in modules.values():
-                    module.save()
+                save(modules, bench)
                 print(f"{number + 1} of {len(todo)}: {dict(done)}", flush=True)
-    for module in modules.values():
-        module.save()
+    save(modules, bench)
     print(f"{sum(done.values())} of {len(todo)} tried: {dict(done)}")
 
 
@@ -213,13 +224,13 @@ def main() -> None:
     options.add_argument("--share", type=float, default=0.03, help="of all mutants, 0 to 1")
     options.add_argument("--killers", type=int, default=12, help="at most so many for each mutant")
     options.add_argument("--minutes", type=float, default=1e6)
+    options.add_argument("--deep", action="store_true", help="starved and blocked runs too")
     options.add_argument("--jobs", type=int, default=1)
     given = options.parse_args()
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     labels = chosen()
-    found = {name: Module(name, mutants, labels.get(name, [])) for name, mutants in library().items()
+    found = {name: Module(name, mutants, labels[name]) for name, mutants in library().items()
              if not given.modules or name in given.modules}  # fmt: skip
-    run(found, given.share, given.killers, given.minutes, given.jobs)
+    run(found, given.share, given.killers, given.minutes, given.jobs, given.deep)
     for name, module in found.items():
         count = Counter(result.status for result in module.results.values())
         print(f"{name:20} {len(module.mutants):5} {dict(count)}")

@@ -14,11 +14,13 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-from killers import CHOSEN, FOLDER, Killer, write
+from killers import CHOSEN, FOLDER, Killer, Lists, write
 from programs import pool
 
-MOST = 40
-"""Killers of a module."""
+MOST, EACH = 12, 5
+"""Killers of a module, and of a named block in it."""
+COSTLY = 2.5e9
+"""Bytes of code times cycles, of which Icarus does some 6e9 a second."""
 _LINE = re.compile(r'^(?:S_(\w+) \.scope (\w+), "([^"]*)" "([^"]*)".*?(?:S_(\w+))?;|P_\w+ \.param/l "(\w+)" .*?, (.*);)$')
 
 Items = dict[str, set[str]]
@@ -66,21 +68,35 @@ def main() -> None:
     select(known)
 
 
-def select(known: dict[str, tuple[float, dict[str, list[str]]]]) -> None:
-    """Choose greedily, then measure when the frames of each that is chosen end."""
-    lists: dict[str, list[str]] = {}
-    for module in sorted({module for _, found in known.values() for module in found if not module.startswith("hwq_tb")}):
-        waiting = {label: (cost, set(found[module])) for label, (cost, found) in known.items() if module in found}
-        lists[module] = []
-        seen: set[str] = set()
-        while waiting and len(lists[module]) < MOST:
-            best = max(waiting, key=lambda label: (len(waiting[label][1] - seen) / (waiting[label][0] + 1e8), label))
-            if not waiting[best][1] - seen:
-                break
-            lists[module].append(best)
-            seen |= waiting.pop(best)[1]
+Known = dict[str, tuple[float, dict[str, list[str]]]]
+"""Cost of each killer, and what it has of each module."""
+
+
+def greedy(known: Known, module: str, block: str, most: int) -> list[str]:
+    """Killers that have a block of a module: what others do not have, for little."""
+    waiting = {label: (cost, set(found[module])) for label, (cost, found) in known.items()
+               if block in found.get(module, ()) and cost < COSTLY}  # fmt: skip
+    chosen: list[str] = []
+    seen: set[str] = set()
+    while waiting and len(chosen) < most:
+        best = max(waiting, key=lambda label: (len(waiting[label][1] - seen) / (waiting[label][0] + 3e8) ** 0.5, label))
+        if not waiting[best][1] - seen:
+            break
+        chosen.append(best)
+        seen |= waiting.pop(best)[1]
+    return chosen
+
+
+def select(known: Known) -> None:
+    """Choose, then measure when the frames of each that is chosen end."""
+    lists: Lists = {}
+    modules = {module for _, found in known.values() for module in found if not module.startswith("hwq_tb")}
+    for module in sorted(modules):
+        blocks = {item for _, found in known.values() for item in found.get(module, ()) if re.fullmatch(r"g_\w+", item)}
+        lists[module] = {"any": greedy(known, module, "", MOST)}
+        lists[module] |= {block: greedy(known, module, block, EACH) for block in sorted(blocks)}
     ends = {}
-    for label in sorted({label for labels in lists.values() for label in labels}):
+    for label in sorted({label for blocks in lists.values() for labels in blocks.values() for label in labels}):
         killer = Killer(label, FOLDER / "killers" / label, FOLDER / "work")
         program = killer.compile({}, "scan.vvp")
         assert program is not None
@@ -90,10 +106,12 @@ def select(known: dict[str, tuple[float, dict[str, list[str]]]]) -> None:
     save(lists, ends)
 
 
-def save(lists: dict[str, list[str]], ends: dict[str, tuple[int, ...]]) -> None:
+def save(lists: Lists, ends: dict[str, tuple[int, ...]]) -> None:
     """Write killers.toml."""
-    rows = ["# Written by choose.py: killers of each module, the best first, and the cycles at which their frames end.", ""]
-    rows += ["[modules]", *(f"{module} = {json.dumps(labels)}" for module, labels in lists.items()), "", "[cycles]"]
+    rows = ["# Written by choose.py: killers of each module and its blocks, and the cycles at which their frames end.", ""]
+    for module, blocks in lists.items():
+        rows += [f"[modules.{module}]", *(f"{block} = {json.dumps(labels)}" for block, labels in blocks.items()), ""]
+    rows += ["[cycles]"]
     rows += [f"{json.dumps(label)} = {list(cycles)}" for label, cycles in sorted(ends.items())]
     CHOSEN.write_text("\n".join(rows) + "\n", "utf-8")
 

@@ -143,7 +143,7 @@ def main() -> None:
     given = options.parse_args()
     until = time.monotonic() + 60 * given.minutes
     labels = chosen()
-    modules = {name: Module(name, mutants, labels.get(name, [])) for name, mutants in library().items()
+    modules = {name: Module(name, mutants, labels[name]) for name, mutants in library().items()
                if not given.modules or name in given.modules}  # fmt: skip
     bench = Bench(FAST / f"hwq-equivalence-{os.getpid()}")
     count = {True: 0, False: 0}

@@ -28,17 +28,23 @@ from hwq.verify import tools
 TB = ROOT / "templates" / "tb"
 FOLDER = ROOT / "build" / "mutation" / "rtl"
 CHOSEN = Path(__file__).with_name("killers.toml")
-STALLS = ((0, 0), (40, 40), (85, 0), (0, 85))
-"""Per cent of the cycles in which the source and the sink of a run stall."""
+STALLS = ((0, 0), (20, 70))
+EXTREMES = ((70, 20), (40, 40))
+"""Per cent of the cycles in which the source and the sink of a run stall; the last two in a deep run."""
 PATIENCE = 3000
-SECONDS = 5.0
-"""How long a simulation may take that takes a fraction of a second without a mutant."""
+SECONDS = 4
+"""Processor time that a compiler or simulation may take; without a mutant it is a fraction of a second."""
+MEMORY = 3_000_000
+"""Kilobytes that it may take: some mutants would take all."""
+LIMITED = ("sh", "-c", f'ulimit -t {SECONDS}; ulimit -v {MEMORY}; exec "$@"', "sh")
+PATIENT = 300.0
+"""Seconds after which it counts as hung, on a machine with much else to do."""
 BAD = re.compile(r"HWQ_MISMATCH|HWQ_DEADLOCK|HWQ_ERROR|FATAL|ERROR|Unable to open")
 _MODULE = re.compile(r"\bhwq_\w+\b")
 _RESULT = re.compile(r"HWQ_RESULT PASS frames=\d+ errors=0 cycles=(\d+)")
 _FRAME = re.compile(r"^HWQ_FRAME \S+ \d+ (\d+)", re.MULTILINE)
 _ADDRESS = re.compile(r"0x[0-9a-f]+")
-_NOTES = re.compile(r"^P_.*\n|^:file_names.*\Z", re.MULTILINE | re.DOTALL)
+_REFUSED = re.compile(r"error|sorry|assert|syntax", re.IGNORECASE)
 _PARAMETER = re.compile(r"^P_.*\n", re.MULTILINE)
 
 
@@ -74,7 +80,7 @@ class Killer:
         """Of all that the killer is made of."""
         parts = [(path.relative_to(self.folder).as_posix().encode(), path.read_bytes())
                  for path in sorted(self.folder.rglob("*")) if path.is_file()]  # fmt: skip
-        return hashlib.sha256(repr((parts, self.cycles, STALLS)).encode()).hexdigest()[:16]
+        return hashlib.sha256(repr((parts, self.cycles)).encode()).hexdigest()[:16]
 
     @cached_property
     def modules(self) -> dict[str, Path]:
@@ -89,16 +95,21 @@ class Killer:
         return found
 
     def compile(self, changed: Mapping[str, Path], output: str = "mutant.vvp") -> Path | None:
-        """Compile with other files for some modules; None where that is not possible."""
+        """Compile with other files for some modules; None where that is an error.
+
+        Raises
+        ------
+        CheckFailed
+            When the compiler does not come to an end.
+        """
         files = sorted({**self.modules, **{k: v for k, v in changed.items() if k in self.modules}}.values())
         target = self.work / output
         target.unlink(missing_ok=True)
         top = next(path.stem for path in self.folder.glob("tb_*.sv"))
-        command = ["iverilog", "-g2012", "-DHWQ_TRACE", "-s", top, "-o", str(target), *map(str, files)]
-        try:
-            done = tools.run(command, cwd=self.work, timeout=4 * SECONDS, env=dict(os.environ))
-        except CheckFailed:
-            return None
+        command = [*LIMITED, "iverilog", "-g2012", "-DHWQ_TRACE", "-s", top, "-o", str(target), *map(str, files)]
+        done = tools.run(command, cwd=self.work, timeout=PATIENT, env=dict(os.environ))
+        if done.returncode != 0 and not _REFUSED.search(done.output):
+            raise CheckFailed("elaboration")
         return target if done.returncode == 0 and target.is_file() else None
 
     def complaint(self, program: Path, stall: tuple[int, int]) -> str:
@@ -112,11 +123,11 @@ class Killer:
 
     def run(self, program: Path, stall: tuple[int, int]) -> tuple[str, tuple[int, ...]]:
         """The output of one simulation, and when its frames ended; nothing of these unless all are right."""
-        command = ["vvp", "-n", str(program), f"+stall_in={stall[0]}", f"+stall_out={stall[1]}"]
+        command = [*LIMITED, "vvp", "-n", str(program), f"+stall_in={stall[0]}", f"+stall_out={stall[1]}"]
         try:
-            output = tools.run(command, cwd=self.folder, timeout=SECONDS, env=dict(os.environ)).output
+            output = tools.run(command, cwd=self.folder, timeout=PATIENT, env=dict(os.environ)).output
         except CheckFailed:
-            return "timeout", ()
+            return "HWQ_ERROR", ()
         passed = _RESULT.search(output)
         return output, (*map(int, _FRAME.findall(output)), int(passed.group(1))) if passed else ()
 
@@ -129,9 +140,13 @@ def normalised(program: Path) -> str:
     return _ADDRESS.sub(lambda match: numbers.setdefault(match.group(), str(len(numbers))), text)
 
 
-def chosen() -> dict[str, list[str]]:
-    """Labels of the killers of each module, the best first."""
-    return {module: list(labels) for module, labels in tomllib.loads(CHOSEN.read_text("utf-8"))["modules"].items()}
+Lists = dict[str, dict[str, list[str]]]
+"""Labels of the killers of each module, by the named block that they have; `any` for all of the module."""
+
+
+def chosen() -> Lists:
+    """The killers of killers.toml, the best first."""
+    return dict(tomllib.loads(CHOSEN.read_text("utf-8"))["modules"])
 
 
 def known_cycles() -> dict[str, tuple[int, ...]]:

@@ -48,6 +48,8 @@ class Mutant:
     new: str
     key: str
     """Names the mutant as long as its line, its operator and the lines' order stay."""
+    blocks: tuple[str, ...] = ()
+    """Named blocks around it, the innermost first."""
 
     def applied(self, text: str) -> str:
         """The mutated module; as many lines as before."""
@@ -65,6 +67,7 @@ def mutants(module: str, text: str) -> list[Mutant]:
     seen: Counter[str] = Counter()
     results = {text}
     source = read(text)
+    blocks = source.blocks()
     for operator, start, end, new in _changes(source):
         old = text[start:end]
         result = text[:start] + new + text[end:]
@@ -77,7 +80,8 @@ def mutants(module: str, text: str) -> list[Mutant]:
         name = f"{module} {operator} {whole} {old} {new}"
         seen[name] += 1
         key = hashlib.sha256(f"{name} {seen[name]}".encode()).hexdigest()[:12]
-        found[start, end, new] = Mutant(module, operator, line, start - first + 1, start, end, old, new, key)
+        around = tuple(block for begin, behind, block in reversed(blocks) if begin < start < behind)
+        found[start, end, new] = Mutant(module, operator, line, start - first + 1, start, end, old, new, key, around)
     return sorted(found.values(), key=lambda mutant: mutant.key)
 
 
@@ -113,13 +117,11 @@ def _operator(source: Source, at: int) -> Iterator[Change]:
 
 
 def _choice(source: Source, at: int) -> Iterator[Change]:
-    """`c ? a : b` as `a`, as `b`, and with the condition turned round."""
-    first, middle = source.left_of(at, 0), source.right_of(at, -1)
-    start, end = source.span(first, at)
+    """`c ? a : b` as `a`, as `b`, and the other way round."""
+    start, end = source.span(source.left_of(at, 0), at)
     yield "choice", start, end, "1'b1"
     yield "choice", start, end, "1'b0"
     yield "choice", start, end, f"!({source.text[start:end]})"
-    del middle
 
 
 def _statement(source: Source, at: int) -> Iterator[Change]:

@@ -70,7 +70,7 @@ def main() -> None:
     options.add_argument("--write", action="store_true")
     given = options.parse_args()
     labels = chosen()
-    modules = {name: Module(name, mutants, labels.get(name, [])) for name, mutants in library().items()}
+    modules = {name: Module(name, mutants, labels[name]) for name, mutants in library().items()}
     reasons = explained()
     open_, closed = [], []
     for name, module in modules.items():

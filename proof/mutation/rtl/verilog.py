@@ -114,6 +114,14 @@ class Source:
             at = self.partner.get(at, at) + 1
         return at + 1
 
+    def blocks(self) -> list[tuple[int, int, str]]:
+        """Where each named block stands, outer ones first, and its name."""
+        tokens, found = self.tokens, []
+        for at in range(len(tokens) - 2):
+            if tokens[at].text == "begin" and tokens[at + 1].text == ":":
+                found.append((*self.span(at, self.statement_end(at)), tokens[at + 2].text))
+        return found
+
     def span(self, first: int, after: int) -> tuple[int, int]:
         """Where the text of tokens `first` to before `after` stands."""
         return self.tokens[first].start, self.tokens[after - 1].end

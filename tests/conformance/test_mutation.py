@@ -1,0 +1,64 @@
+"""The killers of proof/mutation/rtl: the library passes them, in the recorded cycles, and they notice a sample of mutants.
+
+`make mutants` tries more, and `make mutants DEEP=1` all.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from builds import DEEP
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "proof" / "mutation" / "rtl"))
+from campaign import Bench, Module
+from equivalence import equivalent
+from killers import STALLS, chosen
+from operators import RTL, library
+from score import explained
+
+SHARE = 0.05 if DEEP else 0.004
+KILLERS = 8
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    return Bench(tmp_path_factory.mktemp("mutation"))
+
+
+def test_every_module_has_killers() -> None:
+    assert chosen().keys() == {path.stem for path in RTL.glob("hwq_*.sv")}
+
+
+def test_killers_are_known(bench: Bench) -> None:
+    """Each is one of the pool, with cycles."""
+    labels = {label for labels in bench.labels.values() for label in labels}
+    assert labels == bench.cycles.keys() and labels <= bench.pool.keys()
+
+
+@pytest.mark.icarus
+def test_the_library_passes(bench: Bench) -> None:
+    """The first killer of each module, or all: every stream is right, and frames end when they always have."""
+    firsts = {label for labels in chosen().values() for label in (labels if DEEP else labels[:1])}
+    for label in sorted(firsts):
+        killer = bench.killer(label, bench.work)
+        program = killer.compile({})
+        assert program is not None
+        for stall in STALLS if DEEP else STALLS[:1]:
+            assert killer.complaint(program, stall) == "", f"{label}: {killer.run(program, stall)}"
+
+
+@pytest.mark.icarus
+@pytest.mark.yosys
+def test_a_sample_of_mutants_is_noticed(bench: Bench, tmp_path: Path) -> None:
+    """Each is killed, or has a reason in survivors.toml, or is proved equal."""
+    reasons, left = explained(), []
+    for name, every in library().items():
+        module = Module(name, every, bench.labels[name], stored=False)
+        for mutant in (mutant for mutant in every if int(mutant.key, 16) < SHARE * 16**12):
+            result = module.run(mutant, bench, bench.work, KILLERS)
+            if result.status == "survived" and mutant.key not in reasons:
+                if equivalent(mutant, module, result, bench, tmp_path / "yosys"):
+                    left.append(mutant)
+    assert left == []
