@@ -9,7 +9,7 @@ JOBS ?= 2
 # 1 for the deep setting of sim, bench, fuzz and formal.
 DEEP ?= 0
 
-.PHONY: help setup demo test lint sim docs golden bench fuzz coverage formal clean
+.PHONY: help setup demo test lint sim docs golden bench fuzz coverage formal mutants clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,12 @@ coverage: setup ## run every test and measure which lines of hwq they run; fails
 
 formal: setup ## prove the RTL library: the quick proofs; DEEP=1: all of them, mutants and netlists too
 	$(BIN)/python proof/formal/run.py $(if $(filter 1,$(DEEP)),--deep)
+
+mutants: setup ## break the RTL library on purpose, a sample of 3 %: some minutes; DEEP=1: everything, for hours
+	$(BIN)/python proof/mutation/rtl/campaign.py $(if $(filter 1,$(DEEP)),--share 1 --killers 40 --deep)
+	$(BIN)/python proof/mutation/rtl/equivalence.py
+	$(BIN)/python proof/mutation/rtl/benches.py
+	$(BIN)/python proof/mutation/rtl/score.py
 
 clean: ## remove what was built; .venv and the cache of simulators stay
 	rm -rf build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info

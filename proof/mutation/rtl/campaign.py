@@ -22,8 +22,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
 
-from killers import EXTREMES, FOLDER, STALLS, Killer, chosen, known_cycles, normalised, write
-from operators import RTL, Mutant, library
+from killers import FOLDER, MORE_RUNS, RUNS, Killer, Run, chosen, known_cycles, normalised, write
+from operators import ROOT, RTL, Mutant, library
 from programs import pool
 
 from hwq.errors import CheckFailed
@@ -52,19 +52,22 @@ class Result:
 class Bench:
     """All killers, generated when first needed, and a working folder for each of several threads."""
 
-    def __init__(self, work: Path, stalls: tuple[tuple[int, int], ...] = STALLS) -> None:
-        self.stalls = stalls
+    def __init__(self, work: Path, runs: tuple[Run, ...] = RUNS) -> None:
+        self.runs = runs
         self.pool, self.work, self.cycles = pool(), work, known_cycles()
         self.labels = chosen()
+        sources = [*sorted((ROOT / "templates" / "build").glob("*.sv.j2")), Path(__file__).with_name("killers.py")]
+        self.stamp = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
         texts = b"".join(path.read_bytes() for path in sorted(RTL.glob("*.sv")))
         self.kept = FOLDER / f"code-{hashlib.sha256(texts).hexdigest()[:16]}.json"
         self.library: dict[str, str] = json.loads(self.kept.read_text()) if self.kept.is_file() else {}
         work.mkdir(parents=True, exist_ok=True)
 
     def killer(self, label: str, work: Path) -> Killer:
-        folder = FOLDER / "killers" / label
-        if not folder.is_dir():
+        folder, stamp = FOLDER / "killers" / label, FOLDER / "killers" / f"{label}.stamp"
+        if not stamp.is_file() or stamp.read_text() != self.stamp:
             write(self.pool[label](), folder)
+            stamp.write_text(self.stamp)
         return Killer(label, folder, work, self.cycles.get(label, ()))
 
     def code(self, killer: Killer) -> str:
@@ -86,18 +89,19 @@ class Bench:
         if program is None:
             result.broken.append(killer.label)
             return False
-        stall = self.stalls[0]
-        found = killer.complaint(program, stall)
+        run = self.runs[0]
+        found = killer.complaint(program, run)
         if not found:
             if hashlib.sha256(normalised(program).encode()).hexdigest() == self.code(killer):
                 return False
             result.differs.append(killer.label)
-        for more in self.stalls[1:]:
+        for more in self.runs[1:]:
             if not found:
-                stall = more
-                found = killer.complaint(program, stall)
+                run = more
+                found = killer.complaint(program, run)
         if found:
-            result.status, result.killer, result.how = "killed", killer.label, f"{found} {stall[0]}/{stall[1]}"
+            how = f"{found} {run[0]}/{run[1]}/{run[2]}"
+            result.status, result.killer, result.how = "killed", killer.label, how
         return bool(found)
 
 
@@ -185,7 +189,7 @@ def save(modules: dict[str, Module], bench: Bench) -> None:
 def run(modules: dict[str, Module], share: float, most: int, minutes: float, jobs: int, deep: bool) -> None:
     """Try a share of the mutants on at most so many killers each, for so long."""
     until = time.monotonic() + 60 * minutes
-    bench = Bench(FAST / f"hwq-mutation-{os.getpid()}", STALLS + EXTREMES if deep else STALLS)
+    bench = Bench(FAST / f"hwq-mutation-{os.getpid()}", RUNS + MORE_RUNS if deep else RUNS)
     folders: SimpleQueue[Path] = SimpleQueue()
     for number in range(jobs):
         folders.put(bench.work / str(number))
@@ -224,7 +228,7 @@ def main() -> None:
     options.add_argument("--share", type=float, default=0.03, help="of all mutants, 0 to 1")
     options.add_argument("--killers", type=int, default=12, help="at most so many for each mutant")
     options.add_argument("--minutes", type=float, default=1e6)
-    options.add_argument("--deep", action="store_true", help="starved and blocked runs too")
+    options.add_argument("--deep", action="store_true", help="more runs of each killer")
     options.add_argument("--jobs", type=int, default=1)
     given = options.parse_args()
     labels = chosen()

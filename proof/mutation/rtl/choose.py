@@ -1,6 +1,8 @@
 """Choose the killers of each module, out of all foldings of all cases, and write killers.toml.
 
-    python proof/mutation/rtl/choose.py
+    python proof/mutation/rtl/choose.py [--fresh]
+
+With --fresh the cycles of all killers are measured again, else those of new ones alone.
 
 A module is elaborated with other parameters in each build.  Killers are taken until they have every value of every
 parameter, every local parameter and every generated block that the whole pool has, cheap ones first.
@@ -14,7 +16,7 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-from killers import CHOSEN, FOLDER, Killer, Lists, write
+from killers import CHOSEN, FOLDER, RUNS, Killer, Lists, known_cycles, write
 from programs import pool
 
 MOST, EACH = 12, 5
@@ -95,15 +97,16 @@ def select(known: Known) -> None:
         blocks = {item for _, found in known.values() for item in found.get(module, ()) if re.fullmatch(r"g_\w+", item)}
         lists[module] = {"any": greedy(known, module, "", MOST)}
         lists[module] |= {block: greedy(known, module, block, EACH) for block in sorted(blocks)}
-    ends = {}
-    for label in sorted({label for blocks in lists.values() for labels in blocks.values() for label in labels}):
+    ends = {} if "--fresh" in sys.argv else known_cycles()
+    labels = {label for blocks in lists.values() for found in blocks.values() for label in found}
+    for label in sorted(labels - ends.keys()):
         killer = Killer(label, FOLDER / "killers" / label, FOLDER / "work")
         program = killer.compile({}, "scan.vvp")
         assert program is not None
-        output, ends[label] = killer.run(program, (0, 0))
+        output, ends[label] = killer.run(program, RUNS[0])
         if not ends[label]:
             sys.exit(f"{label}: the library fails:\n{output}")
-    save(lists, ends)
+    save(lists, {label: ends[label] for label in labels})
 
 
 def save(lists: Lists, ends: dict[str, tuple[int, ...]]) -> None:

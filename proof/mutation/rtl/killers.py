@@ -28,9 +28,11 @@ from hwq.verify import tools
 TB = ROOT / "templates" / "tb"
 FOLDER = ROOT / "build" / "mutation" / "rtl"
 CHOSEN = Path(__file__).with_name("killers.toml")
-STALLS = ((0, 0), (20, 70))
-EXTREMES = ((70, 20), (40, 40))
-"""Per cent of the cycles in which the source and the sink of a run stall; the last two in a deep run."""
+RUNS = ((0, 0, 0), (20, 70, 3))
+MORE_RUNS = ((70, 20, 5), (40, 40, 0))
+"""Per cent of the cycles in which the source and the sink of a run stall, and which part of the cycles of a run without
+stalls passes before a reset; 0: there is none.  The last two in a deep run."""
+Run = tuple[int, int, int]
 PATIENCE = 3000
 SECONDS = 4
 """Processor time that a compiler or simulation may take; without a mutant it is a fraction of a second."""
@@ -112,18 +114,20 @@ class Killer:
             raise CheckFailed("elaboration")
         return target if done.returncode == 0 and target.is_file() else None
 
-    def complaint(self, program: Path, stall: tuple[int, int]) -> str:
+    def complaint(self, program: Path, run: Run) -> str:
         """What a run shows to be wrong; nothing when it ends as it should."""
-        output, ends = self.run(program, stall)
+        output, ends = self.run(program, run)
         if found := BAD.search(output):
             return found.group().removeprefix("HWQ_").lower()
         if not ends:
             return output[-60:] or "no result"
-        return "cycles" if stall == (0, 0) and self.cycles and ends != self.cycles else ""
+        return "cycles" if run == RUNS[0] and self.cycles and ends != self.cycles else ""
 
-    def run(self, program: Path, stall: tuple[int, int]) -> tuple[str, tuple[int, ...]]:
+    def run(self, program: Path, run: Run) -> tuple[str, tuple[int, ...]]:
         """The output of one simulation, and when its frames ended; nothing of these unless all are right."""
-        command = [*LIMITED, "vvp", "-n", str(program), f"+stall_in={stall[0]}", f"+stall_out={stall[1]}"]
+        command = [*LIMITED, "vvp", "-n", str(program), f"+stall_in={run[0]}", f"+stall_out={run[1]}"]
+        if run[2]:
+            command.append(f"+reset={self.cycles[-1] // run[2]}")
         try:
             output = tools.run(command, cwd=self.folder, timeout=PATIENT, env=dict(os.environ)).output
         except CheckFailed:
