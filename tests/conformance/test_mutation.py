@@ -1,4 +1,4 @@
-"""The killers of proof/mutation/rtl: the library passes them, in the recorded cycles, and they notice a sample of mutants.
+"""The killers of proof/mutation/rtl: the library passes them, in the cycles recorded, and they notice some mutants.
 
 `make mutants` tries more, and `make mutants DEEP=1` all.
 """
@@ -13,13 +13,12 @@ from builds import DEEP
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "proof" / "mutation" / "rtl"))
 from campaign import Bench, Module
-from equivalence import equivalent
 from killers import RUNS, chosen
 from operators import RTL, library
 from score import explained
 
-SHARE = 0.05 if DEEP else 0.004
-KILLERS = 8
+SHARE = 0.02 if DEEP else 0.002
+KILLERS = 14
 
 
 @pytest.fixture(scope="module")
@@ -50,15 +49,12 @@ def test_the_library_passes(bench: Bench) -> None:
 
 
 @pytest.mark.icarus
-@pytest.mark.yosys
-def test_a_sample_of_mutants_is_noticed(bench: Bench, tmp_path: Path) -> None:
-    """Each is killed, or has a reason in survivors.toml, or is proved equal."""
+def test_a_sample_of_mutants_is_noticed(bench: Bench) -> None:
+    """Each is killed, or has a reason in survivors.toml."""
     reasons, left = explained(), []
     for name, every in library().items():
         module = Module(name, every, bench.labels[name], stored=False)
         for mutant in (mutant for mutant in every if int(mutant.key, 16) < SHARE * 16**12):
-            result = module.run(mutant, bench, bench.work, KILLERS)
-            if result.status == "survived" and mutant.key not in reasons:
-                if equivalent(mutant, module, result, bench, tmp_path / "yosys"):
-                    left.append(mutant)
+            if mutant.key not in reasons and module.run(mutant, bench, bench.work, KILLERS).status == "survived":
+                left.append(mutant)
     assert left == []

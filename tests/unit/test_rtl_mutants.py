@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "proof" / "mutation" / "rtl"))
-from operators import library, mutants
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "proof" / "mutation" / "rtl"))
+from operators import RTL, library, mutants
 from verilog import read
 
 SMALL = """\
@@ -76,9 +75,8 @@ def test_the_library() -> None:
     assert all(len(found) >= 20 for found in every.values())
     keys = [mutant.key for found in every.values() for mutant in found]
     assert len(set(keys)) == len(keys) > 9000
-    folder = ROOT / "templates" / "rtl"
     for module, found in every.items():
-        text = (folder / f"{module}.sv").read_text("utf-8")
+        text = (RTL / f"{module}.sv").read_text("utf-8")
         results = {mutant.applied(text) for mutant in found}
         assert text not in results and {result.count("\n") for result in results} == {text.count("\n")}
         assert [mutant.key for mutant in found] == sorted(mutant.key for mutant in found)

@@ -48,6 +48,7 @@ def noticed(mutant: Mutant, text: str, most: int = CASES) -> str:
 
 
 def main() -> None:
+    """Run the benches of modules on their survivors."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("modules", nargs="*")
     options.add_argument("--cases", type=int, default=CASES)

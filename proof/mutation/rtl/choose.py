@@ -19,11 +19,13 @@ from pathlib import Path
 from killers import CHOSEN, FOLDER, RUNS, Killer, Lists, known_cycles, write
 from programs import pool
 
-MOST, EACH = 12, 5
+MOST, EACH = 14, 6
 """Killers of a module, and of a named block in it."""
 COSTLY = 2.5e9
 """Bytes of code times cycles, of which Icarus does some 6e9 a second."""
-_LINE = re.compile(r'^(?:S_(\w+) \.scope (\w+), "([^"]*)" "([^"]*)".*?(?:S_(\w+))?;|P_\w+ \.param/l "(\w+)" .*?, (.*);)$')
+_LINE = re.compile(
+    r'^(?:S_(\w+) \.scope (\w+), "([^"]*)" "([^"]*)".*?(?:S_(\w+))?;|P_\w+ \.param/l "(\w+)" .*?, (.*);)$'
+)
 
 Items = dict[str, set[str]]
 """Of each module, what a build has of it: values of parameters, generated blocks."""
@@ -48,11 +50,13 @@ def items(program: Path) -> Items:
 
 
 def main() -> None:
+    """Elaborate the whole pool, once, and choose."""
     work = FOLDER / "work"
     work.mkdir(parents=True, exist_ok=True)
     scan = FOLDER / "scan.json"
     known = json.loads(scan.read_text()) if scan.is_file() else {}
-    for number, (label, planned) in enumerate(pool().items()):
+    every = pool()
+    for number, (label, planned) in enumerate(every.items()):
         if label in known:
             continue
         plan = planned()
@@ -67,21 +71,35 @@ def main() -> None:
             print(number, label, flush=True)
             scan.write_text(json.dumps(known))
     scan.write_text(json.dumps(known))
-    select(known)
+    select({label: known[label] for label in every})
 
 
 Known = dict[str, tuple[float, dict[str, list[str]]]]
 """Cost of each killer, and what it has of each module."""
 
 
-def greedy(known: Known, module: str, block: str, most: int) -> list[str]:
+def weights(known: Known, module: str) -> dict[str, float]:
+    """What a value of a parameter is worth: much where it has few, as a mode has, little where it is a width."""
+    values: dict[str, set[str]] = defaultdict(set)
+    for _, found in known.values():
+        for item in found.get(module, ()):
+            values[item.partition("=")[0]].add(item)
+    return {item: 1 / len(items) for items in values.values() for item in items}
+
+
+def greedy(known: Known, module: str, block: str, most: int, weight: dict[str, float]) -> list[str]:
     """Killers that have a block of a module: what others do not have, for little."""
     waiting = {label: (cost, set(found[module])) for label, (cost, found) in known.items()
                if block in found.get(module, ()) and cost < COSTLY}  # fmt: skip
     chosen: list[str] = []
     seen: set[str] = set()
+
+    def gain(label: str) -> tuple[float, str]:
+        cost, found = waiting[label]
+        return sum(weight[item] for item in found - seen) / (cost + 3e8) ** 0.5, label
+
     while waiting and len(chosen) < most:
-        best = max(waiting, key=lambda label: (len(waiting[label][1] - seen) / (waiting[label][0] + 3e8) ** 0.5, label))
+        best = max(waiting, key=gain)
         if not waiting[best][1] - seen:
             break
         chosen.append(best)
@@ -95,8 +113,9 @@ def select(known: Known) -> None:
     modules = {module for _, found in known.values() for module in found if not module.startswith("hwq_tb")}
     for module in sorted(modules):
         blocks = {item for _, found in known.values() for item in found.get(module, ()) if re.fullmatch(r"g_\w+", item)}
-        lists[module] = {"any": greedy(known, module, "", MOST)}
-        lists[module] |= {block: greedy(known, module, block, EACH) for block in sorted(blocks)}
+        weight = weights(known, module)
+        lists[module] = {"any": greedy(known, module, "", MOST, weight)}
+        lists[module] |= {block: greedy(known, module, block, EACH, weight) for block in sorted(blocks)}
     ends = {} if "--fresh" in sys.argv else known_cycles()
     labels = {label for blocks in lists.values() for found in blocks.values() for label in found}
     for label in sorted(labels - ends.keys()):
@@ -111,7 +130,10 @@ def select(known: Known) -> None:
 
 def save(lists: Lists, ends: dict[str, tuple[int, ...]]) -> None:
     """Write killers.toml."""
-    rows = ["# Written by choose.py: killers of each module and its blocks, and the cycles at which their frames end.", ""]
+    rows = [
+        "# Written by choose.py: killers of each module and its blocks, and the cycles at which their frames end.",
+        "",
+    ]
     for module, blocks in lists.items():
         rows += [f"[modules.{module}]", *(f"{block} = {json.dumps(labels)}" for block, labels in blocks.items()), ""]
     rows += ["[cycles]"]

@@ -1,7 +1,7 @@
 """Killers: small builds that simulate the library in a fraction of a second and notice what is wrong with it.
 
-A killer is one program under one folding, generated once, with a testbench that compares every stream, loses patience soon
-and stops at the first error.  It simulates on Icarus, with a mutant in place of one of the library's modules.
+A killer is one program under one folding, generated once, with a testbench that compares every stream, loses patience
+soon and stops at the first error.  It simulates on Icarus, with a mutant in place of one of the library's modules.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Mutation operators for SystemVerilog: every small, plausible mistake at every place of a module.
 
-    python proof/mutation/rtl/operators.py hwq_fifo      the mutants of a module
+python proof/mutation/rtl/operators.py hwq_fifo      the mutants of a module
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from verilog import KEYWORDS, OPEN, PRECEDENCE, Source, read
@@ -80,7 +81,7 @@ def mutants(module: str, text: str) -> list[Mutant]:
         name = f"{module} {operator} {whole} {old} {new}"
         seen[name] += 1
         key = hashlib.sha256(f"{name} {seen[name]}".encode()).hexdigest()[:12]
-        around = tuple(block for begin, behind, block in reversed(blocks) if begin < start < behind)
+        around = tuple(block for begin, behind, block in reversed(blocks) if begin <= start < behind)
         found[start, end, new] = Mutant(module, operator, line, start - first + 1, start, end, old, new, key, around)
     return sorted(found.values(), key=lambda mutant: mutant.key)
 
@@ -126,7 +127,7 @@ def _choice(source: Source, at: int) -> Iterator[Change]:
 
 def _statement(source: Source, at: int) -> Iterator[Change]:
     """An assignment in a process is left out."""
-    if at not in source.procedural or source.tokens[at].text == "=" and _in_brackets(source, at):
+    if at not in source.procedural or (source.tokens[at].text == "=" and _in_brackets(source, at)):
         return
     first = at - 1
     while source.tokens[first].text == "]":
@@ -195,7 +196,7 @@ def _cases(source: Source, at: int) -> Iterator[Change]:
         if source.tokens[item].text != "default":
             labels.append(source.span(item, colon))
         item = source.statement_end(colon + 1)
-    for (start, end), (start2, end2) in zip(labels, labels[1:], strict=False):
+    for (start, end), (start2, end2) in pairwise(labels):
         text = source.text
         yield "cases", start, end2, text[start2:end2] + text[end:start2] + text[start:end]
 
@@ -206,10 +207,12 @@ def library() -> dict[str, list[Mutant]]:
 
 
 def main() -> None:
+    """Print the mutants of some modules, or of all."""
     chosen = sys.argv[1:] or [path.stem for path in sorted(RTL.glob("hwq_*.sv"))]
     for module in chosen:
         for mutant in mutants(module, (RTL / f"{module}.sv").read_text("utf-8")):
-            print(f"{mutant.key} {module}:{mutant.line}:{mutant.column} {mutant.operator}: {mutant.old!r} -> {mutant.new!r}")
+            where = f"{module}:{mutant.line}:{mutant.column}"
+            print(f"{mutant.key} {where} {mutant.operator}: {mutant.old!r} -> {mutant.new!r}")
 
 
 if __name__ == "__main__":

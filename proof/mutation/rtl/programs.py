@@ -1,4 +1,4 @@
-"""Programs and foldings that killers are made of: all cases of the conformance tests, and networks of several layers."""
+"""Programs and foldings of killers: all cases of the conformance tests, and networks of several layers."""
 
 from __future__ import annotations
 

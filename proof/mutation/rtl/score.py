@@ -4,9 +4,10 @@
     python proof/mutation/rtl/score.py --list M    survivors of module M with their lines
     python proof/mutation/rtl/score.py --write     the table into docs/mutation.md
 
-A mutant counts as killed where a killer notices it. One that does not compile is invalid; one that compiles to the code
-of the library in all its killers, or that Yosys proves equal, is equivalent. The score is killed / (valid - equivalent).
-survivors.toml gives a reason for each of the rest. The exit code is 1 where it does not, or explains one that is killed.
+A mutant counts as killed where a killer notices it. One that does not compile is invalid; one that compiles to the
+code of the library in all its killers, or that Yosys proves equal, is equivalent. The score is killed / (valid -
+equivalent). survivors.toml gives a reason for each of the rest. The exit code is 1 where it does not, or explains one
+that is killed.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ def explained() -> dict[str, str]:
 
 
 def count(module: Module) -> Counter[str]:
+    """How many mutants of a module became what."""
     found = Counter(result.status for result in module.results.values())
     found["mutants"], found["tried"] = len(module.mutants), len(module.results)
     return found
@@ -58,12 +60,15 @@ def table(modules: dict[str, Module]) -> list[str]:
 
 
 def described(mutant: Mutant, result: Result) -> str:
+    """A mutant and its line."""
     line = (RTL / f"{mutant.module}.sv").read_text("utf-8").splitlines()[mutant.line - 1].strip()
     change = f"{mutant.old[:60]!r} -> {mutant.new[:60]!r}"
-    return f"{mutant.key} {mutant.module}:{mutant.line}:{mutant.column} {mutant.operator} {change} {result.how}\n    {line}"
+    where = f"{mutant.module}:{mutant.line}:{mutant.column}"
+    return f"{mutant.key} {where} {mutant.operator} {change} {result.how}\n    {line}"
 
 
 def main() -> None:
+    """Print the table, and what survivors.toml lacks or has too much."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--list", nargs="*", default=None)
     options.add_argument("--status", default="survived")
@@ -82,7 +87,7 @@ def main() -> None:
                 print(described(mutant, result), f"[{reasons[mutant.key]}]" if mutant.key in reasons else "")
             if result.status == "survived" and mutant.key not in reasons:
                 open_.append(described(mutant, result))
-            if result.status != "survived" and mutant.key in reasons:
+            if result.status in ("killed", "invalid") and mutant.key in reasons:
                 closed.append(f"{described(mutant, result)}: {result.status}, {result.killer}")
     keys = {mutant.key for module in modules.values() for mutant in module.mutants}
     closed += [f"{key}: no such mutant" for key in reasons if key not in keys]

@@ -1,7 +1,7 @@
 """SystemVerilog as tokens: as much of its grammar as hwq's RTL library uses, to find what may be mutated.
 
-Comments, strings and attributes are no tokens of interest; code for synthesis vendors and for checks (`` `ifdef``) is left
-out.  What a position is part of (header, declaration, statement, operand) is found by walking over balanced brackets.
+Comments, strings and attributes are of no interest; code for synthesis vendors and for checks (`` `ifdef``) is left
+out.  What a position is part of (header, declaration, operand) is found by walking over balanced brackets.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ class Token:
 
     @property
     def end(self) -> int:
+        """Where it ends."""
         return self.start + len(self.text)
 
 
@@ -67,11 +68,14 @@ class Source:
     def is_operand_end(self, at: int) -> bool:
         """Whether an operand can end at the token, so that an operator after it is binary."""
         token = self.tokens[at]
-        return token.kind in ("number", "string") or token.text in CLOSE or (
-            token.kind == "word" and token.text not in KEYWORDS
+        return (
+            token.kind in ("number", "string")
+            or token.text in CLOSE
+            or (token.kind == "word" and token.text not in KEYWORDS)
         )
 
     def is_binary(self, at: int) -> bool:
+        """Whether the token is an operator with two operands."""
         return self.tokens[at].text in PRECEDENCE and at not in self.assigns and self.is_operand_end(at - 1)
 
     def _ends_operand(self, at: int, level: int) -> bool:
@@ -115,12 +119,23 @@ class Source:
         return at + 1
 
     def blocks(self) -> list[tuple[int, int, str]]:
-        """Where each named block stands, outer ones first, and its name."""
+        """Where each named block stands, outer ones first, and its name; so do the conditions that choose it."""
         tokens, found = self.tokens, []
         for at in range(len(tokens) - 2):
-            if tokens[at].text == "begin" and tokens[at + 1].text == ":":
-                found.append((*self.span(at, self.statement_end(at)), tokens[at + 2].text))
+            if name := self._name_of(at):
+                found.append((*self.span(at, self.statement_end(at)), name))
+            if tokens[at].text == "if":
+                then = self.partner[at + 1] + 1
+                behind = self.statement_end(then) if self._name_of(then) else then
+                for begin in (then, behind + 1):
+                    if name := self._name_of(begin):
+                        found.append((*self.span(at + 2, then - 1), name))
         return found
+
+    def _name_of(self, at: int) -> str:
+        """The name of the block that begins at a token."""
+        begins = at + 2 < len(self.tokens) and self.tokens[at].text == "begin" and self.tokens[at + 1].text == ":"
+        return self.tokens[at + 2].text if begins else ""
 
     def span(self, first: int, after: int) -> tuple[int, int]:
         """Where the text of tokens `first` to before `after` stands."""
