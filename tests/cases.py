@@ -224,6 +224,7 @@ def _rescale() -> Iterator[tuple[str, Program]]:
     yield "16-bit-to-2", _case(rescale(wide, bits=2), wide)
     two = tensor(1, 1, 1, bits=2)
     yield "2-bit-to-16", _case(rescale(two, bits=16, zero=-65_536), two)
+    yield "zero_points-signed", _case(rescale(s8, bias=100, zero=-7), s8)
 
 
 def _add() -> Iterator[tuple[str, Program]]:

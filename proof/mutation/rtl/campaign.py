@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import inspect
 import json
 import os
 import time
@@ -23,8 +22,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
 
-from killers import FOLDER, MORE_RUNS, RUNS, Killer, Run, chosen, known_cycles, normalised, write
-from operators import ROOT, RTL, Mutant, library
+from killers import FOLDER, MORE_RUNS, RUNS, Killer, Run, chosen, known_cycles, normalised, prepared
+from operators import RTL, Mutant, library
 from programs import pool
 
 from hwq.errors import CheckFailed
@@ -59,8 +58,6 @@ class Bench:
         self.runs = runs
         self.pool, self.work, self.cycles = pool(), work, known_cycles()
         self.labels = chosen()
-        templates = "".join(path.read_text("utf-8") for path in sorted((ROOT / "templates" / "build").glob("*.sv.j2")))
-        self.stamp = hashlib.sha256((templates + inspect.getsource(write)).encode()).hexdigest()
         texts = b"".join(path.read_bytes() for path in sorted(RTL.glob("*.sv")))
         self.kept = FOLDER / f"code-{hashlib.sha256(texts).hexdigest()[:16]}.json"
         self.library: dict[str, str] = json.loads(self.kept.read_text()) if self.kept.is_file() else {}
@@ -68,11 +65,7 @@ class Bench:
 
     def killer(self, label: str, work: Path) -> Killer:
         """A killer, generated again where its templates have changed."""
-        folder, stamp = FOLDER / "killers" / label, FOLDER / "killers" / f"{label}.stamp"
-        if not stamp.is_file() or stamp.read_text() != self.stamp:
-            write(self.pool[label](), folder)
-            stamp.write_text(self.stamp)
-        return Killer(label, folder, work, self.cycles.get(label, ()))
+        return Killer(label, prepared(label, self.pool[label]), work, self.cycles.get(label, ()))
 
     def code(self, killer: Killer) -> str:
         """What the library itself compiles to."""

@@ -14,10 +14,12 @@ import json
 import re
 import sys
 from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from killers import CHOSEN, FOLDER, RUNS, Killer, Lists, known_cycles, write
-from programs import pool
+from killers import CHOSEN, FOLDER, RUNS, Killer, Lists, known_cycles, prepared, write
+from programs import Planned, pool
 
 MOST, EACH = 14, 6
 """Killers of a module, and of a named block in it."""
@@ -71,7 +73,7 @@ def main() -> None:
             print(number, label, flush=True)
             scan.write_text(json.dumps(known))
     scan.write_text(json.dumps(known))
-    select({label: known[label] for label in every})
+    select({label: known[label] for label in every}, every)
 
 
 Known = dict[str, tuple[float, dict[str, list[str]]]]
@@ -107,7 +109,7 @@ def greedy(known: Known, module: str, block: str, most: int, weight: dict[str, f
     return chosen
 
 
-def select(known: Known) -> None:
+def select(known: Known, every: Mapping[str, Planned]) -> None:
     """Choose, then measure when the frames of each that is chosen end."""
     lists: Lists = {}
     modules = {module for _, found in known.values() for module in found if not module.startswith("hwq_tb")}
@@ -119,19 +121,21 @@ def select(known: Known) -> None:
     ends = {} if "--fresh" in sys.argv else known_cycles()
     labels = {label for blocks in lists.values() for found in blocks.values() for label in found}
     for label in sorted(labels - ends.keys()):
-        killer = Killer(label, FOLDER / "killers" / label, FOLDER / "work")
+        killer = Killer(label, prepared(label, every[label]), FOLDER / "work")
         program = killer.compile({}, "scan.vvp")
         assert program is not None
-        output, ends[label] = killer.run(program, RUNS[0])
-        if not ends[label]:
-            sys.exit(f"{label}: the library fails:\n{output}")
+        for run in RUNS:
+            output, found = replace(killer, cycles=ends.get(label, ())).run(program, run)
+            if not found:
+                sys.exit(f"{label}: the library fails:\n{output}")
+            ends[label] = ends.get(label, ()) + found
     save(lists, {label: ends[label] for label in labels})
 
 
 def save(lists: Lists, ends: dict[str, tuple[int, ...]]) -> None:
     """Write killers.toml."""
     rows = [
-        "# Written by choose.py: killers of each module and its blocks, and the cycles at which their frames end.",
+        "# Written by choose.py: killers of each module and its blocks, and their cycles.",
         "",
     ]
     for module, blocks in lists.items():

@@ -7,17 +7,18 @@ soon and stops at the first error.  It simulates on Icarus, with a mutant in pla
 from __future__ import annotations
 
 import hashlib
+import inspect
 import os
 import re
 import shutil
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from operators import ROOT, RTL
-from programs import SAMPLES
+from programs import SAMPLES, Planned
 
 from hwq.emit.rtl import graphs, network, testbench
 from hwq.emit.vectors import stimulus, vector_files
@@ -67,6 +68,21 @@ def write(plan: Plan, folder: Path) -> None:
         (folder / name).write_text(text, "utf-8")
 
 
+@cache
+def _stamp() -> str:
+    templates = "".join(path.read_text("utf-8") for path in sorted((ROOT / "templates" / "build").glob("*.sv.j2")))
+    return hashlib.sha256((templates + inspect.getsource(write)).encode()).hexdigest()
+
+
+def prepared(label: str, planned: Planned) -> Path:
+    """The folder of a killer, generated again where its templates have changed."""
+    folder, stamp = FOLDER / "killers" / label, FOLDER / "killers" / f"{label}.stamp"
+    if not stamp.is_file() or stamp.read_text() != _stamp():
+        write(planned(), folder)
+        stamp.write_text(_stamp())
+    return folder
+
+
 @dataclass(frozen=True)
 class Killer:
     """A killer in its folder, and a folder for what is compiled."""
@@ -75,7 +91,7 @@ class Killer:
     folder: Path
     work: Path
     cycles: tuple[int, ...] = ()
-    """Ends of the frames without stalls, of the library as it is; empty: not known yet."""
+    """When the first frame and all end in each of `RUNS`, of the library as it is; empty: not known yet."""
 
     @cached_property
     def digest(self) -> str:
@@ -121,19 +137,20 @@ class Killer:
             return found.group().removeprefix("HWQ_").lower()
         if not ends:
             return output[-60:] or "no result"
-        return "cycles" if run == RUNS[0] and self.cycles and ends != self.cycles else ""
+        known = self.cycles[2 * RUNS.index(run) :][:2] if run in RUNS else ()
+        return "cycles" if known and ends != known else ""
 
     def run(self, program: Path, run: Run) -> tuple[str, tuple[int, ...]]:
-        """The output of one simulation, and when its frames ended; nothing of these unless all are right."""
+        """The output of one simulation, and when its first frame and all ended; nothing of these unless all is right."""
         command = [*LIMITED, "vvp", "-n", str(program), f"+stall_in={run[0]}", f"+stall_out={run[1]}"]
         if run[2]:
-            command.append(f"+reset={self.cycles[-1] // run[2]}")
+            command.append(f"+reset={self.cycles[1] // run[2]}")
         try:
             output = tools.run(command, cwd=self.folder, timeout=PATIENT, env=dict(os.environ)).output
         except CheckFailed:
             return "HWQ_ERROR", ()
         passed = _RESULT.search(output)
-        return output, (*map(int, _FRAME.findall(output)), int(passed.group(1))) if passed else ()
+        return output, (int(_FRAME.findall(output)[0]), int(passed.group(1))) if passed else ()
 
 
 def normalised(program: Path) -> str:
@@ -154,5 +171,5 @@ def chosen() -> Lists:
 
 
 def known_cycles() -> dict[str, tuple[int, ...]]:
-    """Ends of the frames of each killer that is chosen."""
+    """The cycles of each killer that is chosen."""
     return {label: tuple(ends) for label, ends in tomllib.loads(CHOSEN.read_text("utf-8"))["cycles"].items()}
