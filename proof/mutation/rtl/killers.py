@@ -141,7 +141,7 @@ class Killer:
         return "cycles" if known and ends != known else ""
 
     def run(self, program: Path, run: Run) -> tuple[str, tuple[int, ...]]:
-        """The output of one simulation, and when its first frame and all ended; nothing of these unless all is right."""
+        """The output of one simulation, and when its first frame and all ended; nothing of these unless all is well."""
         command = [*LIMITED, "vvp", "-n", str(program), f"+stall_in={run[0]}", f"+stall_out={run[1]}"]
         if run[2]:
             command.append(f"+reset={self.cycles[1] // run[2]}")
