@@ -1,5 +1,5 @@
 // Simulation only: `stalled` is high in a cycle with a probability of `percent`, from a xorshift of its own, so that all
-// simulators see the same stalls.
+// simulators see the same stalls. Seeds one apart give sequences that have nothing in common.
 module hwq_tb_stall (
     input  wire        clk,
     input  wire        rst,
@@ -12,5 +12,5 @@ module hwq_tb_stall (
   wire [31:0] right = left ^ (left >> 17);
   assign stalled = random[30:8] % 100 < percent;
 
-  always_ff @(posedge clk) random <= rst ? (seed ^ 32'h9e3779b9) | 32'd1 : right ^ (right << 5);
+  always_ff @(posedge clk) random <= rst ? (seed * 32'h9e3779b9) | 32'd1 : right ^ (right << 5);
 endmodule

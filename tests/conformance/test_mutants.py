@@ -96,6 +96,8 @@ PROGRAMS: dict[str, tuple[Program, dict[str, Entry]]] = {
     "constant-first": (_constant_first(), {name: {"lanes": 2} for name in ("k", "t", "y")}),
     "turns": (CASES["concat"]["channels-again"], {"y": {"lanes": 1}}),
     "down": (_lanes(), {"r": {"lanes": 6}, "y": {"lanes": 2}}),
+    "sum": (CASES["add"]["half_up"], {"y": {"lanes": 5}}),
+    "smaller": (CASES["extremum"]["min-signed"], {"y": {"lanes": 5}}),
     "product": (CASES["mul"]["zero_points-floor"], {"y": {"lanes": 2}}),
     "minimum": (CASES["extremum"]["min-signed"], {"y": {"lanes": 2}}),
     "topk": (CASES["topk"]["all"], {"y": {"lanes": 1}}),
@@ -116,6 +118,9 @@ class Mutant:
 
 
 MUTANTS = [
+    # Noticed only where the two inputs do not stall in the same cycles.
+    Mutant("extremum", "a_axis_tvalid && b_axis_tvalid && room;", "a_axis_tvalid && room;", "smaller"),
+    Mutant("add", "a_axis_tvalid && b_axis_tvalid && room;", "b_axis_tvalid && room;", "sum"),
     Mutant("adders", "fire_q <= fire && !rst;", "fire_q <= room && !rst;", "graph"),
     Mutant("adders", ".valid_i(valid[STAGES-1])", ".valid_i(valid[0])", "graph"),
     Mutant("requant", "wide[SHIFT] ? HALF : HALF - SUM_W'(1)", "HALF", "even"),
