@@ -40,6 +40,7 @@ CASES: list[dict[str, int | str]] = [
     *[_case(8, 0, 46, rounding, _S8, lanes=1) for rounding in (1, 2, 3)],
     *[_case(8, 0, 7, rounding, _U8) for rounding in (1, 2, 3)],
     _case(8, 0, 7, 1, _FAR),
+    _case(15, 0, 7, 1, _FAR),
     *[_case(48, 0, 30, rounding, _S16) for rounding in (0, 3)],
     *[_case(18, 16, 18, rounding, _U16) for rounding in (0, 2)],
     *[_case(19, 16, 0, rounding, _S16, lanes=1) for rounding in (1, 3)],
