@@ -50,11 +50,12 @@ fuzz: setup ## attack hwq with new random networks and bad files for 5 minutes; 
 	$(BIN)/python proof/networks/run.py --jobs $(JOBS) --seconds $(if $(filter 1,$(DEEP)),5400,200) --json build/fuzz.json
 	$(if $(wildcard proof/files/run.py),$(BIN)/python proof/files/run.py --seconds $(if $(filter 1,$(DEEP)),1800,60))
 
-coverage: setup ## run every test and measure which lines of hwq they run; fails below 95 %
+coverage: setup ## run every test and measure which lines of hwq and of the RTL they run; fails below 95 %
 	rm -rf build/coverage && mkdir -p build/coverage
 	$(BIN)/python -m coverage run -m pytest -n $(JOBS) --dist worksteal
 	$(BIN)/python -m coverage combine -q
 	$(BIN)/python -m coverage report
+	$(BIN)/python proof/coverage/rtl.py --jobs $(JOBS)
 
 formal: setup ## prove the RTL library: the quick proofs; DEEP=1: all of them, mutants and netlists too
 	$(BIN)/python proof/formal/run.py $(if $(filter 1,$(DEEP)),--deep)

@@ -27,7 +27,7 @@ from rich.table import Table
 
 ROOT = Path(__file__).resolve().parents[2]
 LIBRARY = ROOT / "templates" / "rtl"
-FOUND = ROOT / "build" / "coverage"
+FOUND = ROOT / "build" / "coverage-rtl"
 HOLES = Path(__file__).with_name("holes.toml")
 TESTS = ["rtl_sim", "tests/conformance"]
 LEAST = 0.95
