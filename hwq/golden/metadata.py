@@ -16,7 +16,7 @@ from hwq.ir.order import Axes, axes_of
 from hwq.ir.program import Program
 from hwq.ir.serial import digest
 
-VERSION = 1
+VERSION = 2
 """Of the file's content: it changes with the functions, too."""
 PREFIX = "hwq."
 KEYS = ("version", "digest", "float", "program")

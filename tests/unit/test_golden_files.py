@@ -93,8 +93,8 @@ def _repeated(model: ModelProto) -> None:
 
 
 DAMAGE: dict[str, tuple[Callable[[ModelProto], object], str]] = {
-    "version": (_set("version", "99"), "golden model of version '99', expected 1"),
-    "no version": (_without("version"), "golden model of version None, expected 1"),
+    "version": (_set("version", "99"), "golden model of version '99', expected 2"),
+    "no version": (_without("version"), "golden model of version None, expected 2"),
     "digest": (_set("digest", "0" * 64), "does not match its digest"),
     "no digest": (_without("digest"), "metadata lack hwq.digest"),
     "no program": (_without("program"), "metadata lack hwq.program"),

@@ -11,7 +11,7 @@ import onnx
 import pytest
 from cases import BORDERS, CASES
 from golden_models import check_equal, every_way
-from nets import add, dense, program, tensor
+from nets import add, conv, dense, program, rescale, tensor
 from onnx import TensorProto
 from recurrent_nets import gru
 
@@ -23,6 +23,7 @@ from hwq.ir import serial
 from hwq.ir.op import REGISTRY
 from hwq.ir.text import dump
 from hwq.ir.types import Format
+from hwq.ir.window import Window
 from hwq.sim import simulate_plain
 
 FUNCTIONS = sorted(path.name.removesuffix(".txt") for path in (files("hwq.templates") / "onnx").iterdir())
@@ -50,6 +51,16 @@ def test_a_number_of_a_loop_beside_it() -> None:
     total = replace(total, requant=replace(total.requant, shift=layer.fraction))
     p = program([layer, total], {"a": tensor(1, 3, 12)})
     check_equal(p, {"a": np.random.default_rng(1).integers(-128, 128, (4, 1, 3, 12))})
+
+
+def test_recurrent_layers_of_unlike_units() -> None:
+    """onnxruntime gives the second layer memory of the first where sizes have equal names."""
+    x, pixels = tensor(1, 4, 6), np.random.default_rng(2).integers(-128, 128, (6, 1, 4, 6))
+    first = gru(x, name="h")
+    between = conv(first.result(x), 9, Window((1, 1)), name="c", source="h")
+    wide = between.result(first.result(x))
+    last = [gru(wide, name="g", source="c"), rescale(tensor(1, 4, 3), source="g")]
+    check_equal(program([first, between, *last], {"a": x}), {"a": pixels})
 
 
 @pytest.mark.parametrize("rounding", Rounding)
