@@ -6,7 +6,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 # Tests that run side by side.
 JOBS ?= 2
-# 1 for the deep setting of sim, bench, fuzz and formal.
+# 1 for the deep setting of sim, bench, fuzz, formal and mutants.
 DEEP ?= 0
 
 .PHONY: help setup demo test lint sim docs golden bench fuzz coverage formal mutants clean
@@ -48,7 +48,7 @@ bench: setup ## measure accuracy, cycles and times of the demo network; DEEP=1: 
 
 fuzz: setup ## attack hwq with new random networks and bad files for 5 minutes; DEEP=1: for two hours
 	$(BIN)/python proof/networks/run.py --jobs $(JOBS) --seconds $(if $(filter 1,$(DEEP)),5400,200) --json build/fuzz.json
-	$(if $(wildcard proof/files/run.py),$(BIN)/python proof/files/run.py --seconds $(if $(filter 1,$(DEEP)),1800,60))
+	$(BIN)/python proof/files/run.py --seconds $(if $(filter 1,$(DEEP)),1800,60)
 
 coverage: setup ## run every test and measure which lines of hwq and of the RTL they run; fails below 95 %
 	rm -rf build/coverage && mkdir -p build/coverage
@@ -60,11 +60,12 @@ coverage: setup ## run every test and measure which lines of hwq and of the RTL 
 formal: setup ## prove the RTL library: the quick proofs; DEEP=1: all of them, mutants and netlists too
 	$(BIN)/python proof/formal/run.py $(if $(filter 1,$(DEEP)),--deep)
 
-mutants: setup ## break the RTL library on purpose, a sample of 3 %: some minutes; DEEP=1: everything, for hours
+mutants: setup ## break the RTL (a sample of 3 %) and hwq/arith.py on purpose: some minutes; DEEP=1: everything, for hours
 	$(BIN)/python proof/mutation/rtl/campaign.py $(if $(filter 1,$(DEEP)),--share 1 --killers 40 --deep)
 	$(BIN)/python proof/mutation/rtl/equivalence.py
 	$(BIN)/python proof/mutation/rtl/benches.py
 	$(BIN)/python proof/mutation/rtl/score.py
+	$(BIN)/python proof/mutation/python.py $(if $(filter 1,$(DEEP)),,--module hwq/arith.py)
 
 clean: ## remove what was built; .venv and the cache of simulators stay
 	rm -rf build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info

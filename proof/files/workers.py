@@ -64,7 +64,8 @@ class Worker:
         except (EOFError, OSError):
             self._process.join(5)
             outcome = Outcome(number)
-            said = self.case.to_json() + "\n" + (self._arguments[1] / "native.txt").read_text("utf-8", "replace")
+            spoken = self._arguments[1] / "native.txt"  # missing where the process died before its first case
+            said = self.case.to_json() + "\n" + (spoken.read_text("utf-8", "replace") if spoken.is_file() else "")
             last = said.strip().splitlines()[-1:]
             outcome.add("death", f"exit code {self._process.exitcode} {''.join(last)[:80]}", said)
             self._replace()
