@@ -3,8 +3,8 @@
     python benchmarks/verification.py           the demo network: Verilator and Icarus
     python benchmarks/verification.py --deep    and ResNet-8 (12.5 M multiplications an image) at 512 multipliers
 
-Seconds are those of the processor, in all processes that the command starts, compiled anew.  The peer is Icarus, with the
-same build and the same images; ResNet-8 would take minutes an image there, and is not run.
+Seconds are those of the processor, in all processes that the command starts, compiled anew.  The peer is Icarus, with
+the same build and the same images; ResNet-8 would take minutes an image there, and is not run.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def verified(build: Path, simulator: str, samples: int, stall: float = 0.0, trac
 
 
 def rows(network: Network, multipliers: int, samples: int, icarus: int) -> list[tuple[str, ...]]:
-    """Compiling, and seconds an image: free, with stalls, with all inner streams; on Icarus too with `icarus` images."""
+    """Compiling, and seconds an image: free, with stalls, with inner streams; on Icarus too with `icarus` images."""
     program = quantised(network.name, network.model, network.calib)
     found = []
     with tempfile.TemporaryDirectory() as folder, mock.patch.dict(os.environ, HWQ_CACHE=f"{folder}/cache"):
@@ -67,7 +67,9 @@ def main() -> None:
     """Measure each network, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--deep", action="store_true", help="ResNet-8 too")
-    table = Table("network", "multipliers", "simulator", "compile, s", "s/image", "stalls", "inner", "images in s, wall")
+    table = Table(
+        "network", "multipliers", "simulator", "compile, s", "s/image", "stalls", "inner", "images in s, wall"
+    )
     chosen = [(digits(), ICARUS_MULTIPLIERS, 200, 20)]
     if parser.parse_args().deep:
         chosen.append((shared("cifar10_resnet8"), 512, 100, 0))

@@ -55,13 +55,15 @@ def _take(path: Path) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    simulate._VERILATOR_FLAGS += FLAGS  # noqa: SLF001
-    runner._BUILD_ARGS["verilator"] += FLAGS  # noqa: SLF001
+    """Let Verilator count, and collect what it counted."""
+    simulate._VERILATOR_FLAGS += FLAGS
+    runner._BUILD_ARGS["verilator"] += FLAGS
     simulate.Simulation.run = _counted_run  # type: ignore[method-assign]
     runner.run_case = _counted_case
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
+    """Write what this process counted."""
     SCRATCH.rmdir()
     folder = Path(os.environ["HWQ_COVERAGE"])
     folder.mkdir(parents=True, exist_ok=True)

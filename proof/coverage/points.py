@@ -1,8 +1,8 @@
-"""Coverage points of Verilator: what a run wrote, summed over instances and parameters.
+r"""Coverage points of Verilator: what a run wrote, summed over instances and parameters.
 
-A coverage file has a line for each point, ``C '\\x01key\\x02value..' count``. Keys used here: `f` file, `t` kind
-(``line``, ``branch``, ``toggle``), `S` the source lines that the point stands for, as in ``3-5,8``, and `o`, of a toggle
-``signal[bit]:0->1``.
+A coverage file has a line for each point, ``C '\x01key\x02value..' count``. Keys used here: `f` file, `t` kind
+(``line``, ``branch``, ``toggle``), `S` the source lines that the point stands for, as in ``3-5,8``, and `o`, of a
+toggle ``signal[bit]:0->1``.
 """
 
 from __future__ import annotations

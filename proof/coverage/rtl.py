@@ -91,7 +91,9 @@ def report(points: Points) -> bool:
     console.print(table)
     for hole in holes:
         console.print(hole, markup=False, highlight=False)
-    stale = [f"{module}: {line}" for module, lines in reasons.items() for line in lines if (module, line) not in explained]
+    stale = [
+        f"{module}: {line}" for module, lines in reasons.items() for line in lines if (module, line) not in explained
+    ]
     for line in stale:
         console.print(f"holes.toml explains a line that ran: {line}", markup=False)
     return totals[1] >= LEAST * totals[0] and not stale and not any("NOT EXPLAINED" in hole for hole in holes)
@@ -107,6 +109,7 @@ def _percent(part: int, whole: int) -> str:
 
 
 def main() -> int:
+    """Run, merge and report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--report", action="store_true", help="do not run the tests again")
     parser.add_argument("--jobs", type=int, default=2, help="tests side by side (2)")
