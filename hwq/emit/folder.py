@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import re
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from hwq.errors import BadInput
-from hwq.ir.temporary import MARK, exchange, leftovers, new_beside, remove_leftovers
+from hwq.ir.temporary import MARK, alone_in, exchange, leftovers, new_beside, remove_leftovers
 
 MARKER = "hwq-build.json"
 """A folder that holds this file was made by hwq and may be replaced by it."""
@@ -81,39 +82,53 @@ def new_folder(target: Path, marker: str = MARKER) -> Iterator[Path]:
 
 
 def _check_replaceable(target: Path, marker: str) -> None:
-    if target.is_symlink() or (target.exists() and not target.is_dir()):
-        raise BadInput(f"{target}: is not a folder, expected a folder or nothing. Choose another output.")
-    if target.is_dir() and any(target.iterdir()) and not (target / marker).is_file():
-        raise BadInput(
-            f"{target}: exists and was not made by hwq, expected an empty or new folder. Choose another output."
-        )
+    """Refuse what may not be replaced; while somebody else replaces it, look again."""
+    while True:
+        try:
+            seen = os.lstat(target)
+            names = os.listdir(target) if stat.S_ISDIR(seen.st_mode) else None
+            same = os.path.samestat(seen, os.lstat(target))
+        except (FileNotFoundError, NotADirectoryError):
+            if not os.path.lexists(target):
+                return
+            continue
+        if names is None:
+            raise BadInput(f"{target}: is not a folder, expected a folder or nothing. Choose another output.")
+        if not names or marker in names:
+            return
+        if same:
+            raise BadInput(
+                f"{target}: exists and was not made by hwq, expected an empty or new folder. Choose another output."
+            )
 
 
 def _tidy(target: Path) -> None:
     """Remove what killed processes have left; a folder that one of them had set aside returns to its place."""
-    for path in leftovers(target, ASIDE):
-        if not target.exists() and any(path.iterdir()):
-            os.rename(path, target)
-    for mark in (MARK, ASIDE):
-        remove_leftovers(target, mark)
+    with alone_in(target.parent):
+        for path in leftovers(target, ASIDE):
+            if not target.exists() and any(path.iterdir()):
+                os.rename(path, target)
+        for mark in (MARK, ASIDE):
+            remove_leftovers(target, mark)
 
 
 def _move(scratch: Path, target: Path, marker: str) -> None:
     """Put `scratch` in the place of `target`, in one step where the system can.
 
-    Other processes may do the same at the same time: the folder is that of the last one.
+    Other processes may do the same at the same time: they wait for one another, and the folder is that of the last one.
     """
-    for attempt in range(ATTEMPTS):
-        _check_replaceable(target, marker)
-        try:
-            if not target.exists():
-                os.rename(scratch, target)
-            elif not exchange(scratch, target):
-                _move_in_steps(scratch, target)
-            return
-        except OSError as error:
-            if error.errno not in (errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY) or attempt == ATTEMPTS - 1:
-                raise
+    with alone_in(target.parent):
+        for attempt in range(ATTEMPTS):
+            _check_replaceable(target, marker)
+            try:
+                if not target.exists():
+                    os.rename(scratch, target)
+                elif not exchange(scratch, target):
+                    _move_in_steps(scratch, target)
+                return
+            except OSError as error:
+                if error.errno not in (errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY) or attempt == ATTEMPTS - 1:
+                    raise
 
 
 def _move_in_steps(scratch: Path, target: Path) -> None:

@@ -79,6 +79,18 @@ def remove_leftovers(target: Path, mark: str = MARK) -> None:
         _remove(path)
 
 
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Wait until no other process or thread is in such a block for `folder`; not where a file system has no locks."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
 def exchange(one: Path, other: Path) -> bool:
     """Let two paths change places in one step; False where the system cannot.
 

@@ -22,7 +22,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import flow
-import netlists
+import gates
 from proofs import FILES, MUTANTS, PROOFS, Mutant, Proof
 from results import Result, kept
 
@@ -152,7 +152,7 @@ def main() -> int:
         tables["mutants"], fine = _mutant_rows(one for one in MUTANTS if wanted.only in one.proof.harness)
         good &= fine
     if wanted.deep or wanted.netlists:
-        tables["netlists"], fine = netlists.rows(wanted.only)
+        tables["netlists"], fine = gates.rows(wanted.only)
         good &= fine
     if wanted.write:
         _write(tables)

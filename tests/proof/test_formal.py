@@ -11,7 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "proof" / "formal"))
 
 import flow
-import netlists
+import gates
 import run
 from proofs import FILES, MUTANTS, PROOFS, Mutant, Proof
 
@@ -42,9 +42,9 @@ def test_mutant_is_caught(harness: str) -> None:
 
 
 @pytest.mark.formal
-@pytest.mark.parametrize("pair", [pair for pair in netlists.PAIRS if pair.quick], ids=lambda pair: pair.module)
-def test_netlist(pair: netlists.Pair) -> None:
-    assert netlists.compare(pair, "synth").state == "proved"
+@pytest.mark.parametrize("pair", [pair for pair in gates.PAIRS if pair.quick], ids=lambda pair: pair.module)
+def test_netlist(pair: gates.Pair) -> None:
+    assert gates.compare(pair, "synth").state == "proved"
 
 
 def test_every_harness_has_proofs_and_mutants() -> None:
