@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -185,3 +186,12 @@ def checked(
 @contextmanager
 def _shared() -> Iterator[None]:
     yield
+
+
+def impatient(plan: Plan, folder: Path, frames: int, cycles: int = 5000) -> None:
+    """The build of `plan`, with a testbench that takes so many cycles without a beat for a deadlock."""
+    generate(plan, folder, frames)
+    bench = folder / "tb" / f"tb_{plan.program.name}.sv"
+    text, count = re.subn(r"(PATIENCE = )\d+", rf"\g<1>{cycles}", bench.read_text())
+    assert count == 2, "of RTL and of gates"
+    bench.write_text(text)

@@ -10,12 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from builds import DEEP, Entry, checked, plan_with
+from builds import DEEP, Entry, checked, impatient, plan_with
 from cases import BIPOLAR, BORDERS, CASES, SAMPLES
 from cases_binary import binary_behind_signs
 from nets import concat, const, conv, corners, program, rescale, tensor
 
-from hwq.emit.generate import generate
 from hwq.errors import CheckFailed
 from hwq.hw.plan import Plan
 from hwq.ir.program import Program
@@ -226,22 +225,13 @@ def _noticed(plan: Plan, folder: Path) -> bool:
     return False
 
 
-def _build(plan: Plan, folder: Path) -> None:
-    """The build, with a testbench that loses patience soon."""
-    generate(plan, folder, SAMPLES)
-    bench = folder / "tb" / f"tb_{plan.program.name}.sv"
-    text = bench.read_text()
-    start = text.index("PATIENCE = ") + len("PATIENCE = ")
-    bench.write_text(text[:start] + str(PATIENCE) + text[text.index(";", start) :])
-
-
 @pytest.mark.icarus
 @pytest.mark.parametrize(
     "mutant", MUTANTS if DEEP else MUTANTS[:QUICK], ids=lambda m: f"{m.module}-{m.killer}-{m.new[:12]}"
 )
 def test_mutant_is_noticed(mutant: Mutant, tmp_path: Path) -> None:
     plan = _plan(mutant.killer)
-    _build(plan, tmp_path / "build")
+    impatient(plan, tmp_path / "build", SAMPLES, PATIENCE)
     source = tmp_path / "build" / "rtl" / f"hwq_{mutant.module}.sv"
     text = source.read_text()
     assert text.count(mutant.old) == 1, "the line that the mutant breaks has changed"
@@ -253,7 +243,7 @@ def test_mutant_is_noticed(mutant: Mutant, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", PROGRAMS if DEEP else ["same"])
 def test_the_library_itself_passes(name: str, tmp_path: Path) -> None:
     plan = _plan(name)
-    _build(plan, tmp_path / "build")
+    impatient(plan, tmp_path / "build", SAMPLES, PATIENCE)
     assert not _noticed(plan, tmp_path / "build")
 
 

@@ -7,11 +7,10 @@ import re
 from pathlib import Path
 
 import pytest
-from builds import Entry, checked, plan_with
+from builds import Entry, checked, impatient, plan_with
 from fork_nets import BLOCKS, SAME, lead, residual, scaled
 from nets import add, conv, corners, dense, mul, program, tensor
 
-from hwq.emit.generate import generate
 from hwq.hw.fifo import Branches
 from hwq.hw.fold import ceil_div
 from hwq.hw.netlist import Instance
@@ -84,14 +83,11 @@ def test_no_deadlock_under_stalls(block: str, tmp_path: Path) -> None:
 
 def _with_depth(plan: Plan, depth: int, folder: Path) -> Verification:
     """The build with its only FIFO at another depth, and a testbench that loses patience soon."""
-    generate(plan, folder, 4)
-    for path, pattern, text in (
-        (folder / "rtl" / "net.sv", r"hwq_fifo(?:_bram)?( #\(\s*\.W\(\d+\), \.DEPTH\()\d+", rf"hwq_fifo\g<1>{depth}"),
-        (folder / "tb" / "tb_net.sv", r"(PATIENCE = )\d+", r"\g<1>5000"),
-    ):
-        changed, count = re.subn(pattern, text, path.read_text())
-        assert count == 1
-        path.write_text(changed)
+    impatient(plan, folder, 4)
+    path, pattern = folder / "rtl" / "net.sv", r"hwq_fifo(?:_bram)?( #\(\s*\.W\(\d+\), \.DEPTH\()\d+"
+    changed, count = re.subn(pattern, rf"hwq_fifo\g<1>{depth}", path.read_text())
+    assert count == 1
+    path.write_text(changed)
     return checked(plan, folder, samples=4)
 
 

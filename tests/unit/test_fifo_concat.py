@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
-from builds import Entry, checked, plan_with
+from builds import Entry, checked, impatient, plan_with
 from fork_nets import NETS, ONE, SAMPLES, apart, forked, same
 from nets import concat, conv, corners, program, tensor
 
-from hwq.emit.generate import generate
 from hwq.hw.fifo import Branches
 from hwq.hw.netlist import Instance
 from hwq.hw.plan import Plan
@@ -48,17 +46,8 @@ def test_no_deadlock_under_stalls(net: str, lanes: int, tmp_path: Path) -> None:
     assert result.passed, result.trouble
 
 
-def _impatient(plan: Plan, folder: Path) -> None:
-    """The build, with a testbench that loses patience soon."""
-    generate(plan, folder, 4)
-    bench = folder / "tb" / "tb_net.sv"
-    text, count = re.subn(r"(PATIENCE = )\d+", r"\g<1>5000", bench.read_text())
-    assert count == 1
-    bench.write_text(text)
-
-
 def _deadlocks(plan: Plan, folder: Path) -> bool:
-    _impatient(plan, folder)
+    impatient(plan, folder, 4)
     return any(line.startswith("HWQ_DEADLOCK") for line in checked(plan, folder, samples=4).trouble)
 
 
