@@ -70,7 +70,7 @@ def main() -> None:
     table = Table(
         "network", "multipliers", "simulator", "compile, s", "s/image", "stalls", "inner", "images in s, wall"
     )
-    chosen = [(digits(), ICARUS_MULTIPLIERS, 200, 20)]
+    chosen = [(digits(), ICARUS_MULTIPLIERS, 200, 4)]
     if parser.parse_args().deep:
         chosen.append((shared("cifar10_resnet8"), 512, 100, 0))
     for network in chosen:
