@@ -8,40 +8,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pytest
 from builds import DEEP, Entry, checked, impatient, plan_with
 from cases import BIPOLAR, BORDERS, CASES, SAMPLES
 from cases_binary import binary_behind_signs
-from nets import concat, const, conv, corners, program, rescale, tensor
+from small_nets import constant_first, deep_rows, unlike_lanes
 
 from hwq.errors import CheckFailed
 from hwq.hw.plan import Plan
 from hwq.ir.program import Program
-from hwq.ir.window import Window
 
 QUICK = 5
 """Mutants of a quick run; all of them with HWQ_DEEP."""
 PATIENCE = 4000
-
-
-def _lanes() -> Program:
-    """Two elementwise layers of unlike lanes: width converters up and down."""
-    x = tensor(2, 3, 7)
-    return program([rescale(x, name="r"), rescale(x, source="r")], {"a": x}, samples=corners({"a": x}, SAMPLES))
-
-
-def _rows() -> Program:
-    """Deep enough that the ring of rows comes round, and slow enough that it fills."""
-    x = tensor(9, 4, 2)
-    return program([conv(x, 4, Window((3, 3), pads=(1, 1, 1, 1)))], {"a": x}, samples=corners({"a": x}, SAMPLES))
-
-
-def _constant_first() -> Program:
-    """Columns behind those of a constant, and something after it that takes a while."""
-    x, k = tensor(3, 2, 2), const(np.arange(12).reshape(3, 2, 2), name="k")
-    ops = [k, concat(1, "k", "a", name="t"), rescale(tensor(3, 4, 2), source="t")]
-    return program(ops, {"a": x}, samples=corners({"a": x}, SAMPLES))
 
 
 def _mac(pe: int, simd: int, rq: int, window: str = "serial") -> dict[str, Entry]:
@@ -71,7 +50,7 @@ PROGRAMS: dict[str, tuple[Program, dict[str, Entry]]] = {
     "logic-depthwise": (DEPTHWISE["same"], {"y": _mac(2, 1, 1)["y"] | {"multiplier": "logic"}}),
     "grouped": (CASES["groupconv"]["two"], _mac(1, 1, 1)),
     "matrix": (CASES["matmul"]["primes"], _mac(3, 3, 1)),
-    "rows": (_rows(), _mac(1, 1, 1)),
+    "rows": (deep_rows(), _mac(1, 1, 1)),
     "border": (
         BORDERS,
         {"p0": {"lanes": 2}, "p1": {"lanes": 2}} | {name: _mac(1, 1, 1)["y"] for name in ("c0", "c1", "slow")},
@@ -90,11 +69,11 @@ PROGRAMS: dict[str, tuple[Program, dict[str, Entry]]] = {
     "gru": (CASES["gru"]["factors-channel"], {"y": {"pe": 2, "simd": 3}}),
     "blend": (CASES["lstm"]["2-bit"], {"y": {"pe": 1, "simd": 2}}),
     "rnn": (CASES["rnn"]["factors-channel"], {"y": {"pe": 2, "simd": 3}}),
-    "up": (_lanes(), {"r": {"lanes": 2}, "y": {"lanes": 6}}),
+    "up": (unlike_lanes(), {"r": {"lanes": 2}, "y": {"lanes": 6}}),
     "columns": (CASES["concat"]["columns"], {"y": {"lanes": 2}}),
-    "constant-first": (_constant_first(), {name: {"lanes": 2} for name in ("k", "t", "y")}),
+    "constant-first": (constant_first(), {name: {"lanes": 2} for name in ("k", "t", "y")}),
     "turns": (CASES["concat"]["channels-again"], {"y": {"lanes": 1}}),
-    "down": (_lanes(), {"r": {"lanes": 6}, "y": {"lanes": 2}}),
+    "down": (unlike_lanes(), {"r": {"lanes": 6}, "y": {"lanes": 2}}),
     "sum": (CASES["add"]["half_up"], {"y": {"lanes": 5}}),
     "smaller": (CASES["extremum"]["min-signed"], {"y": {"lanes": 5}}),
     "product": (CASES["mul"]["zero_points-floor"], {"y": {"lanes": 2}}),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 
-import numpy as np
 from operators import ROOT
 
 sys.path.insert(0, str(ROOT / "tests"))
@@ -13,36 +12,17 @@ import fork_nets
 from builds import Entry, entries, plan_with
 from cases import BIPOLAR, BORDERS, CASES, SAMPLES
 from cases_binary import binary_behind_signs
-from nets import concat, const, conv, corners, program, rescale, tensor
+from nets import tensor
 from shared_nets import chain, residual, shared
+from small_nets import constant_first, deep_rows, unlike_lanes
 
 from hwq.hw.plan import Plan, make_plan
 from hwq.hw.solve import for_multipliers
 from hwq.ir.program import Program
-from hwq.ir.window import Window
 
 FOLDINGS = 4
 """Foldings of a case at most, each case with others."""
 Planned = Callable[[], Plan]
-
-
-def _lanes() -> Program:
-    """Two elementwise layers of unlike lanes: width converters up and down."""
-    x = tensor(2, 3, 7)
-    return program([rescale(x, name="r"), rescale(x, source="r")], {"a": x}, samples=corners({"a": x}, SAMPLES))
-
-
-def _rows() -> Program:
-    """Deep enough that the ring of rows comes round, and slow enough that it fills."""
-    x = tensor(9, 4, 2)
-    return program([conv(x, 4, Window((3, 3), pads=(1, 1, 1, 1)))], {"a": x}, samples=corners({"a": x}, SAMPLES))
-
-
-def _constant_first() -> Program:
-    """Columns behind those of a constant, and something after it that takes a while."""
-    x, k = tensor(3, 2, 2), const(np.arange(12).reshape(3, 2, 2), name="k")
-    ops = [k, concat(1, "k", "a", name="t"), rescale(tensor(3, 4, 2), source="t")]
-    return program(ops, {"a": x}, samples=corners({"a": x}, SAMPLES))
 
 
 def _mac(pe: int, simd: int, rq: int) -> Entry:
@@ -71,10 +51,10 @@ def _engines() -> Iterator[tuple[str, Program, dict[str, Entry]]]:
 
 def _networks() -> Iterator[tuple[str, Program, dict[str, Entry]]]:
     ones = _mac(1, 1, 1)
-    yield "up", _lanes(), {"r": {"lanes": 2}, "y": {"lanes": 6}}
-    yield "down", _lanes(), {"r": {"lanes": 6}, "y": {"lanes": 2}}
-    yield "rows", _rows(), {"y": ones}
-    yield "constant-first", _constant_first(), {name: {"lanes": 2} for name in ("k", "t", "y")}
+    yield "up", unlike_lanes(), {"r": {"lanes": 2}, "y": {"lanes": 6}}
+    yield "down", unlike_lanes(), {"r": {"lanes": 6}, "y": {"lanes": 2}}
+    yield "rows", deep_rows(), {"y": ones}
+    yield "constant-first", constant_first(), {name: {"lanes": 2} for name in ("k", "t", "y")}
     yield "borders", BORDERS, {"p0": {"lanes": 2}, "p1": {"lanes": 2}} | dict.fromkeys(("c0", "c1", "slow"), ones)
     yield "signs", binary_behind_signs(BIPOLAR, SAMPLES), {"s": {"lanes": 2}, "y": _mac(2, 2, 1)}
 
