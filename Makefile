@@ -45,6 +45,7 @@ bench: setup ## measure accuracy, cycles and times of the demo network; DEEP=1: 
 	$(BIN)/python benchmarks/layers.py $(if $(filter 1,$(DEEP)),,--networks squeeze_excite)
 	$(BIN)/python benchmarks/accuracy.py --tools hwq $(if $(filter 1,$(DEEP)),,--models digits)
 	$(BIN)/python benchmarks/hardware.py $(if $(filter 1,$(DEEP)),--deep)
+	$(BIN)/python benchmarks/verification.py $(if $(filter 1,$(DEEP)),--deep)
 
 fuzz: setup ## attack hwq with new random networks and bad files for 5 minutes; DEEP=1: for two hours
 	$(BIN)/python proof/networks/run.py --jobs $(JOBS) --seconds $(if $(filter 1,$(DEEP)),5400,200) --json build/fuzz.json

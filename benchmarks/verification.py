@@ -76,7 +76,7 @@ def main() -> None:
     for network in chosen:
         for row in rows(*network):
             table.add_row(*row)
-    Console().print(table)
+    Console(width=120).print(table)
 
 
 if __name__ == "__main__":
