@@ -200,12 +200,18 @@ module hwq_macs #(
         assign kept = sums[sum_layer*ACC_W+:ACC_W];
       end
 `ifndef SYNTHESIS
-      // Sums on the way to a result lie within its bound as well: every product may be 0, or has both signs.
-      localparam int EXACT_W = (ACC_W > TREE_W ? ACC_W : TREE_W) + 1;
+      // Sums on the way to a result may leave ACC_W bits, as those wrap; the result may not.
+      localparam int EXACT_W = (ACC_W > TREE_W ? ACC_W : TREE_W) + 2;
       wire signed [EXACT_W-1:0] exact = EXACT_W'(sum_first ? start_p : kept) + EXACT_W'(sum);
+      wire signed [EXACT_W-1:0] beyond = (exact - EXACT_W'(next)) >>> ACC_W;
+      logic signed [31:0] wraps[0:LAYERS-1];
+      wire signed [31:0] wrapped = (sum_first ? 32'sd0 : wraps[sum_layer]) + 32'(beyond);
       always @(posedge clk)
-        if (sum_valid && (p < LIVE_LAST || folds_done[sum_layer] != NF - 1) && exact != EXACT_W'(next))
-          $fatal(1, "hwq_macs: %m accumulator %0d does not fit ACC_W=%0d", exact, ACC_W);
+        if (sum_valid) begin
+          wraps[sum_layer] <= wrapped;
+          if (last_q[SUM_STAGE] && (p < LIVE_LAST || folds_done[sum_layer] != NF - 1) && wrapped != 0)
+            $fatal(1, "hwq_macs: %m accumulator does not fit ACC_W=%0d, by %0d times its range", ACC_W, wrapped);
+        end
 `endif
     end
   endgenerate
