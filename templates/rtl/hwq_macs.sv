@@ -204,8 +204,8 @@ module hwq_macs #(
       localparam int EXACT_W = (ACC_W > TREE_W ? ACC_W : TREE_W) + 2;
       wire signed [EXACT_W-1:0] exact = EXACT_W'(sum_first ? start_p : kept) + EXACT_W'(sum);
       wire signed [EXACT_W-1:0] beyond = (exact - EXACT_W'(next)) >>> ACC_W;
-      logic signed [31:0] wraps[0:LAYERS-1];
-      wire signed [31:0] wrapped = (sum_first ? 32'sd0 : wraps[sum_layer]) + 32'(beyond);
+      logic signed [EXACT_W-1:0] wraps[0:LAYERS-1];
+      wire signed [EXACT_W-1:0] wrapped = (sum_first ? EXACT_W'(0) : wraps[sum_layer]) + beyond;
       always @(posedge clk)
         if (sum_valid) begin
           wraps[sum_layer] <= wrapped;
