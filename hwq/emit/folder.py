@@ -40,6 +40,14 @@ def sources_in(build: Path, *parts: str) -> list[Path]:
     return found
 
 
+def rtl_in(build: Path) -> list[Path]:
+    """The RTL of a build, as `sources_in`; refuse a folder that has none."""
+    found = sources_in(build, "rtl")
+    if not found:
+        raise BadInput(f"{build}: holds no rtl/*.sv, expected a folder made by `hwq generate`. Generate it again.")
+    return found
+
+
 def check_target(target: Path, marker: str = MARKER) -> None:
     """Refuse a target that is a file, that holds something but no file `marker`, or that cannot be written."""
     _check_replaceable(target, marker)

@@ -7,9 +7,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from hwq.emit.folder import sources_in
+from hwq.emit.folder import rtl_in
 from hwq.emit.render import render
-from hwq.errors import BadInput, CheckFailed
+from hwq.errors import CheckFailed
 from hwq.verify import tools
 from hwq.verify.build_cache import cache_folder, cached_build, content_key
 
@@ -43,10 +43,8 @@ def synthesise_gates(folder: Path, top: str) -> Netlist:
         When Yosys fails.
     """
     tool = tools.require("yosys")
-    sources = sources_in(folder, "rtl")
+    sources = rtl_in(folder)
     memories = sorted(path for path in (folder / "rom").glob("*") if path.is_file())
-    if not sources:
-        raise BadInput(f"{folder}: holds no rtl/*.sv, expected a folder made by `hwq generate`. Generate it again.")
     script = render("syn/gate.ys.j2", top=top, sources=[f"rtl/{source.name}" for source in sources])
     key = content_key([*sources, *memories], {"yosys": tool.version, "script": script})
     seconds = 0.0

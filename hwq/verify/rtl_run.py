@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hwq.arith import IntArray
-from hwq.emit.folder import sources_in
+from hwq.emit.folder import rtl_in, sources_in
 from hwq.emit.vectors import vector_files
 from hwq.errors import BadInput, CheckFailed
 from hwq.hw.plan import Plan
@@ -90,10 +90,7 @@ class Bench:
 
     def check(self) -> None:
         """Refuse a build that lacks files, or is of an older hwq whose testbench cannot do what is asked."""
-        if not sources_in(self.folder, "rtl"):
-            raise BadInput(
-                f"{self.folder}: holds no rtl/*.sv, expected a folder made by `hwq generate`. Generate it again."
-            )
+        rtl_in(self.folder)
         bench = self.folder / "tb" / f"tb_{self.top}.sv"
         text = bench.read_text("utf-8", "replace") if bench.is_file() else ""
         if text and not all(macro in text for macro in self._macros):
@@ -102,7 +99,7 @@ class Bench:
     def compile(self) -> Simulation:
         """The compiled testbench, or the one from the cache when nothing changed."""
         self.check()
-        rtl = sources_in(self.folder, "rtl") if self.netlist is None else [self.netlist]
+        rtl = rtl_in(self.folder) if self.netlist is None else [self.netlist]
         options = [f"--trace-{self.waves}"] if self.waves and self.simulator == "verilator" else []
         sources = [*rtl, *sources_in(self.folder, "tb")]
         return BUILDERS[self.simulator](

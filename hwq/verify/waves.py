@@ -52,15 +52,14 @@ class Waves:
         )
 
 
-def check_waves(path: Path, simulator: str) -> str:
-    """``vcd`` or ``fst``, by the file's name.
+def _kind(path: Path) -> str:
+    """``vcd`` or ``fst``, by the file's name."""
+    return path.suffix[1:].lower()
 
-    Raises
-    ------
-    BadInput
-        When it is neither, the file cannot be written, or the simulator cannot write that kind.
-    """
-    kind = path.suffix[1:].lower()
+
+def check_waves(path: Path, simulator: str) -> None:
+    """Refuse a file of another kind, one that cannot be written, and a kind that the simulator cannot write."""
+    kind = _kind(path)
     if kind not in KINDS:
         raise BadInput(f"--waves {path}: expected a name that ends in .vcd or .fst.")
     check_writable(path)
@@ -71,7 +70,6 @@ def check_waves(path: Path, simulator: str) -> str:
                 f"--waves {path}: Verilator needs lz4.h and zlib.h for it, which are missing (Debian: liblz4-dev, "
                 "zlib1g-dev). Choose a name that ends in .vcd, or --sim icarus."
             )
-    return kind
 
 
 def keep_waves(path: Path, bench: Bench, drive: Drive, outcome: Outcome | None) -> Waves:
@@ -79,6 +77,8 @@ def keep_waves(path: Path, bench: Bench, drive: Drive, outcome: Outcome | None) 
 
     Parameters
     ----------
+    path
+        Which `check_waves` has let pass.
     bench, drive
         As in the simulation that went wrong.
     outcome
@@ -89,7 +89,7 @@ def keep_waves(path: Path, bench: Bench, drive: Drive, outcome: Outcome | None) 
     CheckFailed
         When it does not go wrong in the same way.
     """
-    kind = check_waves(path, bench.simulator)
+    kind = _kind(path)
     simulation = replace(bench, waves=kind).compile()
     cycle = None if outcome is None else outcome.cycle
     at = _death(simulation, drive) if cycle is None else cycle
