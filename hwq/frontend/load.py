@@ -15,7 +15,7 @@ from hwq.errors import BadInput, refuse_all
 from hwq.frontend.external import MAX_BYTES, load_external
 from hwq.frontend.inline import inline
 from hwq.frontend.node import STANDARD_DOMAINS
-from hwq.ir.names import NOT_PORTABLE, is_portable
+from hwq.ir.names import MAX_PORTABLE, NOT_PORTABLE, is_portable
 
 OLDEST_OPSET = 9
 NEWEST_OPSET = defs.onnx_opset_version()
@@ -48,6 +48,7 @@ def load(path: str | Path) -> Source:
     path = Path(path)
     model = parse(path)
     opset = _opset(model, path)
+    _refuse_long_names(model, path)
     load_external(model, path.parent)
     _check(model, path)
     model = inline(model, path)
@@ -92,6 +93,22 @@ def _opset(model: onnx.ModelProto, path: Path) -> int:
             "Export the model with another opset_version"
         )
     return int(found)
+
+
+def _refuse_long_names(model: onnx.ModelProto, path: Path) -> None:
+    """Names are printed, compared and matched with patterns: none may be as long as a book."""
+    graphs = (model.graph, *model.functions)
+    nodes = [node for graph in graphs for node in graph.node]
+    names = {name for node in nodes for name in (node.name, node.op_type, node.domain, *node.input, *node.output)}
+    names |= {item.name for node in nodes for item in node.attribute}
+    names |= {item.name for item in (*model.graph.initializer, *model.graph.input, *model.graph.output)}
+    names |= {name for function in model.functions for name in (function.name, function.domain)}
+    longest = max(names, key=len, default="")
+    if len(longest) > MAX_PORTABLE:
+        raise BadInput(
+            f"{path}: a name of {len(longest)} characters, {longest!r:.60}..., expected at most {MAX_PORTABLE}. "
+            "Rename it"
+        )
 
 
 def _check(model: onnx.ModelProto, path: Path) -> None:

@@ -15,6 +15,7 @@ from hwq.ir.codec import decode, encode
 from hwq.ir.order import Axes, axes_of
 from hwq.ir.program import Program
 from hwq.ir.serial import digest
+from hwq.ir.storage import parse_text
 
 VERSION = 2
 """Of the file's content: it changes with the functions, too."""
@@ -55,7 +56,7 @@ def rebuild(text: str, initializers: Arrays) -> Program:
     ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError
         When the text is damaged or an initialiser is missing.
     """
-    body = json.loads(text)
+    body = parse_text(text)
     arrays = {path: _resolve(reference, initializers) for path, reference in body["arrays"].items()}
     program = Program(**{key: decode(body[key], arrays) for key in _STORED})
     if not isinstance(program.info, dict):

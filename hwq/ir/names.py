@@ -10,7 +10,7 @@ MAX_LENGTH = 48
 """Characters of the longest name that `sanitize` returns."""
 
 MAX_PORTABLE = 4096
-"""Bytes of the longest name that an input or output of a model may have."""
+"""Bytes of the longest name that an input or output of a model may have; no name in a file is longer."""
 NOT_PORTABLE = f"is no name that files can hold, expected at most {MAX_PORTABLE} bytes of text without NUL. Rename it"
 
 _VERILOG = """

@@ -22,7 +22,7 @@ from hwq.ir.codec import decode, encode
 from hwq.ir.kinds import mistakes
 from hwq.ir.npy import parse_array
 from hwq.ir.program import Program
-from hwq.ir.storage import EPOCH, unpack, write_atomically
+from hwq.ir.storage import EPOCH, parse_text, unpack, write_atomically
 
 VERSION = 2
 MAX_MEMBER = 1 << 31
@@ -140,7 +140,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
                 raise BadInput(
                     f"not a readable program (it holds no {_TEXT}), expected a file written by `hwq quantize`"
                 )
-            text = json.loads(unpack(archive, _TEXT))
+            text = parse_text(unpack(archive, _TEXT))
             if not isinstance(text, dict):
                 raise BadInput(f"not a readable program ({_TEXT} is no object)")
             if text.get("hwq") != VERSION:

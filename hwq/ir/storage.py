@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwq.errors import BadInput
+from hwq.ir.names import MAX_PORTABLE
 from hwq.ir.temporary import new_beside, remove_leftovers
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -87,6 +89,34 @@ def unpack(archive: zipfile.ZipFile, name: str) -> bytes:
     entry = archive.getinfo(name)
     with archive.open(entry) as member:
         return member.read(entry.file_size)
+
+
+def parse_text(text: str | bytes) -> Any:
+    """The value of a JSON text from a file that nobody vouches for.
+
+    Raises
+    ------
+    RecursionError, ValueError
+        When it is no JSON, or holds a name that is too long to be printed.
+    """
+    value = json.loads(text)
+    longest = max(_texts(value), key=len, default="")
+    if len(longest) > MAX_PORTABLE:
+        raise ValueError(f"{longest!r:.40}... has {len(longest)} characters, expected at most {MAX_PORTABLE}")
+    return value
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every string in a tree, keys too."""
+    left = [value]
+    while left:
+        one = left.pop()
+        if isinstance(one, str):
+            yield one
+        elif isinstance(one, dict):
+            left += [*one, *one.values()]
+        elif isinstance(one, list):
+            left += one
 
 
 def write_atomically(path: Path, data: bytes) -> None:

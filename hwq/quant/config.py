@@ -9,6 +9,7 @@ from typing import Any
 
 from hwq.arith import Rounding
 from hwq.errors import BadInput
+from hwq.ir.names import MAX_PORTABLE
 from hwq.quant.rounding import Solver
 
 
@@ -138,6 +139,12 @@ class LayerRule:
 
     match: str
     options: tuple[tuple[str, Any], ...]
+
+    def __post_init__(self) -> None:
+        if len(self.match) > MAX_PORTABLE:
+            raise BadInput(
+                f"layer '{self.match:.60}...': {len(self.match)} characters, expected at most {MAX_PORTABLE}."
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from hwq.hw.plan import Plan
 from hwq.ir import serial
 from hwq.ir.npy import check_size, parse_array, read_header
 from hwq.ir.serial import MAX_TEXT
-from hwq.ir.storage import save_arrays, unpack
+from hwq.ir.storage import parse_text, save_arrays, unpack
 from hwq.ir.types import Format, TensorType
 from hwq.quant.forms import KEY as FORMS
 from hwq.quant.forms import Form, read_forms
@@ -226,7 +226,7 @@ def _recording(archive: zipfile.ZipFile) -> Recording:
     names = set(archive.namelist())
     if archive.getinfo(f"{MARKER}.npy").file_size > MAX_TEXT:
         raise ValueError(f"its description is larger than {MAX_TEXT} bytes")
-    about = json.loads(str(parse_array(unpack(archive, f"{MARKER}.npy"))))
+    about = parse_text(str(parse_array(unpack(archive, f"{MARKER}.npy"))))
     if about["version"] != VERSION:
         raise ValueError(f"version {about['version']!r:.20}, expected {VERSION}")
     layers = tuple(_layer(entry) for entry in about["layers"])
@@ -240,6 +240,8 @@ def _recording(archive: zipfile.ZipFile) -> Recording:
         if not 0 <= int(elements) <= values.size or (unknown is not None and unknown.shape != values.shape):
             raise ValueError(f"{name} has {values.shape}, but {elements} elements")
         streams[str(name)] = Stream(values, int(elements), None if unknown is None else unknown.astype(bool))
+    if ports.keys() - streams.keys() or any(layer.kind == "port" for layer in layers):
+        raise ValueError("what its output ports carry is not there")
     sent = {
         layer.name: _integers(archive, f"{layer.name}.sent", layer.type) for layer in layers if layer.kind == "input"
     }

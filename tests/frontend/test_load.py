@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,25 @@ def test_not_an_onnx_file(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "x.onnx"
     path.write_bytes(content)
     assert "not an ONNX model or cut short" in refused(path)
+
+
+def _renamed_node(net: onnx.ModelProto, name: str) -> None:
+    net.graph.node[0].name = name
+
+
+def _renamed_tensor(net: onnx.ModelProto, name: str) -> None:
+    net.graph.node[0].input[1] = net.graph.initializer[0].name = name
+
+
+def _renamed_operator(net: onnx.ModelProto, name: str) -> None:
+    net.graph.node[0].op_type = name
+
+
+@pytest.mark.parametrize("rename", [_renamed_node, _renamed_tensor, _renamed_operator])
+def test_names_are_no_books(rename: Callable[[onnx.ModelProto, str], None], tmp_path: Path) -> None:
+    net = dense()
+    rename(net, "x" * 4097)
+    assert "a name of 4097 characters, 'xxx" in refused(save(net, tmp_path)) and len(refused(save(net, tmp_path))) < 500
 
 
 def test_absent_file_and_folder(tmp_path: Path) -> None:

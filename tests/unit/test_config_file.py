@@ -124,6 +124,12 @@ def test_no_such_file(tmp_path: Path) -> None:
         read_options(tmp_path / "missing.toml")
 
 
+def test_a_pattern_is_no_book(tmp_path: Path) -> None:
+    text = f'[[layer]]\nmatch = "{"[" * 100_000}"\nact_bits = 4'
+    with pytest.raises(BadInput, match=r"layer '\[{60}\.\.\.': 100000 characters, expected at most 4096"):
+        read(text, tmp_path)
+
+
 @pytest.mark.parametrize("text", ["weight_bits = 17", '[[layer]]\nmatch = "a"\nact_bits = 1', "percentile = nan"])
 def test_limits_hold_for_files(text: str, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"--\S+: \S+, expected"):

@@ -88,6 +88,7 @@ DAMAGE: dict[str, tuple[Callable[[Members], object], str]] = {
     "no JSON": (lambda m: m.update({"program.json": b"{"}), "not a readable program"),
     "not UTF-8": (lambda m: m.update({"program.json": b"\xff\xfe\x00"}), "not a readable program"),
     "deep JSON": (lambda m: m.update({"program.json": b"[" * 100_000}), "not a readable program"),
+    "a long name": (_changed(lambda t: t.update(name="[" * 100_000)), "100000 characters, expected at most 4096"),
     "a list": (lambda m: m.update({"program.json": b"[]"}), "not a readable program"),
     "a number": (lambda m: m.update({"program.json": b"1"}), "not a readable program"),
     "unknown operation": (_changed(lambda t: t["ops"][0].update(op="system")), "not a readable program"),
