@@ -10,7 +10,7 @@ from hwq.frontend import read
 from hwq.frontend.cut import WHOLE, Cut, samples_at
 from hwq.frontend.data import Data, Samples, load_samples
 from hwq.frontend.graph import FloatGraph
-from hwq.frontend.qonnx import is_quantised, read_quantised
+from hwq.frontend.quantised import is_quantised, read_quantised
 from hwq.ir.program import Program
 from hwq.passes import simplify
 from hwq.quant import Progress, QuantConfig, silent

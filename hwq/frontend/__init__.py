@@ -9,7 +9,7 @@ from hwq.frontend.cut import WHOLE, Cut, cut
 from hwq.frontend.graph import FloatGraph
 from hwq.frontend.importer import import_model
 from hwq.frontend.load import load
-from hwq.frontend.qonnx import has_quantisers
+from hwq.frontend.quantised import has_quantisers
 
 
 def read(path: str | Path, part: Cut = WHOLE) -> FloatGraph:

@@ -20,7 +20,7 @@ _SHAPE_SIZE = 1024
 
 # fmt: off
 FOLDABLE = frozenset({
-    "Abs", "Add", "And", "Cast", "CastLike", "Ceil", "Concat", "Constant", "ConstantOfShape",
+    "Abs", "Add", "And", "Cast", "CastLike", "Ceil", "Clip", "Concat", "Constant", "ConstantOfShape",
     "DequantizeLinear", "Div", "Equal", "Exp", "Expand", "Flatten", "Floor", "Gather",
     "GatherElements", "Greater", "GreaterOrEqual", "Identity", "Less", "LessOrEqual", "Log",
     "MatMul", "Max", "Min", "Mod", "Mul", "Neg", "Not", "Or", "Pad", "Pow", "QuantizeLinear",

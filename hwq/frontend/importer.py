@@ -13,7 +13,7 @@ from hwq.errors import BadInput, refuse_all
 from hwq.frontend.cut import buildable, cut
 from hwq.frontend.folding import can_fold, fold
 from hwq.frontend.graph import FloatGraph, GraphInput, GraphOutput, Layer, Shape
-from hwq.frontend.handlers import HANDLERS
+from hwq.frontend.handlers import HANDLERS, Handler
 from hwq.frontend.load import Source
 from hwq.frontend.node import Node, Refusal, type_name
 from hwq.frontend.state import State
@@ -28,21 +28,22 @@ _INPUT_TYPES = frozenset({"FLOAT", "FLOAT16", "DOUBLE", "UINT8", "INT8", "UINT16
 class Importer:
     """Walks the nodes once; a node that is refused gets a stand-in so that those after it are checked too."""
 
+    supported: Iterable[str] = HANDLERS
+
     def __init__(self, source: Source) -> None:
         self.source = source
         nodes = [Node.of(proto) for proto in source.graph.node]
         self._outputs = [item.name for item in source.graph.output]
         self._nodes, self._used = _needed(nodes, self._outputs)
-        self.state = State(
-            constants=dict(source.initializers),
-            opset=source.opset,
-            batch=source.batch,
-            terminal=_terminal(self._nodes, self._outputs),
-        )
+        self.state = self.new_state(_terminal(self._nodes, self._outputs))
         self.refusals: list[str] = []
         self.inputs: list[tuple[onnx.ValueInfoProto, Value]] = []
         self._unsupported: dict[str, list[str]] = {}
         self._refused: list[Node] = []
+
+    def new_state(self, terminal: frozenset[str]) -> State:
+        """The memory with which the walk begins; `terminal` as in `State`."""
+        return State(dict(self.source.initializers), self.source.opset, self.source.batch, terminal)
 
     def run(self) -> FloatGraph:
         """Import the model.
@@ -63,7 +64,7 @@ class Importer:
                 "Replace it, or cut the model before it"
             )
         if self._unsupported:
-            self.refusals.append(f"supported operators: {', '.join(HANDLERS)}")
+            self.refusals.append(f"supported operators: {', '.join(self.supported)}")
         if not self._outputs:
             self.refusals.append(f"{self.source.name}: the model has no output, expected at least one. Export it again")
         values = [self._output(name) for name in self._outputs]
@@ -79,7 +80,7 @@ class Importer:
         if part is None:
             return
         try:
-            graph = Importer(cut(self.source, part)).run()
+            graph = type(self)(cut(self.source, part)).run()
         except BadInput:
             return
         self.refusals.append(f"{part}: this part of the model could be built, {len(graph.layers)} layers")
@@ -110,10 +111,10 @@ class Importer:
 
     def _node(self, node: Node) -> None:
         state = self.state
-        handler = HANDLERS.get(node.op) if node.is_standard else None
+        handler = self.handler(node)
         try:
-            if can_fold(node, state.constants):
-                state.constants.update(fold(node, state.constants, state.opset))
+            if self.is_constant(node):
+                state.constants.update(self.fold(node))
             elif node.is_standard and node.op in ("Shape", "Size") and node.inputs[0] in state.values:
                 state.constants[node.outputs[0]] = self._measure(node)
             elif handler is None:
@@ -130,6 +131,18 @@ class Importer:
             self.refusals.append(f"{node.label}: {refusal}")
             self._refused.append(node)
             self._stand_in(node)
+
+    def handler(self, node: Node) -> Handler | None:
+        """The function that imports `node`, if there is one."""
+        return HANDLERS.get(node.op) if node.is_standard else None
+
+    def is_constant(self, node: Node) -> bool:
+        """Whether the results of `node` are known already."""
+        return can_fold(node, self.state.constants)
+
+    def fold(self, node: Node) -> dict[str, np.ndarray[tuple[int, ...], np.dtype[np.generic]]]:
+        """The results of such a node, by name."""
+        return fold(node, self.state.constants, self.state.opset)
 
     def _check_outputs(self, node: Node) -> None:
         """Refuse a node of which an output is used that its handler does not make."""

@@ -52,6 +52,14 @@ def axes_of(order: Order) -> Axes | None:
     return axes if np.array_equal(axes.order(), order) else None
 
 
+def stream_order(index: NDArray[np.int64], shape: tuple[int, int, int]) -> Order:
+    """Positions in (channels, height, width) order, the `shape`, as positions in (height, width, channels) order."""
+    channels, height, width = shape
+    where = np.arange(channels * height * width).reshape(height, width, channels).transpose(2, 0, 1).ravel()
+    order: Order = np.asarray(where[index], np.int64)
+    return order
+
+
 @dataclass(frozen=True, slots=True)
 class Steps:
     """Positions that begin at `start` and move by a fixed step along each axis."""

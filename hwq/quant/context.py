@@ -12,7 +12,7 @@ from hwq.ir.op import Op
 from hwq.ir.types import Format, TensorType
 from hwq.ops.requantised import Requantised
 from hwq.quant.config import QuantConfig
-from hwq.quant.factors import as_multipliers
+from hwq.ops.factors import as_multipliers
 from hwq.quant.fitting import Weights
 
 R = TypeVar("R", bound=Requantised)

@@ -9,12 +9,13 @@ import numpy as np
 from hwq.arith import Interval
 from hwq.frontend import graph as fg
 from hwq.ir.op import Op
+from hwq.ir.order import stream_order
 from hwq.ir.program import Port, Program
 from hwq.ir.window import Window
 from hwq.ops import Add, ArgMax, AvgPool, MaxPool, Pad, Rescale
 from hwq.quant.config import QuantConfig
 from hwq.quant.context import Context, common, with_accumulator
-from hwq.quant.factors import as_multipliers
+from hwq.ops.factors import as_multipliers
 from hwq.quant.fitting import Weights
 from hwq.quant.formats import Formats
 from hwq.quant.linear import lower_linear
@@ -34,22 +35,14 @@ def lower(graph: fg.FloatGraph, formats: Formats, config: QuantConfig, weights: 
         weights.push(op, ins)
         intervals[op.name] = op.bound(*ins)
     sources = tuple(
-        Port(p.onnx_name, p.tensor, p.dtype, _stream_order(p.index, graph.shapes[p.tensor])) for p in graph.inputs
+        Port(p.onnx_name, p.tensor, p.dtype, stream_order(p.index, graph.shapes[p.tensor])) for p in graph.inputs
     )
     outputs = tuple(
-        Port(p.onnx_name, p.tensor, "float64", _stream_order(p.index, graph.shapes[p.tensor]), p.host_ops)
+        Port(p.onnx_name, p.tensor, "float64", stream_order(p.index, graph.shapes[p.tensor]), p.host_ops)
         for p in graph.outputs
     )
     input_types = {port.tensor: ctx.types[port.tensor] for port in graph.inputs}
     return Program(graph.name, sources, outputs, tuple(ctx.ops), input_types, ctx.formats).verify()
-
-
-def _stream_order(index: np.ndarray, shape: fg.Shape) -> np.ndarray:
-    """Positions in (channels, height, width) order as positions in (height, width, channels) order."""
-    channels, height, width = shape
-    where = np.arange(channels * height * width).reshape(height, width, channels).transpose(2, 0, 1).ravel()
-    order: np.ndarray = np.asarray(where[index], np.int64)
-    return order
 
 
 def _window(layer: fg.MaxPool | fg.AvgPool) -> Window:

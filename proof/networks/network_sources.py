@@ -29,7 +29,7 @@ from random_sparse import small, sparse_programs
 from hwq.errors import BadInput
 from hwq.frontend.data import load_samples
 from hwq.frontend.graph import FloatGraph
-from hwq.frontend.qonnx import read_quantised
+from hwq.frontend.quantised import read_quantised
 from hwq.hw.plan import make_plan
 from hwq.hw.widest import widest
 from hwq.ir.program import Program, quantise_inputs

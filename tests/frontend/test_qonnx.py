@@ -13,9 +13,9 @@ from quantised_models import DOMAIN, Network, executed
 from hwq import api
 from hwq.errors import BadInput
 from hwq.frontend.cut import Cut
-from hwq.frontend.qonnx import is_quantised, read_quantised
-from hwq.frontend.qonnx.multithreshold import MultiThreshold
-from hwq.frontend.qonnx.quantiser import Affine
+from hwq.frontend.quantised import is_quantised, read_quantised
+from hwq.frontend.quantised.multithreshold import MultiThreshold
+from hwq.frontend.quantised.quantiser import Affine
 from hwq.ir.program import Program, quantise_inputs
 from hwq.ops import Codebook, Dense, Threshold
 from hwq.quant import QuantConfig

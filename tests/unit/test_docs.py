@@ -18,7 +18,7 @@ from hwq.frontend.handlers import HANDLERS
 from hwq.ir.op import REGISTRY
 from hwq.ir.types import TensorType
 from hwq.ops import Table
-from hwq.quant.factors import as_multipliers
+from hwq.ops.factors import as_multipliers
 
 ROOT = Path(__file__).resolve().parents[2]
 SEMANTICS, HARDWARE, MODELS, GOLDEN = (

@@ -10,8 +10,8 @@ from hwq.errors import BadInput
 from hwq.frontend.data import Data
 from hwq.frontend.load import load, parse
 from hwq.frontend.node import Node
-from hwq.frontend.qonnx.importer import Importer
-from hwq.frontend.qonnx.quantiser import OPERATORS
+from hwq.frontend.quantised.importer import Importer
+from hwq.frontend.quantised.quantiser import OPERATORS
 from hwq.ir.program import Program
 
 

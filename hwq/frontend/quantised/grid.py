@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from hwq.arith import int_range
 from hwq.errors import BadInput
-from hwq.frontend.qonnx.quantiser import Float32
+from hwq.frontend.quantised.quantiser import Float32
 from hwq.ir.program import MAX_TENSOR_BITS
 from hwq.ir.types import TensorType
 

@@ -15,12 +15,12 @@ from hwq.frontend.data import load_arrays
 from hwq.frontend.folding import can_fold, fold
 from hwq.frontend.load import Source
 from hwq.frontend.node import Node, Refusal, type_name
-from hwq.frontend.qonnx.grid import grid_of, reals
-from hwq.frontend.qonnx.layers import Layers
-from hwq.frontend.qonnx.multithreshold import MultiThreshold
-from hwq.frontend.qonnx.quantiser import MULTI_THRESHOLD, OPERATORS, Affine, Quantiser
-from hwq.frontend.qonnx.steps import falling, threshold_rows
-from hwq.frontend.qonnx.values import ELEMENTWISE, MAX_VALUES, Data, Weights, applied, everywhere, reshaped
+from hwq.frontend.quantised.grid import grid_of, reals
+from hwq.frontend.quantised.layers import Layers
+from hwq.frontend.quantised.multithreshold import MultiThreshold
+from hwq.frontend.quantised.quantiser import MULTI_THRESHOLD, OPERATORS, Affine, Quantiser
+from hwq.frontend.quantised.steps import falling, threshold_rows
+from hwq.frontend.quantised.values import ELEMENTWISE, MAX_VALUES, Data, Weights, applied, everywhere, reshaped
 from hwq.ir.names import sanitize
 from hwq.ir.program import MAX_TENSOR_BITS, Port, Program, quantise_inputs
 from hwq.ir.types import Format

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hwq.arith import IntArray, signed_bits
 from hwq.frontend.node import Node, Refusal
-from hwq.frontend.qonnx.quantiser import Affine, Float32
+from hwq.frontend.quantised.quantiser import Affine, Float32
 from hwq.ops.threshold import MAX_THRESHOLDS
 
 

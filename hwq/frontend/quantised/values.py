@@ -12,7 +12,7 @@ from onnx import helper, numpy_helper
 
 from hwq.arith import IntArray
 from hwq.frontend.node import Node, Refusal
-from hwq.frontend.qonnx.quantiser import Affine, Float32
+from hwq.frontend.quantised.quantiser import Affine, Float32
 
 ELEMENTWISE = ("Add", "BatchNormalization", "Clip", "Div", "LeakyRelu", "Mul", "Neg", "Relu", "Sub")
 """Operators that may stand between an accumulator and the next quantiser."""

@@ -9,8 +9,8 @@ import numpy as np
 
 from hwq.arith import IntArray, Interval, Requant, Rounding, int_range, signed_bits
 from hwq.frontend.node import Node, Refusal
-from hwq.frontend.qonnx.quantiser import Float32
-from hwq.frontend.qonnx.values import MAX_VALUES, Data, Weights
+from hwq.frontend.quantised.quantiser import Float32
+from hwq.frontend.quantised.values import MAX_VALUES, Data, Weights
 from hwq.ir.names import sanitize
 from hwq.ir.op import Op
 from hwq.ir.program import MAX_TENSOR_BITS
