@@ -191,14 +191,36 @@ class Requant:
         return f"{factor}>>{self.shift}{zero} {self.rounding.name.lower()} [{self.qmin},{self.qmax}]"
 
 
-def quantise(x: NDArray[np.float64], scale: float, zero_point: int, qmin: int, qmax: int) -> IntArray:
-    """The integers of real values (rule T2): clamp(floor(x / scale + 1/2) + zero_point, qmin, qmax).
+def quantise(
+    x: NDArray[np.float64],
+    scale: float,
+    zero_point: int,
+    qmin: int,
+    qmax: int,
+    rounding: Rounding = Rounding.HALF_UP,
+) -> IntArray:
+    """The integers of real values (rule T2): clamp(round(x / scale) + zero_point, qmin, qmax).
 
     Evaluated in float64; this is done on the host only, for the inputs of a model and for constants.
+
+    Examples
+    --------
+    >>> ties = np.array([-1.5, -0.5, 0.5, 1.5])
+    >>> [quantise(ties, 1.0, 0, -9, 9, mode).tolist() for mode in Rounding]
+    [[-2, -1, 0, 1], [-1, 0, 1, 2], [-2, 0, 0, 2], [-2, -1, 1, 2]]
     """
     q = np.asarray(np.asarray(x, np.float64) / scale)
-    q += 0.5
-    np.floor(q, out=q)
+    match rounding:
+        case Rounding.FLOOR:
+            np.floor(q, out=q)
+        case Rounding.HALF_UP:
+            q += 0.5
+            np.floor(q, out=q)
+        case Rounding.HALF_EVEN:
+            np.rint(q, out=q)
+        case Rounding.HALF_AWAY:
+            q += np.copysign(0.5, q)
+            np.trunc(q, out=q)
     q += zero_point
     np.clip(q, qmin, qmax, out=q)
     return q.astype(np.int64)

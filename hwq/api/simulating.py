@@ -55,7 +55,7 @@ def simulate(
     Returns
     -------
     dict
-        For each output NAME: ``NAME`` (float64, rule T2 exactly) and ``NAME.int`` (int64); for each
+        For each output NAME: ``NAME`` (in the port's own type, rule T2 exactly) and ``NAME.int`` (int64); for each
         input NAME the quantised input ``NAME.int``.
     """
     arrays = load_arrays(data, input_ports(program))
@@ -85,9 +85,8 @@ def prepare(
         found = compute(arrays)
         out = {f"{port.name}.int": port.from_tensor(found[port.tensor]).astype(np.int64) for port in program.inputs}
         for port in program.outputs:
-            leaving = port.from_tensor(found[port.tensor])
-            out[f"{port.name}.int"] = leaving.astype(np.int64)
-            out[port.name] = program.formats[port.tensor].dequantise(leaving)
+            out[f"{port.name}.int"] = port.from_tensor(found[port.tensor]).astype(np.int64)
+            out[port.name] = port.real(found[port.tensor], program.formats[port.tensor])
         return out
 
     return results

@@ -244,6 +244,8 @@ def describe_ports(program: Program, ports: Sequence[Any]) -> list[dict[str, Any
             "bits": program.types[port.tensor].bits, "signed": program.types[port.tensor].signed,
             "scale": program.formats[port.tensor].scale, "zero_point": program.formats[port.tensor].zero_point,
             "host_ops": list(port.host_ops),
+            **({"rounding": port.own_rounding} if port.own_rounding else {}),
+            **{f"{what}_by_element": values.tolist() for what, values in port.by_element.items()},
         }
         for port in ports
     ]  # fmt: skip

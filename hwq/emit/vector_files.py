@@ -63,13 +63,17 @@ class ArrayFile(GrowingFile):
 
 
 class StreamFiles:
-    """The files of one stream in `folder`, one for each of `formats`; `label` is the first line of a header."""
+    """The files of one stream in `folder`, one for each of `formats`.
+
+    `label` is the first line of a header, `formula` the real value of an integer as text.
+    """
 
     def __init__(
         self,
         folder: Path,
         stream: VectorStream,
         form: Format,
+        formula: str,
         frames: int,
         formats: Collection[str],
         label: str,
@@ -82,7 +86,7 @@ class StreamFiles:
             self._files["npy"] = ArrayFile(folder / f"{stream.tensor}.npy", shape, stream.dtype)
         if "c" in formats:
             self._files["c"] = GrowingFile(folder / f"{stream.tensor}.h")
-            head, self._tail = _header(stream, form, frames, label).split(_HERE)
+            head, self._tail = _header(stream, form, formula, frames, label).split(_HERE)
             self._files["c"].add(head.encode())
 
     def add(self, values: IntArray) -> None:
@@ -126,7 +130,7 @@ def _rows(values: IntArray) -> Iterator[list[str]]:
         yield [", ".join(map(str, flat[i : i + _ROW])) + "," for i in range(0, len(flat), _ROW)]
 
 
-def _header(stream: VectorStream, form: Format, frames: int, label: str) -> str:
+def _header(stream: VectorStream, form: Format, formula: str, frames: int, label: str) -> str:
     """The text of a C header with `_HERE` for the integers."""
     type_ = stream.type
     return render(
@@ -138,6 +142,7 @@ def _header(stream: VectorStream, form: Format, frames: int, label: str) -> str:
         type=type_,
         zero_point=form.zero_point,
         scale=repr(form.scale),
+        formula=formula,
         shape=type_.shape,
         bits=type_.bits,
         frames=frames,

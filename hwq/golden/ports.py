@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from hwq.ir.order import Order, axes_of
-from hwq.ir.program import Port
+from hwq.ir.port import Port
 from hwq.ir.types import Shape
 
 Wiring = tuple[list[NodeProto], list[TensorProto]]

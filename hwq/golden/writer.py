@@ -15,7 +15,8 @@ from hwq.golden.metadata import describe
 from hwq.golden.nodes import call, element, element_type, narrowest
 from hwq.golden.ports import Wiring, from_tensor, to_tensor
 from hwq.ir.op import Op
-from hwq.ir.program import Port, Program
+from hwq.ir.port import Port
+from hwq.ir.program import Program
 from hwq.ir.text import dump
 from hwq.version import __version__
 
@@ -112,9 +113,10 @@ class _Graph:
             low, high = type_.range
             source = f"{port.name}.int"
             attributes = {"zero_point": form.zero_point, "qmin": low, "qmax": high, "type": element_type(type_)}
-            self._call(
-                "quantise", f"{source}__quantise", [port.name, self._scale(port, form.scale)], source, attributes
-            )
+            kind, inputs = "quantise", [port.name, self._real(port, "scale", form.scale)]
+            if port.own_rounding:
+                kind, attributes["rounding"] = "quantise_rounded", int(port.rounding)
+            self._call(kind, f"{source}__quantise", inputs, source, attributes)
         self._wire(to_tensor(port, type_.shape, source, self.names[port.tensor]))
 
     def operations(self) -> None:
@@ -146,8 +148,13 @@ class _Graph:
         self._wire(from_tensor(port, type_.shape, self.names[port.tensor], target))
         if self.real:
             attributes = {"zero_point": form.zero_point, "type": _real_type(port)}
-            inputs = [target, self._scale(port, form.scale)]
-            self._call("dequantise", f"{port.name}__dequantise", inputs, port.name, attributes)
+            kind, inputs = (
+                "dequantise",
+                [target, self._real(port, "scale", form.scale if port.scale is None else port.scale)],
+            )
+            if port.offset is not None:
+                kind, inputs = "dequantise_moved", [*inputs, self._real(port, "offset", port.offset)]
+            self._call(kind, f"{port.name}__dequantise", inputs, port.name, attributes)
         self.outputs.append(self._value(port, port.name))
 
     def proto(self) -> GraphProto:
@@ -179,8 +186,8 @@ class _Graph:
         self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
         return name
 
-    def _scale(self, port: Port, scale: float) -> str:
-        return self._array(f"{port.name}.scale", np.array(scale, np.float64))
+    def _real(self, port: Port, what: str, values: float | NDArray[np.float64]) -> str:
+        return self._array(f"{port.name}.{what}", np.asarray(values, np.float64))
 
     def _value(self, port: Port, name: str) -> ValueInfoProto:
         integer = element_type(self.program.types[port.tensor])

@@ -19,7 +19,8 @@ from hwq.hw.pack import is_binary
 from hwq.hw.sharing import engine_cycles, groups, owns
 from hwq.hw.work import linear_ops, macs
 from hwq.ir.op import Op
-from hwq.ir.program import Port, Program
+from hwq.ir.port import Port
+from hwq.ir.program import Program
 from hwq.ops import PowerSums
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from hwq.arith import Requant, Rounding
 from hwq.ir.op import REGISTRY, Op
-from hwq.ir.program import Port
+from hwq.ir.port import LEFT_OUT, Port
 from hwq.ir.types import Format, TensorType
 from hwq.ir.window import Window
 
@@ -27,14 +27,14 @@ def register_value(cls: ValueType) -> ValueType:
 
 
 def encode(value: Any, arrays: dict[str, np.ndarray], path: str) -> Any:
-    """JSON form of `value`; arrays go to `arrays` under their path."""
+    """JSON form of `value`; arrays go to `arrays` under their path, float64 as int64 of the same bits."""
     if isinstance(value, Op):
         return {"op": value.kind, **_fields(value, arrays, path)}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {"value": type(value).__name__, **_fields(value, arrays, path)}
     if isinstance(value, np.ndarray):
-        arrays[path] = value
-        return {"array": path}
+        arrays[path] = value.view(np.int64) if value.dtype == np.float64 else value
+        return {"array": path} | ({"real": True} if value.dtype == np.float64 else {})
     if isinstance(value, IntEnum):
         return value.name
     if isinstance(value, tuple | list):
@@ -45,7 +45,13 @@ def encode(value: Any, arrays: dict[str, np.ndarray], path: str) -> Any:
 
 
 def _fields(value: Any, arrays: dict[str, np.ndarray], path: str) -> dict[str, Any]:
-    return {f.name: encode(getattr(value, f.name), arrays, f"{path}.{f.name}") for f in dataclasses.fields(value)}
+    found = {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if not _left_out(f, value)}
+    return {name: encode(item, arrays, f"{path}.{name}") for name, item in found.items()}
+
+
+def _left_out(field: dataclasses.Field[Any], value: Any) -> bool:
+    """Whether a text does without the field: files from before it existed stay the same."""
+    return field.metadata == LEFT_OUT and getattr(value, field.name) is field.default
 
 
 def decode(value: Any, arrays: dict[str, np.ndarray]) -> Any:
@@ -61,7 +67,8 @@ def decode(value: Any, arrays: dict[str, np.ndarray]) -> Any:
     if not isinstance(value, dict):
         return value
     if "array" in value:
-        return arrays[value["array"]]
+        array = arrays[value["array"]]
+        return np.ascontiguousarray(array).view(np.float64) if value.get("real") else array
     for tag, table in (("op", REGISTRY), ("value", VALUES)):
         if tag in value:
             fields = {key: decode(item, arrays) for key, item in value.items() if key != tag}

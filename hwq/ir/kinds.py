@@ -49,7 +49,7 @@ def _is(value: Any, hint: Any) -> bool:
     if origin is dict:
         return isinstance(value, dict) and all(_is(k, args[0]) and _is(one, args[1]) for k, one in value.items())
     if origin is np.ndarray:
-        return isinstance(value, np.ndarray) and value.dtype == np.int64
+        return isinstance(value, np.ndarray) and value.dtype == get_args(args[1])[0]
     if hint is float:
         return type(value) in (int, float) and math.isfinite(value)
     if hint is Any:

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwq.arith import IntArray, Interval, signed_bits
+from hwq.arith import IntArray, Interval, Rounding, signed_bits
 from hwq.errors import refuse_all
 from hwq.ir.names import NOT_PORTABLE, is_legal, is_portable
 from hwq.ir.op import Op
-from hwq.ir.order import Axes, axes_of
+from hwq.ir.port import Port
 from hwq.ir.types import Format, TensorType
 
 MAX_TENSOR_BITS = 16
@@ -26,43 +26,6 @@ BLOCK = 1 << 15
 """Values that are quantised at a time: their float64 stays in the cache."""
 MAX_BITS = 62
 """No value in a program may need more bits: the simulator computes in int64."""
-
-
-@dataclass(frozen=True, eq=False)
-class Port:
-    """An input or output as the user of the model knows it.
-
-    `index` has the ONNX shape (without batch) and holds, for each element, its flat position in the
-    (height, width, channels) tensor.  `host_ops` are operators of the model left to the host.
-    """
-
-    name: str
-    tensor: str
-    dtype: str
-    index: NDArray[np.int64]
-    host_ops: tuple[str, ...] = ()
-
-    @cached_property
-    def _axes(self) -> Axes | None:
-        """From tensor to ONNX shape, where that takes no more than a permutation of axes."""
-        return axes_of(self.index.ravel())
-
-    def to_tensor(self, x: NDArray[Any], type_: TensorType) -> NDArray[Any]:
-        """User's array (batch, ONNX shape) as (batch, height, width, channels)."""
-        if self._axes:
-            back = np.argsort(self._axes.perm) + 1
-            sizes = (self._axes.dims[axis] for axis in self._axes.perm)
-            return x.reshape(len(x), *sizes).transpose(0, *back).reshape(len(x), *type_.shape)
-        flat = np.empty((len(x), self.index.size), x.dtype)
-        flat[:, self.index.ravel()] = x.reshape(len(x), -1)
-        return flat.reshape(len(x), *type_.shape)
-
-    def from_tensor(self, x: NDArray[Any]) -> NDArray[Any]:
-        """(batch, height, width, channels) as the user's array (batch, ONNX shape)."""
-        if self._axes:
-            axes = (axis + 1 for axis in self._axes.perm)
-            return x.reshape(len(x), *self._axes.dims).transpose(0, *axes).reshape(len(x), *self.index.shape)
-        return x.reshape(len(x), -1)[:, self.index.ravel()].reshape(len(x), *self.index.shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,6 +118,8 @@ class Program:
             for name in (self.name, *types)
             if not is_legal(name)
         ]
+        refusals += [line for port in self.inputs for line in port.of_input()]
+        refusals += [line for port in self.outputs for line in port.of_output()]
         if len({name.lower() for name in types}) < len(types):
             refusals.append(f"{self.name}: two tensors differ only in the case of their names")
         refusals += [f"{name}: has no format" for name in types if name not in self.formats]
@@ -212,6 +177,21 @@ class Program:
         """Operations that read `tensor`, in order."""
         return tuple(op for op in self.ops if tensor in op.inputs)
 
+    @property
+    def by_element(self) -> bool:
+        """Whether elements of an output have a scale or an offset of their own."""
+        return any(port.by_element for port in self.outputs)
+
+    def formula(self, tensor: str) -> str:
+        """The real value of an integer q of `tensor` as text: where it leaves, that of its first output port."""
+        form = self.formats[tensor]
+        port = next((port for port in self.outputs if port.tensor == tensor), None)
+        return port.formula(form) if port else f"(q - {form.zero_point}) * {form.scale}"
+
+    def rounding(self, tensor: str) -> Rounding:
+        """How the host rounds what enters as `tensor`."""
+        return next((port.rounding for port in self.inputs if port.tensor == tensor), Rounding.HALF_UP)
+
     def output_tensors(self) -> tuple[str, ...]:
         """Tensors that leave the program."""
         return tuple(port.tensor for port in self.outputs)
@@ -237,7 +217,7 @@ def quantise_inputs(
         step = max(1, BLOCK // max(1, port.index.size))
         for start in range(0, len(real), step):
             part = slice(start, start + step)
-            integers[part] = form.quantise(real[part], type_)
+            integers[part] = form.quantise(real[part], type_, port.rounding)
         out[port.tensor] = port.to_tensor(integers, type_)
     return out
 

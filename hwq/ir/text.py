@@ -10,6 +10,7 @@ import numpy as np
 
 from hwq.arith import Requant, signed_bits
 from hwq.ir.op import Op
+from hwq.ir.port import Port
 from hwq.ir.program import Program
 from hwq.ir.serial import digest
 from hwq.ir.window import Window
@@ -27,12 +28,25 @@ def dump(program: Program) -> str:
     """
     lines = [f"program {program.name} #{digest(program)[:12]}"]
     for port in program.inputs:
-        lines.append(f"input  {port.name!r} = %{port.tensor}: {_typed(program, port.tensor)}")
+        lines.append(f"input  {port.name!r} = %{port.tensor}: {_typed(program, port.tensor)}{_rounded(port)}")
     lines += [_line(program, op) for op in program.ops]
     for port in program.outputs:
         host = f" then on the host: {', '.join(port.host_ops)}" if port.host_ops else ""
-        lines.append(f"output {port.name!r} = %{port.tensor}{host}")
+        lines.append(f"output {port.name!r} = %{port.tensor}{_valued(port)}{host}")
     return "\n".join(lines) + "\n"
+
+
+def _rounded(port: Port) -> str:
+    return f" rounded {port.own_rounding}" if port.own_rounding else ""
+
+
+def _valued(port: Port) -> str:
+    """The real values of an output that has its own: how many differ, and four digits of their hash."""
+    shown = [
+        f"{what}=f64[{','.join(map(str, values.shape))}]#{hashlib.sha256(values.tobytes()).hexdigest()[:4]}"
+        for what, values in port.by_element.items()
+    ]
+    return f" valued({', '.join(shown)})" if shown else ""
 
 
 def _typed(program: Program, tensor: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwq.arith import IntArray, Interval, dequantise, int_range, quantise
+from hwq.arith import IntArray, Interval, Rounding, dequantise, int_range, quantise
 
 Shape = tuple[int, int, int]
 """Height, width, channels: the order in which a stream carries them."""
@@ -58,9 +58,9 @@ class Format:
     scale: float
     zero_point: int = 0
 
-    def quantise(self, x: np.ndarray, type_: TensorType) -> IntArray:
-        """Integers of type `type_` nearest to the real values `x`."""
-        return quantise(x, self.scale, self.zero_point, *type_.range)
+    def quantise(self, x: np.ndarray, type_: TensorType, rounding: Rounding = Rounding.HALF_UP) -> IntArray:
+        """Integers of type `type_` for the real values `x`, rounded by `rounding`."""
+        return quantise(x, self.scale, self.zero_point, *type_.range, rounding)
 
     def dequantise(self, q: NDArray[Any]) -> np.ndarray:
         """Real values (float64) of the integers `q`."""

@@ -10,7 +10,8 @@ from hwq.arith import Interval
 from hwq.frontend import graph as fg
 from hwq.ir.op import Op
 from hwq.ir.order import stream_order
-from hwq.ir.program import Port, Program
+from hwq.ir.port import Port
+from hwq.ir.program import Program
 from hwq.ir.window import Window
 from hwq.ops import Add, ArgMax, AvgPool, MaxPool, Pad, Rescale
 from hwq.quant.config import QuantConfig

@@ -180,7 +180,9 @@ def _differing(trace: Trace, given: Mapping[str, NDArray[np.float64]], count: in
         tensor, x = trace.tensors[name], given[name]
         assert tensor.type is not None
         form = tensor.format
-        if len(x) < count or (form and not np.array_equal(form.quantise(x, tensor.type), sent[:count])):
+        if len(x) < count or (
+            form and not np.array_equal(form.quantise(x, tensor.type, tensor.rounding), sent[:count])
+        ):
             lines.append(
                 f"{trace.name}: was made with other samples of {name} than the data, expected the same ones, from the "
                 "first. Give that data, or leave it out."

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwq.arith import IntArray
+from hwq.arith import IntArray, Rounding
 from hwq.emit.rtl import traced
 from hwq.errors import BadInput
 from hwq.frontend.data import MAX_BYTES
@@ -63,13 +63,17 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A tensor of the program that was simulated: what made it, from what, and what its integers mean."""
+    """A tensor of the program that was simulated: what made it, from what, and what its integers mean.
+
+    `rounding` is how the host rounds to the integers of an input.
+    """
 
     name: str
     kind: str
     inputs: tuple[str, ...]
     type: TensorType
     format: Format
+    rounding: Rounding = Rounding.HALF_UP
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,7 +132,7 @@ def save_recording(path: Path, folder: Path, plan: Plan, inputs: Mapping[str, In
         "version": VERSION, "hwq": __version__, "program": program.name, "digest": serial.digest(program),
         "simulator": simulator,
         "layers": [_described(name, *made.get(name, ("input", ())), type_, program.formats[name])
-                   for name, type_ in program.types.items()],
+                   | _rounded(program.rounding(name)) for name, type_ in program.types.items()],
         "ports": [[edge.prefix, edge.port.tensor] for edge in plan.outputs],
         "streams": [[name, count] for name, count in elements.items()],
         "forms": program.info.get(FORMS),
@@ -222,6 +226,11 @@ def _described(name: str, kind: str, inputs: Sequence[str], type_: TensorType, f
     }  # fmt: skip
 
 
+def _rounded(rounding: Rounding) -> dict[str, str]:
+    """What a description has only where real inputs are not rounded the common way."""
+    return {} if rounding is Rounding.HALF_UP else {"rounding": rounding.name}
+
+
 def _recording(archive: zipfile.ZipFile) -> Recording:
     names = set(archive.namelist())
     if archive.getinfo(f"{MARKER}.npy").file_size > MAX_TEXT:
@@ -259,7 +268,8 @@ def _layer(entry: Mapping[str, Any]) -> Layer:
     form = Format(float(entry["scale"]), int(entry["zero_point"]))
     if not (0.0 < form.scale < float("inf") and 1 <= type_.bits <= 32 and min(type_.shape) >= 1):
         raise ValueError(f"{entry['name']!r:.60} is {type_}, {form.scale}")
-    return Layer(str(entry["name"]), str(entry["kind"]), tuple(str(name) for name in entry["inputs"]), type_, form)
+    rounding, inputs = Rounding[entry.get("rounding", "HALF_UP")], tuple(str(name) for name in entry["inputs"])
+    return Layer(str(entry["name"]), str(entry["kind"]), inputs, type_, form, rounding)
 
 
 def _read(archive: zipfile.ZipFile, name: str, type_: TensorType) -> NDArray[Any]:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwq.arith import IntArray
+from hwq.arith import IntArray, Rounding
 from hwq.emit.vector_folder import read_manifest, read_vectors
 from hwq.errors import BadInput
 from hwq.frontend.data import Data, load_arrays, load_samples
@@ -39,13 +39,17 @@ Feed = Mapping[str, NDArray[np.float64]]
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """What a trace knows of a tensor; `type` is None for real values, `format` where it is not known."""
+    """What a trace knows of a tensor.
+
+    `type` is None for real values, `format` where it is not known; `rounding` is that of real inputs.
+    """
 
     kind: str
     inputs: tuple[str, ...]
     shape: Shape
     type: TensorType | None = None
     format: Format | None = None
+    rounding: Rounding = Rounding.HALF_UP
 
 
 @dataclass(eq=False)
@@ -140,7 +144,8 @@ class ProgramTrace(Trace):
         for tensor, type_ in program.types.items():
             op = made.get(tensor)
             kind, inputs = (op.kind, op.inputs) if op else ("input", ())
-            tensors[tensor] = Tensor(kind, inputs, type_.shape, type_, program.formats[tensor])
+            rounding = program.rounding(tensor)
+            tensors[tensor] = Tensor(kind, inputs, type_.shape, type_, program.formats[tensor], rounding)
         forms = forms_of(program.info.get(FORMS), tensors, name)
         super().__init__(name, what, tensors, program.output_tensors(), serial.digest(program), forms)
         self.program = program
@@ -154,7 +159,7 @@ class ProgramTrace(Trace):
     def values(self, feed: Feed, start: int) -> dict[str, Values]:
         """As `Trace.values`."""
         inputs = {
-            name: self.program.formats[name].quantise(feed[name], type_)
+            name: self.program.formats[name].quantise(feed[name], type_, self.program.rounding(name))
             for name, type_ in self.program.input_types.items()
         }
         return inputs | self.execute(inputs)
@@ -194,7 +199,7 @@ class RecordedTrace(StoredTrace):
     def __init__(self, recording: Recording, name: str) -> None:
         layers = {layer.name: layer for layer in recording.layers}
         tensors = {
-            layer.name: Tensor(layer.kind, layer.inputs, layer.type.shape, layer.type, layer.format)
+            layer.name: Tensor(layer.kind, layer.inputs, layer.type.shape, layer.type, layer.format, layer.rounding)
             for layer in recording.layers
             if layer.name in recording.streams
         }
@@ -215,13 +220,14 @@ class VectorTrace(StoredTrace):
 
     def __init__(self, folder: Path) -> None:
         manifest, arrays = read_manifest(folder), read_vectors(folder)
-        tensors = {}
+        tensors, roundings = {}, _roundings(manifest, folder)
         for entry in manifest["streams"]:
             if entry["tensor"] in arrays:
                 height, width, channels = entry["shape"]
                 type_ = TensorType((height, width, channels), entry["bits"], entry["signed"])
                 kind = "input" if entry["role"] == "input" else str(entry.get("op", ""))
-                tensors[entry["tensor"]] = Tensor(kind, (), type_.shape, type_, _format(entry, folder))
+                rounding = roundings.get(entry["tensor"], Rounding.HALF_UP)
+                tensors[entry["tensor"]] = Tensor(kind, (), type_.shape, type_, _format(entry, folder), rounding)
         outputs = tuple(entry["tensor"] for entry in manifest["streams"] if entry["role"] == "output")
         forms = forms_of(manifest.get(FORMS), tensors, str(folder))
         super().__init__(str(folder), "vectors", tensors, outputs, str(manifest.get("digest", "")), forms)
@@ -261,6 +267,14 @@ def _part(stream: Stream, start: int, count: int) -> IntArray:
     size = int(np.prod(stream.values.shape[1:]))
     out.reshape(-1)[max(0, stream.elements - start * size) :] = MISSING
     return out
+
+
+def _roundings(manifest: Mapping[str, Any], folder: Path) -> dict[str, Rounding]:
+    """How real inputs are rounded, by tensor, where it is not the common way."""
+    try:
+        return {p["tensor"]: Rounding[p["rounding"].upper()] for p in manifest.get("ports", ()) if "rounding" in p}
+    except (AttributeError, KeyError, TypeError) as error:
+        raise BadInput(f"{folder}: the rounding of an input is damaged ({error!r:.100}).") from None
 
 
 def _format(entry: Mapping[str, Any], folder: Path) -> Format | None:

@@ -27,7 +27,7 @@ from hwq.ir.window import Window
 from hwq.sim import simulate_plain
 
 FUNCTIONS = sorted(path.name.removesuffix(".txt") for path in (files("hwq.templates") / "onnx").iterdir())
-FLOATS = {"quantise", "dequantise"}
+FLOATS = {"quantise", "quantise_rounded", "dequantise", "dequantise_moved"}
 """The host's part, in binary64."""
 UNSURE = {"Conv", "ConvInteger", "MatMulInteger", "QLinearConv", "QLinearMatMul", "QLinearAdd", "Gemm", "Min", "Max"}
 """Operators that runtimes compute in floats, or wrongly for some integers."""

@@ -19,7 +19,8 @@ from hwq.emit.exchange.writer import Value, Writer
 from hwq.errors import refuse_all
 from hwq.golden import serialise
 from hwq.golden.ports import from_tensor, to_tensor
-from hwq.ir.program import Port, Program
+from hwq.ir.port import Port
+from hwq.ir.program import Program
 from hwq.ir.serial import digest
 from hwq.ir.types import Format
 from hwq.version import __version__
@@ -198,6 +199,12 @@ def _check(program: Program, file_format: FileFormat) -> None:
         f"{op.name}: {file_format.value} files have no form of {op.kind}. Export the golden model instead."
         for op in program.ops
         if not expressible(op)
+    ]
+    refusals += [
+        f"{port.name}: has {' and '.join(port.by_element)} by element, which {file_format.value} files lack. "
+        "Export the golden model with --float instead."
+        for port in program.outputs
+        if port.by_element
     ]
     refusals += [f"{name!r:.60}: is no name that ONNX can hold" for name in names if not _is_utf8(name)]
     if file_format is FileFormat.QONNX:

@@ -22,7 +22,8 @@ from hwq.frontend.quantised.quantiser import MULTI_THRESHOLD, OPERATORS, Affine,
 from hwq.frontend.quantised.steps import falling, threshold_rows
 from hwq.frontend.quantised.values import ELEMENTWISE, MAX_VALUES, Data, Weights, applied, everywhere, reshaped
 from hwq.ir.names import sanitize
-from hwq.ir.program import MAX_TENSOR_BITS, Port, Program, quantise_inputs
+from hwq.ir.port import Port
+from hwq.ir.program import MAX_TENSOR_BITS, Program, quantise_inputs
 from hwq.ir.types import Format
 from hwq.ops import Threshold
 from hwq.version import __version__
