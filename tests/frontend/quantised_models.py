@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import helper, numpy_helper
+import qonnx_nodes  # noqa: F401  (adds the operators of qonnx)
+from onnx import helper
 from onnx_models import model
+from plain_nodes import run_plain
 
 DOMAIN = "onnx.brevitas"
 F = np.float32
@@ -88,51 +90,4 @@ class Network:
 
 def executed(made: onnx.ModelProto, x: np.ndarray) -> dict[str, np.ndarray]:
     """Every tensor of a model for a batch of inputs."""
-    found: dict[str, Any] = {item.name: numpy_helper.to_array(item) for item in made.graph.initializer}
-    found[next(item.name for item in made.graph.input if item.name not in found)] = F(x)
-    for node in made.graph.node:
-        inputs = [found[name] for name in node.input]
-        attributes = {item.name: helper.get_attribute_value(item) for item in node.attribute}
-        found[node.output[0]] = _result(node.op_type, inputs, attributes)
-    return found
-
-
-def _result(op: str, inputs: list[Any], attributes: dict[str, Any]) -> np.ndarray:
-    a, b = inputs[0], inputs[1] if len(inputs) > 1 else None
-    match op:
-        case "Shape":
-            return np.array(a.shape)
-        case "Gather":
-            return np.take(a, b, attributes["axis"])
-        case "Unsqueeze":
-            return np.expand_dims(a, tuple(attributes["axes"]))
-        case "Concat":
-            return np.concatenate(inputs, attributes["axis"])
-        case "Reshape":
-            return a.reshape(b)
-        case "Transpose":
-            return a.transpose(attributes["perm"])
-        case "Relu":
-            return np.maximum(a, F(0))
-        case "Add" | "Sub" | "Div" | "Mul" | "Pow" | "MatMul":
-            return {
-                "Add": np.add, "Sub": np.subtract, "Div": np.divide, "Mul": np.multiply, "Pow": np.power,
-                "MatMul": np.matmul,
-            }[op](a, b)  # fmt: skip
-        case "BatchNormalization":
-            factor = inputs[1] / np.sqrt(inputs[4] + F(attributes.get("epsilon", 1e-5)))
-            return a * factor + (inputs[2] - inputs[3] * factor)
-        case "Sign":
-            return np.sign(a)
-        case "MultiThreshold":
-            counts = (a[..., None] >= b).sum(-1).astype(F)
-            return counts * F(attributes["out_scale"]) + F(attributes["out_bias"])
-        case "BipolarQuant":
-            return np.where(a >= 0, F(1), F(-1)) * b
-    assert op == "Quant", op
-    scale, zero, bits = b, inputs[2], int(inputs[3])
-    signed, narrow = attributes["signed"], attributes["narrow"]
-    high = 2 ** (bits - signed) - 1 - (narrow and not signed)
-    low = -(2 ** (bits - 1)) + narrow if signed else 0
-    way = {b"ROUND": np.round, b"FLOOR": np.floor, b"CEIL": np.ceil, b"DOWN": np.trunc}[attributes["rounding_mode"]]
-    return (way(np.minimum(np.maximum(a / scale + zero, F(low)), F(high))) - zero) * scale
+    return run_plain(made, F(x))
