@@ -1,0 +1,56 @@
+"""QDQ models: their programs compute what onnxruntime computes node by node."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from imported import by_hwq, by_numpy, by_onnxruntime, equal_share, ties
+from qdq_models import EXACT, NEAR, NO_TIES
+
+ROWS, MANY = 300, 1000
+SHARE = 0.999
+"""Of the rows of models with any scales."""
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_both_references_agree(name: str) -> None:
+    net = EXACT[name]()
+    made, x = net.done(), net.samples(ROWS)
+    wanted, found = by_onnxruntime(made, x), by_numpy(made, x)
+    for port, array in wanted.items():
+        assert array.dtype == found[port].dtype and np.array_equal(found[port], array)
+        assert len(np.unique(array)) > 8, "outputs of few values show little"
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_ties_occur(name: str) -> None:
+    net = EXACT[name]()
+    count = ties(net.done(), net.samples(ROWS))
+    assert count == 0 if name in NO_TIES else count >= 10
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_programs_equal_the_model(name: str, tmp_path: Path) -> None:
+    net = EXACT[name]()
+    made, x = net.done(), net.samples(ROWS)
+    _, found = by_hwq(made, tmp_path, x)
+    assert equal_share(found, by_onnxruntime(made, x)) == 1
+
+
+@pytest.mark.parametrize("name", NEAR)
+def test_references_with_any_scales(name: str) -> None:
+    net = NEAR[name]()
+    made, x = net.done(), net.samples(MANY)
+    sums = net.nodes[-1].op_type != "DequantizeLinear"
+    assert equal_share(by_numpy(made, x), by_onnxruntime(made, x), sums) >= SHARE
+
+
+@pytest.mark.parametrize("name", NEAR)
+def test_programs_with_any_scales(name: str, tmp_path: Path) -> None:
+    net = NEAR[name]()
+    made, x = net.done(), net.samples(MANY)
+    _, found = by_hwq(made, tmp_path, x)
+    sums = net.nodes[-1].op_type != "DequantizeLinear"
+    assert equal_share(found, by_onnxruntime(made, x), sums) >= SHARE
