@@ -19,6 +19,8 @@ F = np.float32
 class Network:
     """Nodes one behind the other; each method appends some and `last` is the tensor that they made."""
 
+    domains: tuple[str, ...] = (DOMAIN,)
+
     def __init__(self, *shape: int, seed: int = 0) -> None:
         self.shape, self.rng = shape, np.random.default_rng(seed)
         self.nodes: list[onnx.NodeProto] = []
@@ -80,7 +82,13 @@ class Network:
 
     def done(self, outputs: Sequence[str] = ()) -> onnx.ModelProto:
         made = model(
-            self.nodes, {"x": self.shape}, outputs or [self.last], self.constants, opset=13, batch=1, domains=[DOMAIN]
+            self.nodes,
+            {"x": self.shape},
+            outputs or [self.last],
+            self.constants,
+            opset=13,
+            batch=1,
+            domains=self.domains,
         )
         made.graph.input.extend(
             helper.make_tensor_value_info(item.name, item.data_type, item.dims) for item in made.graph.initializer
