@@ -124,14 +124,12 @@ class Qdq(Network):
         self.node("Gemm", self.last, weights, *self.bias(bias, scale, outputs), transB=1 - axis)
         return self
 
-    def product(self, outputs: int, scale: Any, bias: str | None = "float", way: str = "int") -> Qdq:
+    def product(self, outputs: int, scale: Any, bias: str | None = "float", way: str = "int", bits: int = 8) -> Qdq:
         """MatMul with scales of the axis 1 of its weights, and Add."""
-        weights = self.stored(self.drawn(self.now[-1], outputs), scale, 1, way=way)
+        weights = self.stored(self.drawn(self.now[-1], outputs, bits=bits), scale, 1, way=way)
         self.node("MatMul", self.last, weights)
-        return self if bias is None else self._added(self.bias(bias, scale, outputs)[0])
-
-    def _added(self, constant: str) -> Qdq:
-        self.node("Add", self.last, constant)
+        if bias is not None:
+            self.node("Add", self.last, *self.bias(bias, scale, outputs))
         return self
 
     def conv(

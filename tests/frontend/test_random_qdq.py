@@ -1,0 +1,29 @@
+"""Random QDQ networks: two references agree, and programs compute the same."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from imported import by_hwq, by_numpy, by_onnxruntime, equal_share
+from qdq_net import Qdq
+from random_qdq import qdq_networks
+
+ROWS = 40
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(qdq_networks())
+def test_both_references_agree(net: Qdq) -> None:
+    made, x = net.done(), net.samples(ROWS)
+    assert equal_share(by_numpy(made, x), by_onnxruntime(made, x)) == 1
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(qdq_networks())
+def test_programs_equal_the_model(net: Qdq) -> None:
+    made, x = net.done(), net.samples(ROWS)
+    with tempfile.TemporaryDirectory() as folder:
+        _, found = by_hwq(made, Path(folder), x)
+    assert equal_share(found, by_numpy(made, x)) == 1
