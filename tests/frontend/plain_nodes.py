@@ -179,6 +179,7 @@ FUNCTIONS: dict[str, Function] = {
     "Mul": lambda i, _: i[0] * i[1],
     "Pow": lambda i, _: np.power(i[0], i[1]),
     "QuantizeLinear": quantise_linear,
+    "ReduceMax": lambda i, a: i[0].max(keepdims=bool(a.get("keepdims", 1))),
     "Relu": lambda i, _: np.maximum(i[0], F(0)),
     "Reshape": _reshape,
     "Shape": lambda i, _: np.array(i[0].shape),
