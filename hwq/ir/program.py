@@ -20,6 +20,7 @@ from hwq.ir.types import Format, TensorType
 
 MAX_TENSOR_BITS = 16
 """Widest activation and weight."""
+MAX_WIDE_BITS = 32
 MAX_ACCUMULATOR_BITS = 52
 """Widest accumulator that hwq_requant.sv takes."""
 BLOCK = 1 << 15

@@ -10,9 +10,9 @@ from hwq.arith import Interval, Requant, quantise
 from hwq.frontend.graph import Clip, FloatGraph, Layer
 from hwq.ir.op import Op
 from hwq.ir.types import Format, TensorType
+from hwq.ops.factors import as_multipliers
 from hwq.ops.requantised import Requantised
 from hwq.quant.config import QuantConfig
-from hwq.ops.factors import as_multipliers
 from hwq.quant.fitting import Weights
 
 R = TypeVar("R", bound=Requantised)

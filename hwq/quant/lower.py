@@ -14,9 +14,9 @@ from hwq.ir.port import Port
 from hwq.ir.program import Program
 from hwq.ir.window import Window
 from hwq.ops import Add, ArgMax, AvgPool, MaxPool, Pad, Rescale
+from hwq.ops.factors import as_multipliers
 from hwq.quant.config import QuantConfig
 from hwq.quant.context import Context, common, with_accumulator
-from hwq.ops.factors import as_multipliers
 from hwq.quant.fitting import Weights
 from hwq.quant.formats import Formats
 from hwq.quant.linear import lower_linear

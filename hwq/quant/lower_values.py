@@ -10,9 +10,9 @@ from hwq.arith import IntArray, Interval
 from hwq.frontend import graph as fg
 from hwq.ir.op import Op
 from hwq.ops import Concat, Const, Extremum, Gather, MatMul, Mul, Normalise, PRelu, Softmax, Table, TopK
+from hwq.ops.factors import as_multipliers
 from hwq.ops.normalise import MAX_VARIANCE_BITS, largest_variance
 from hwq.quant.context import Context, common, with_accumulator
-from hwq.ops.factors import as_multipliers
 from hwq.quant.function_table import function_table
 from hwq.quant.lower_recurrent import lower_recurrent
 from hwq.quant.normalise_table import normalise_constants

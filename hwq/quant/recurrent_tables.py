@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from hwq.arith import Requant, Rounding, int_range
 from hwq.ir.types import TensorType
 from hwq.ops import Gru, Lookup, Lstm, Recurrent, Rnn
-from hwq.ops.lookup import MAX_INDEX_BITS, MAX_STEP
 from hwq.ops.factors import as_multipliers
+from hwq.ops.lookup import MAX_INDEX_BITS, MAX_STEP
 
 Reals = NDArray[np.float64]
 Fields = dict[str, Any]

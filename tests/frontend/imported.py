@@ -59,6 +59,12 @@ def equal_share(found: dict[str, np.ndarray], wanted: dict[str, np.ndarray], sum
     return float(equal.mean())
 
 
+def equal_elements(found: dict[str, np.ndarray], wanted: dict[str, np.ndarray], sums: bool = False) -> float:
+    """Share of equal elements; as `equal_share`."""
+    flat = ({name: array.reshape(-1, 1) for name, array in arrays.items()} for arrays in (found, wanted))
+    return equal_share(*flat, sums=sums)
+
+
 def ties(made: onnx.ModelProto, x: np.ndarray) -> int:
     """How many values of data lie exactly between two integers of the QuantizeLinear or Quant node that reads them.
 

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from imported import by_hwq, by_numpy, by_onnxruntime, equal_share, ties
+from imported import by_hwq, by_numpy, by_onnxruntime, equal_elements, equal_share, ties
 from qdq_models import EXACT, NEAR, NO_TIES
 
 ROWS, MANY = 300, 1000
 SHARE = 0.999
-"""Of the rows of models with any scales."""
+"""Of the rows of models with any scales, in which two references are equal."""
+ELEMENTS = 0.994
+"""Of the elements of such models' outputs, in which a program is."""
 
 
 @pytest.mark.parametrize("name", EXACT)
@@ -53,4 +55,4 @@ def test_programs_with_any_scales(name: str, tmp_path: Path) -> None:
     made, x = net.done(), net.samples(MANY)
     _, found = by_hwq(made, tmp_path, x)
     sums = net.nodes[-1].op_type != "DequantizeLinear"
-    assert equal_share(found, by_onnxruntime(made, x), sums) >= SHARE
+    assert equal_elements(found, by_onnxruntime(made, x), sums) >= ELEMENTS

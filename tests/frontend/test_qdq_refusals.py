@@ -123,7 +123,7 @@ def _zero_point_of_another_type() -> onnx.ModelProto:
 
 
 def _mixed_grids() -> onnx.ModelProto:
-    """Integers of two grids joined as integers, and read on one."""
+    """An input that two quantisers read: the host can apply one."""
     net = Qdq(3, 4, 4)
     one = net.down(0.25).last
     net.at("x").down(0.5).op("Concat", one, axis=1).up()
@@ -131,7 +131,7 @@ def _mixed_grids() -> onnx.ModelProto:
 
 
 REFUSED: dict[str, tuple[Callable[[], onnx.ModelProto], str]] = {
-    "float data": (_floats_in, r"gemm\d+ \(Gemm\): .*quantise"),
+    "float data": (_floats_in, r"gemm\d+ \(Gemm\): reads floats, .* Quantise the input"),
     "float weights": (_float_weights, r"gemm\d+ \(Gemm\): .*(weight|quantise)"),
     "dynamic": (_dynamic, r"dynamicquantizelinear0 \(DynamicQuantizeLinear\): "),
     "float8": (_float8, r"quantizelinear0 \(QuantizeLinear\): .*FLOAT8E4M3FN"),
@@ -143,9 +143,9 @@ REFUSED: dict[str, tuple[Callable[[], onnx.ModelProto], str]] = {
     "scale of zero": (lambda: _bad_scale(0.0), r"quantizelinear\d+ \(QuantizeLinear\): .*scale is 0"),
     "scale below zero": (lambda: _bad_scale(-0.5), r"quantizelinear\d+ \(QuantizeLinear\): .*scale is -0.5"),
     "infinite scale": (lambda: _bad_scale(np.inf), r"(NaN or infinity|scale is inf)"),
-    "count of scales": (_count_of_scales, r"dequantizelinear\\d+ \\(DequantizeLinear\\): .*(3|axis|scale)"),
+    "count of scales": (_count_of_scales, r"dequantizelinear\d+ \(DequantizeLinear\): 3 scales along axis 0"),
     "types of zero points": (_zero_point_of_another_type, r"DequantizeLinear"),
-    "mixed grids": (_mixed_grids, r"concat\d+ \(Concat\): "),
+    "mixed grids": (_mixed_grids, r"quantizelinear0 \(QuantizeLinear\): reads floats, and input 'x'"),
 }
 """Models, and what is found in the text of the refusal."""
 

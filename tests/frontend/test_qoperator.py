@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import qoperator_nodes
-from imported import by_hwq, by_numpy, by_onnxruntime, equal_share, ties
+from imported import by_hwq, by_numpy, by_onnxruntime, equal_elements, equal_share, ties
 from qoperator_models import EXACT, NEAR
 
 ROWS, MANY = 300, 1000
 SHARE = 0.999
-"""Of the rows of models with any scales."""
+"""Of the rows of models with any scales, in which two references are equal."""
+ELEMENTS = 0.985
+"""Of the elements of such models' outputs, in which a program is."""
 TIES_OF_QUANTISERS = ("conv-integer", "matmul-integer", "matmul-integer-columns")
 """Models whose integers are rounded by QuantizeLinear alone."""
 
@@ -59,4 +61,4 @@ def test_programs_with_any_scales(name: str, tmp_path: Path) -> None:
     net = NEAR[name]()
     made, x = net.done(), net.samples(MANY)
     _, found = by_hwq(made, tmp_path, x)
-    assert equal_share(found, by_numpy(made, x)) >= SHARE
+    assert equal_elements(found, by_numpy(made, x)) >= ELEMENTS

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from hwq.arith import int_range
 from hwq.ir.types import Format
+from hwq.ops.factors import as_multipliers
 from hwq.quant.config import LayerConfig, RangeMethod
 from hwq.quant.entropy import FEWEST, MOST, threshold
-from hwq.ops.factors import as_multipliers
 from hwq.quant.observers import MARGIN, Extremes, Histograms, Observation
 from hwq.quant.ranges import activation_format, pow2_ceil
 

@@ -61,7 +61,7 @@ def _operand(node: Node, state: State, position: int) -> FloatArray:
 
 
 def _with_constant(node: Node, state: State, value: Value, other: FloatArray, *, reverse: bool) -> None:
-    other = _broadcast(value, other)
+    other = broadcast(value, other)
     one, zero = np.ones_like(other), np.zeros_like(other)
     if node.op == "Add":
         scale, shift = one, other
@@ -78,7 +78,7 @@ def _with_constant(node: Node, state: State, value: Value, other: FloatArray, *,
     add_affine(node, state, value, scale, shift)
 
 
-def _broadcast(value: Value, other: FloatArray) -> FloatArray:
+def broadcast(value: Value, other: FloatArray) -> FloatArray:
     """A constant as large as one sample of `value`."""
     full = (1, *value.shape)
     try:
@@ -99,10 +99,10 @@ def add_affine(node: Node, state: State, value: Value, scale: FloatArray, shift:
     """x * scale + shift, where both broadcast to the value's shape."""
     scale, shift = (np.broadcast_to(array, value.shape) for array in (scale, shift))
     if value.layout.position is None:
-        _open_by_constant(value, scale, shift)
+        open_by_constant(value, scale, shift)
 
     def build(name: str) -> Layer:
-        scales, shifts = _canonical(value, scale), _canonical(value, shift)
+        scales, shifts = canonical(value, scale), canonical(value, shift)
         if all((array == array[:, :1, :1]).all() for array in (scales, shifts)):
             scales, shifts = scales[:, 0, 0].copy(), shifts[:, 0, 0].copy()
             return BatchNorm(name=name, inputs=(value.tensor,), source=node.label, scale=scales, shift=shifts)
@@ -111,7 +111,7 @@ def add_affine(node: Node, state: State, value: Value, scale: FloatArray, shift:
     state.add_layer(node, value.layout, value.index, build)
 
 
-def _open_by_constant(value: Value, *arrays: FloatArray) -> None:
+def open_by_constant(value: Value, *arrays: FloatArray) -> None:
     """Fix an open layout so that what differs along one axis alone differs from channel to channel."""
     axes = [axis for axis in range(len(value.shape)) if any(np.ptp(array, axis=axis).any() for array in arrays)]
     if len(axes) == 1 and len(value.shape) <= 3:
@@ -119,7 +119,7 @@ def _open_by_constant(value: Value, *arrays: FloatArray) -> None:
         value.layout.takes(order.reshape(natural_shape(order.shape)))
 
 
-def _canonical(value: Value, array: FloatArray) -> FloatArray:
+def canonical(value: Value, array: FloatArray) -> FloatArray:
     """A constant of the value's ONNX shape as (C, H, W)."""
     flat = np.empty(value.index.size)
     flat[value.positions()] = array
@@ -213,7 +213,7 @@ def extremum(node: Node, state: State) -> None:
         _add_activation(node, state, Clip(low=bound) if node.op == "Max" else Clip(high=bound), 1 - fixed)
         return
     value = state.data(node, 1 - fixed)
-    values = _canonical(value, _broadcast(value, state.weights(node, fixed, "bound")))
+    values = canonical(value, broadcast(value, state.weights(node, fixed, "bound")))
     other = state.constant_layer(node, "bounds", values)
 
     def build(name: str) -> Layer:

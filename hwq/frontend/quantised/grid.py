@@ -7,16 +7,14 @@ from numpy.typing import NDArray
 
 from hwq.arith import int_range
 from hwq.errors import BadInput
-from hwq.frontend.quantised.quantiser import Float32
 from hwq.ir.program import MAX_TENSOR_BITS
-from hwq.ir.types import TensorType
 
 STEPS = (1, 127, 128, 255, 256)
 """Steps of a real 1 that are tried, the coarsest first."""
 
 
-def grid_of(name: str, samples: NDArray[np.generic]) -> tuple[int, TensorType]:
-    """The steps of a real 1 that all samples of an input are multiples of, and a type for their numbers.
+def grid_of(name: str, reader: str, samples: NDArray[np.generic]) -> tuple[int, tuple[int, bool]]:
+    """The steps of a real 1 that all samples of an input are multiples of, and bits and sign of their numbers.
 
     Raises
     ------
@@ -31,8 +29,9 @@ def grid_of(name: str, samples: NDArray[np.generic]) -> tuple[int, TensorType]:
             break
     else:
         raise BadInput(
-            f"input '{name}': its samples are no multiples of {', '.join(f'1/{steps}' for steps in STEPS)} within the "
-            "rounding of float32, expected integers or integers divided by one of these. Scale the data"
+            f"{reader}: reads floats, and input '{name}': its samples are no multiples of "
+            f"{', '.join(f'1/{steps}' for steps in STEPS)} within the rounding of float32, expected integers or "
+            "integers divided by one of these. Quantise the input in the model, or scale the data"
         )
     low, high = int(numbers.min()), int(numbers.max())
     if np.dtype(samples.dtype).kind in "iu" and samples.dtype.itemsize <= MAX_TENSOR_BITS // 8:
@@ -44,9 +43,4 @@ def grid_of(name: str, samples: NDArray[np.generic]) -> tuple[int, TensorType]:
             f"input '{name}': integers from {low} to {high}, expected such of at most {MAX_TENSOR_BITS} bits. "
             "Scale the data"
         )
-    return steps, TensorType((1, 1, int(np.prod(samples.shape[1:]))), bits, low < 0)
-
-
-def reals(integers: NDArray[np.int64], steps: int) -> Float32:
-    """The real values of numbers of steps: one float32 division, as whoever scales an image makes it."""
-    return integers.astype(np.float32) / np.float32(steps)
+    return steps, (bits, low < 0)

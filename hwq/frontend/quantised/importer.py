@@ -2,225 +2,205 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import TensorProto
 
-from hwq.arith import IntArray, int_range
-from hwq.errors import BadInput, refuse_all
+from hwq.errors import refuse_all
 from hwq.frontend.data import Data as Samples
 from hwq.frontend.data import load_arrays
 from hwq.frontend.folding import can_fold, fold
+from hwq.frontend.graph import FloatGraph, GraphInput
+from hwq.frontend.handlers import Handler
+from hwq.frontend.importer import Importer
 from hwq.frontend.load import Source
-from hwq.frontend.node import Node, Refusal, type_name
-from hwq.frontend.quantised.grid import grid_of, reals
-from hwq.frontend.quantised.layers import Layers
-from hwq.frontend.quantised.multithreshold import MultiThreshold
-from hwq.frontend.quantised.quantiser import MULTI_THRESHOLD, OPERATORS, Affine, Quantiser
-from hwq.frontend.quantised.steps import falling, threshold_rows
-from hwq.frontend.quantised.values import ELEMENTWISE, MAX_VALUES, Data, Weights, applied, everywhere, reshaped
-from hwq.ir.names import sanitize
+from hwq.frontend.node import Node, Refusal
+from hwq.frontend.quantised.grid import grid_of
+from hwq.frontend.quantised.handlers import (
+    CUSTOM,
+    DYNAMIC,
+    LINEAR,
+    QUANTISED,
+    QuantisedState,
+    computed,
+    linear_parameters,
+)
+from hwq.frontend.quantised.layers import Quantise
+from hwq.frontend.quantised.leave import leave
+from hwq.frontend.quantised.lower import Lowering
+from hwq.frontend.quantised.moves import arranged
+from hwq.frontend.quantised.quantiser import Quantiser, type_of
+from hwq.frontend.quantised.steps import Start
+from hwq.frontend.quantised.weights import Grid
+from hwq.ir.order import stream_order
 from hwq.ir.port import Port
-from hwq.ir.program import MAX_TENSOR_BITS, Program, quantise_inputs
-from hwq.ir.types import Format
-from hwq.ops import Threshold
+from hwq.ir.program import Program, quantise_inputs
+from hwq.ir.types import Format, TensorType
 from hwq.version import __version__
 
-MOVING = ("Dropout", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze")
-"""Operators that leave the elements of a tensor in their order."""
-SUPPORTED = (*OPERATORS, "Sign", "MatMul", "Transpose of weights", *ELEMENTWISE, *MOVING)
 MAX_SAMPLES = 32
 """Samples that travel in the program, as stimulus for its hardware."""
+INFO = "import"
+"""Key of `Program.info` under which each layer says how it stands to the model."""
+_KEPT = frozenset({"Cast", "Concat", "Flatten", "Gather", "Identity", "Reshape", "Slice", "Squeeze", "Transpose",
+                   "Unsqueeze"})  # fmt: skip
+"""Operators that move the elements of a constant and change none."""
+
+Constants = dict[str, NDArray[np.generic]]
 
 
-class Importer:
-    """Walks the nodes once; what reads the result of a refused node is passed over."""
+class QuantisedImporter(Importer):
+    """As `Importer`, with quantisers as layers, and with the integers of constants that are quantised."""
 
-    def __init__(self, source: Source) -> None:
-        self.source = source
-        self.constants = dict(source.initializers)
-        self.weights: dict[str, Weights] = {}
-        self.data: dict[str, Data] = {}
-        self.layers = Layers()
-        self.inputs: list[Port] = []
-        self.refusals: list[str] = []
+    supported = (*CUSTOM, *QUANTISED)
+    state: QuantisedState
 
-    def run(self, samples: Samples) -> Program:
-        """The program.
+    def new_state(self, terminal: frozenset[str]) -> QuantisedState:
+        """As `Importer.new_state`."""
+        return QuantisedState(dict(self.source.initializers), self.source.opset, self.source.batch, terminal)
 
-        Raises
-        ------
-        BadInput
-            With every reason for which the model or the samples cannot be used.
-        """
-        arrays = self._read_inputs(samples)
-        for node in map(Node.of, self.source.graph.node):
+    def run(self) -> FloatGraph:
+        """As `Importer.run`, once all quantisers are known to be fixed."""
+        known = set(self.state.constants)
+        for node in self._nodes:
+            if node.op == "DynamicQuantizeLinear":
+                self.refusals.append(f"{node.label}: {DYNAMIC}")
+            elif node.op in LINEAR and node.is_standard and node.inputs[0] not in known:
+                moving = [name for name in node.inputs[1:] if name and name not in known]
+                if moving:
+                    self.refusals.append(f"{node.label}: {computed(moving[0])}")
+            elif all(not name or name in known for name in node.inputs):
+                known.update(node.outputs)
+        refuse_all(self.refusals)
+        return super().run()
+
+    def handler(self, node: Node) -> Handler | None:
+        """As `Importer.handler`."""
+        return QUANTISED.get(node.op) if node.is_standard else CUSTOM.get(node.op)
+
+    def is_constant(self, node: Node) -> bool:
+        """As `Importer.is_constant`; also a quantiser of a constant."""
+        custom = not node.is_standard and node.op in ("Quant", "IntQuant", "BipolarQuant")
+        return can_fold(node, self.state.constants) or (custom and node.inputs[0] in self.state.constants)
+
+    def fold(self, node: Node) -> Constants:
+        """As `Importer.fold`; the integers of what is quantised are kept beside."""
+        state, result = self.state, node.outputs[0]
+        if not node.is_standard:
+            state.grids[result], real = _quantised(Quantiser.of(node, state.constants), state.constants[node.inputs[0]])
+            return {result: real}
+        if node.op == "DequantizeLinear":
+            state.grids[result], real = _dequantised(node, state.constants)
+            return {result: real}
+        read = [name for name in node.inputs if name in state.grids]
+        if read and node.op in _KEPT:
+            moved = [
+                fold(node, state.constants | {name: getattr(state.grids[name], part) for name in read}, state.opset)
+                for part in ("integers", "scale")
+            ]
+            state.grids[result] = Grid(*(np.asarray(part[result]) for part in moved))
+        return fold(node, state.constants, state.opset)
+
+
+def _quantised(rule: Quantiser, array: NDArray[np.generic]) -> tuple[Grid, NDArray[np.float32]]:
+    """A constant that a node of QONNX quantises: its integers, and its real values."""
+    integers = rule.values(np.asarray(array, np.float32)) - (0 if rule.bipolar else rule.zero_point)
+    scale = np.broadcast_to(rule.scale, integers.shape)
+    return Grid(integers, scale.astype(np.float64)), integers.astype(np.float32) * scale
+
+
+def _dequantised(node: Node, constants: Constants) -> tuple[Grid, NDArray[np.float32]]:
+    """A constant of integers that a DequantizeLinear reads."""
+    scale, zero, _ = linear_parameters(node, constants)
+    integers = np.asarray(constants[node.inputs[0]], np.int64)
+    axis = node.integer("axis", 1)
+    along = [1] * integers.ndim
+    if scale.size > 1:
+        if not -integers.ndim <= axis < integers.ndim or integers.shape[axis] != scale.size:
+            raise Refusal(f"{scale.size} scales along axis {axis} of {integers.shape}, expected one for each element")
+        along[axis] = -1
+    scale = np.broadcast_to(scale.reshape(along if scale.size > 1 else [1] * integers.ndim), integers.shape)
+    zero = np.broadcast_to(zero.reshape(along if zero.size > 1 else [1] * integers.ndim), integers.shape)
+    integers = integers - zero
+    return Grid(integers, scale.astype(np.float64)), integers.astype(np.float32) * scale
+
+
+def import_quantised(source: Source, samples: Samples) -> Program:
+    """The program of a checked model; `samples` as for `load_arrays`.
+
+    Raises
+    ------
+    BadInput
+        With every reason for which the model or the samples cannot be used.
+    """
+    importer = QuantisedImporter(source)
+    graph = arranged(importer.run())
+    arrays = load_arrays(samples, [(item.onnx_name, item.dtype, item.onnx_shape) for item in graph.inputs])
+    lowering = Lowering(graph, importer.state.known)
+    entered = [_enter(lowering, graph, item, arrays[item.onnx_name]) for item in graph.inputs]
+    direct = {name for _, names in entered for name in names}
+    refusals = []
+    for layer in graph.layers:
+        if layer.name not in direct and all(name in lowering.data for name in layer.inputs):
             try:
-                self._node(node)
+                lowering.lower(layer)
             except Refusal as refusal:
-                self.refusals.append(f"{node.label}: {refusal}")
-        refuse_all(self.refusals)
-        outputs = [self._output(item.name) for item in self.source.graph.output]
-        refuse_all(self.refusals)
-        layers, count = self.layers, len(next(iter(arrays.values())))
-        info = {
-            "hwq": __version__, "options": {}, "sqnr_db": {}, "source": layers.sources, "calibration_samples": count,
-        }  # fmt: skip
-        program = Program(
-            sanitize(self.source.name, ()), tuple(self.inputs), tuple(port for port in outputs if port),
-            tuple(layers.ops), layers.inputs, layers.formats, info=info,
-        ).verify()  # fmt: skip
-        few = {name: array[:MAX_SAMPLES] for name, array in arrays.items()}
-        return replace(program, samples=quantise_inputs(program, few))
+                refusals.append(f"{layer.source}: {refusal}")
+    outputs = []
+    for item in graph.outputs:
+        if item.tensor in lowering.data:
+            try:
+                outputs.append(leave(lowering, item))
+            except Refusal as refusal:
+                refusals.append(f"output '{item.onnx_name}': {refusal}")
+    refuse_all(refusals)
+    made = lowering.made
+    info = {
+        "hwq": __version__, "options": {}, "sqnr_db": {}, "source": made.sources,
+        "calibration_samples": len(next(iter(arrays.values()))),
+        INFO: {name: asdict(quality) for name, quality in lowering.rounds.quality.items() if name in made.types},
+    }  # fmt: skip
+    input_types = {port.tensor: made.types[port.tensor] for port, _ in entered}
+    program = Program(
+        graph.name, tuple(port for port, _ in entered), tuple(outputs), tuple(made.ops), input_types, made.formats,
+        info=info,
+    ).verify()  # fmt: skip
+    few = {name: array[:MAX_SAMPLES] for name, array in arrays.items()}
+    return replace(program, samples=quantise_inputs(program, few))
 
-    def _read_inputs(self, samples: Samples) -> dict[str, NDArray[np.generic]]:
-        ports = []
-        for item in self.source.graph.input:
-            if item.name not in self.constants:
-                kind = item.type.tensor_type
-                sizes = tuple(int(axis.dim_value) for axis in kind.shape.dim)
-                if kind.elem_type != TensorProto.FLOAT or len(sizes) < 2 or min(sizes) < 1:
-                    raise BadInput(
-                        f"input '{item.name}': {type_name(kind.elem_type)} of shape {sizes}, expected FLOAT, fixed "
-                        "sizes and a batch axis. Export it with them"
-                    )
-                ports.append((item.name, "float32", sizes[1:]))
-        arrays = load_arrays(samples, ports)
-        for name, _, shape in ports:
-            steps, type_ = grid_of(name, arrays[name])
-            tensor = self.layers.enter(name, type_, Format(1.0 / steps))
-            integers = np.arange(type_.range[0], type_.range[1] + 1)
-            if len(integers) * type_.channels > MAX_VALUES:
-                raise BadInput(f"input '{name}': {type_} takes too many values, expected at most {MAX_VALUES}")
-            self.data[name] = Data(tensor, int(integers[0]), everywhere(reals(integers, steps), (1, *shape)))
-            self.inputs.append(Port(name, tensor, "float32", np.arange(type_.channels).reshape(shape)))
-        return dict(arrays)
 
-    def _node(self, node: Node) -> None:
-        known = {*self.constants, *self.weights, *self.data}
-        if not node.is_standard and node.op in OPERATORS:
-            if node.inputs[0] in known:
-                (self._count if node.op == MULTI_THRESHOLD else self._quantise)(node)
-        elif not node.is_standard:
-            raise Refusal(f"operator {node.op} of domain {node.proto.domain}, expected {', '.join(SUPPORTED)}")
-        elif can_fold(node, self.constants):
-            self.constants |= fold(node, self.constants, self.source.opset)
-        elif all(not name or name in known for name in node.inputs):
-            self._standard(node)
+def _enter(
+    lowering: Lowering, graph: FloatGraph, item: GraphInput, samples: NDArray[np.generic]
+) -> tuple[Port, list[str]]:
+    """The port of an input, and the quantisers that the host applies for it."""
+    tensor, shape = item.tensor, graph.shapes[item.tensor]
+    index = stream_order(item.index, shape)
+    stream = (shape[1], shape[2], shape[0])
+    rules = [layer.rule for layer in graph.consumers(tensor) if isinstance(layer, Quantise)]
+    rule = rules[0] if rules and len(rules) == len(graph.consumers(tensor)) else None
+    kind = np.dtype(item.dtype)
+    if kind.kind in "iu":
+        type_ = TensorType(stream, 8 * kind.itemsize, kind.kind == "i")
+        lowering.enter(tensor, type_, Start.of_data(1, 0, 1.0))
+        return Port(item.onnx_name, tensor, item.dtype, index), []
+    if isinstance(rule, Quantiser) and rule.host_rounding is not None and all(same(rule, other) for other in rules):
+        lowering.enter(tensor, TensorType(stream, *type_of(rule.limits)), Start.of_data(1, 0, 1.0))
+        lowering.made.formats[tensor] = Format(float(rule.scale.ravel()[0]), rule.zero_point)
+        names = [layer.name for layer in graph.consumers(tensor)]
+        lowering.data.update(dict.fromkeys(names, lowering.data[tensor]))
+        return Port(item.onnx_name, tensor, item.dtype, index, rounding=rule.host_rounding), names
+    readers = graph.consumers(tensor)
+    steps, (bits, signed) = grid_of(item.onnx_name, readers[0].source if readers else graph.name, samples)
+    lowering.enter(tensor, TensorType(stream, bits, signed), Start.of_parts(steps))
+    return Port(item.onnx_name, tensor, item.dtype, index), []
 
-    def _standard(self, node: Node) -> None:
-        first, result = node.inputs[0], node.outputs[0]
-        read = [name for name in node.inputs if name in self.data]
-        if node.op == "MatMul" and first in self.data and (weights := self._weights(node.inputs[1])):
-            self.data[result] = self.layers.product(node, self.data[first], weights)
-        elif node.op == "Transpose" and first in self.weights:
-            weights = self.weights[first]
-            perm = node.integers("perm")
-            turned = weights.integers.transpose(perm), weights.scale.transpose(perm)
-            self.weights[result] = Weights(*turned, weights.bipolar)
-        elif node.op == "Sign" and first in self.data:
-            data, y = self.data[first], np.sign(self.data[first].real).astype(np.int64)
-            self.data[result] = self._stepped(node, data, y, 2, True, Affine(1, 0, 1.0))
-        elif node.op == "Shape" and read:
-            self.constants[result] = np.array(self.data[first].shape, np.int64)
-        elif node.op in MOVING and first in self.data:
-            self.data[result] = reshaped(self.data[first], self._target(node, self.data[first].shape))
-        elif node.op in ELEMENTWISE and len(read) == 1 and not any(name in self.weights for name in node.inputs):
-            self.data[result] = applied(node, self.data[read[0]], self.constants, self.source.opset)
-        else:
-            raise Refusal(
-                f"operator {node.op} on these inputs, expected one of {', '.join(SUPPORTED)}: a MatMul of quantised "
-                "data and quantised weights, others of one tensor and constants"
-            )
 
-    def _weights(self, name: str) -> Weights | None:
-        """Weights of a product: quantised ones, or a constant of whole numbers."""
-        if name in self.weights or name not in self.constants:
-            return self.weights.get(name)
-        array = self.constants[name]
-        integers = np.rint(array).astype(np.int64)
-        if (integers != array).any() or np.abs(integers).max(initial=0) >= 1 << (MAX_TENSOR_BITS - 1):
-            return None
-        return Weights(integers, np.ones(array.shape, np.float32), bool((np.abs(integers) == 1).all()))
-
-    def _target(self, node: Node, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape that an operator of `MOVING` makes."""
-        if node.op == "Flatten":
-            axis = node.integer("axis", 1)
-            return int(np.prod(shape[:axis])), -1
-        if node.op == "Reshape":
-            sizes = self.constants[node.inputs[1]].ravel().tolist()
-            return tuple(int(size) or shape[at] for at, size in enumerate(sizes))
-        axes = self._axes(node)
-        if node.op == "Squeeze":
-            return tuple(size for at, size in enumerate(shape) if at not in {axis % len(shape) for axis in axes})
-        if node.op == "Unsqueeze":
-            return np.expand_dims(np.empty(shape), axes).shape
-        return shape
-
-    def _axes(self, node: Node) -> tuple[int, ...]:
-        """Axes as an attribute, or since opset 13 as an input."""
-        axes = node.integers("axes")
-        if axes is None and node.has_input(1):
-            axes = tuple(int(axis) for axis in self.constants[node.inputs[1]].ravel())
-        return axes or ()
-
-    def _quantise(self, node: Node) -> None:
-        quantiser, first = Quantiser.of(node, self.constants), node.inputs[0]
-        if first in self.constants:
-            array = np.asarray(self.constants[first], np.float32)
-            if quantiser.zero_point:
-                raise Refusal(f"zero point of weights is {quantiser.zero_point}, expected 0")
-            scale = np.broadcast_to(quantiser.scale, array.shape)
-            self.weights[node.outputs[0]] = Weights(quantiser.integers(array), scale, quantiser.bipolar)
-            return
-        if first in self.weights:
-            raise Refusal("quantises weights again, expected one quantiser. Export it again")
-        data = self.data[first]
-        if quantiser.scale.size != 1:
-            raise Refusal(f"{quantiser.scale.size} scales for data, expected one")
-        y: IntArray = quantiser.integers(data.real)
-        if quantiser.bipolar:
-            y = (y + 1) >> 1
-        signed = quantiser.signed and not quantiser.bipolar
-        self.data[node.outputs[0]] = self._stepped(node, data, y, quantiser.bits, signed, quantiser.form)
-
-    def _count(self, node: Node) -> None:
-        """A MultiThreshold of data."""
-        thresholds, data = MultiThreshold.of(node, self.constants), self.data.get(node.inputs[0])
-        if data is None:
-            raise Refusal("counts thresholds of what is no data, expected data. Export it again")
-        y = thresholds.integers(data.real)
-        self.data[node.outputs[0]] = self._stepped(node, data, y, thresholds.bits, thresholds.signed, thresholds.form)
-
-    def _stepped(self, node: Node, data: Data, y: IntArray, bits: int, signed: bool, form: Affine) -> Data:
-        """Thresholds over the integers of `data` that give `y` (V, ...), whose real values have the formula `form`."""
-        y = y.reshape(len(y), -1)
-        down, high = falling(y), data.low + len(y) - 1
-        rows, low = threshold_rows(
-            np.where(down, y[::-1], y), np.where(down, -high, data.low), int_range(bits, signed)[1]
-        )
-        source = self.layers.read(node, data, down)
-        tensor = self.layers.add(
-            node,
-            lambda name: Threshold(name=name, inputs=(source,), thresholds=rows, low=low, bits=bits, signed=signed),
-            form.format,
-        )
-        integers = np.arange(low, low + rows.shape[1] + 1)
-        return Data(tensor, low, everywhere(form.of(integers), data.shape), form)
-
-    def _output(self, name: str) -> Port | None:
-        data = self.data.get(name)
-        if data is None:
-            self.refusals.append(
-                f"output '{name}': not made from quantised data, expected a result of quantised layers"
-            )
-            return None
-        try:
-            tensor, host_ops = self.layers.leave(data)
-        except Refusal as refusal:
-            self.refusals.append(f"output '{name}': {refusal}")
-            return None
-        return Port(name, tensor, "float64", np.arange(data.real[0].size).reshape(data.shape[1:]), host_ops)
+def same(rule: Quantiser, other: object) -> bool:
+    """Whether two quantisers give the same integers."""
+    fields = ("zero_point", "limits", "rounding", "bipolar", "zero_last")
+    return (
+        isinstance(other, Quantiser)
+        and np.array_equal(rule.scale, other.scale)
+        and all(getattr(rule, name) == getattr(other, name) for name in fields)
+    )

@@ -2,82 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from hwq.arith import IntArray, signed_bits
-from hwq.frontend.node import Node, Refusal
-from hwq.frontend.quantised.quantiser import Affine, Float32
+from hwq.arith import IntArray, Interval
+from hwq.frontend.node import Refusal
+from hwq.frontend.quantised.quantiser import Affine, Float32, Reals
 from hwq.ops.threshold import MAX_THRESHOLDS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MultiThreshold:
-    """A MultiThreshold node without its input.
+    """Thresholds, float32 (1, T), or (C, T) with a row for each channel.
 
-    `thresholds` is float32 (1, T) or (C, T); channels are the last axis with `last`, else the first behind the batch.
     Its integers are `low` and the count; `form` says what they stand for.
     """
 
     thresholds: Float32
-    last: bool
     low: int
     form: Affine
 
     @classmethod
-    def of(cls, node: Node, constants: Mapping[str, NDArray[np.generic]]) -> MultiThreshold:
-        """The thresholds of a node.
+    def of(cls, rows: Float32, scale: float, bias: float) -> MultiThreshold:
+        """That of rows as a node has them, whose results are `scale` times a count plus `bias`.
 
         Raises
         ------
         Refusal
-            When they are not constant or too many, or no integer stands for the value of a count.
+            When there are too many, or no integer stands for the value of a count.
         """
-        name = node.inputs[1]
-        if name not in constants:
-            raise Refusal(f"its input '{name}' is computed, expected a constant. Export fixed thresholds")
-        rows = np.asarray(constants[name], np.float32)
         if rows.ndim != 2 or not 1 <= rows.shape[1] <= MAX_THRESHOLDS:
             raise Refusal(
                 f"thresholds have shape {rows.shape}, expected a row for each channel of 1 to {MAX_THRESHOLDS}"
             )
-        layout = node.text("data_layout", "NCHW")
-        if layout not in ("NCHW", "NHWC", "NC"):
-            raise Refusal(f"data_layout is {layout}, expected NCHW, NHWC or NC")
-        return cls(rows, layout != "NCHW", *_form(node.real("out_scale", 1.0), node.real("out_bias", 0.0)))
+        return cls(rows, *_form(scale, bias))
 
     @property
-    def signed(self) -> bool:
-        """Whether integers are below zero."""
-        return self.low < 0
+    def limits(self) -> Interval:
+        """The least and the greatest integer."""
+        return self.low, self.low + self.thresholds.shape[1]
 
     @property
-    def bits(self) -> int:
-        """Of its integers."""
-        ends = (self.low, self.low + self.thresholds.shape[1])
-        return signed_bits(ends) if self.signed else ends[1].bit_length()
+    def varies(self) -> bool:
+        """Whether channels have thresholds of their own."""
+        return len(self.thresholds) > 1
 
-    def integers(self, x: Float32) -> IntArray:
-        """The integers of real values x (V, ...), of which the axes behind the first are those of one sample.
-
-        Raises
-        ------
-        Refusal
-            When there is no row for each channel.
-        """
-        axis = x.ndim - 1 if self.last else 1
-        channels = x.shape[axis]
-        if len(self.thresholds) not in (1, channels):
-            raise Refusal(f"has {len(self.thresholds)} rows of thresholds, expected 1 or {channels}, one a channel")
-        rows = np.broadcast_to(self.thresholds, (channels, self.thresholds.shape[1]))
-        along = [1] * x.ndim
-        along[axis] = channels
+    def integers(self, x: Reals) -> IntArray:
+        """The integers of real values (V, C)."""
         counts = np.full(x.shape, self.low, np.int64)
-        for threshold in rows.T:
-            counts += x >= threshold.reshape(along)
+        for threshold in self.thresholds.T:
+            counts += x >= threshold.astype(x.dtype)
         return counts
 
 

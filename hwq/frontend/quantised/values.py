@@ -1,115 +1,103 @@
-"""What tensors of a quantised model are: weights, or real functions of the integers of a program, one by one."""
+"""What tensors of a quantised model are: real functions of the integers of a program, channel by channel."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-import onnxruntime as ort
-from numpy.typing import NDArray
-from onnx import helper, numpy_helper
 
-from hwq.arith import IntArray
-from hwq.frontend.node import Node, Refusal
-from hwq.frontend.quantised.quantiser import Affine, Float32
-
-ELEMENTWISE = ("Add", "BatchNormalization", "Clip", "Div", "LeakyRelu", "Mul", "Neg", "Relu", "Sub")
-"""Operators that may stand between an accumulator and the next quantiser."""
-MAX_VALUES = 1 << 26
-"""Real values of one tensor that are tried: its integers times its elements."""
-IR_VERSION = 8
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Weights:
-    """Integers that a layer multiplies by, and the scale of each; `bipolar` ones are -1 and 1."""
-
-    integers: IntArray
-    scale: Float32
-    bipolar: bool
+from hwq.arith import IntArray, Interval
+from hwq.frontend.node import Refusal
+from hwq.frontend.quantised.quantiser import Affine, Reals
+from hwq.frontend.quantised.steps import Arithmetic, Bounds, Line, Start, Step
+from hwq.frontend.quantised.sums import Sums
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Data:
-    """A tensor of the model: for each integer of the program's tensor `source` the real value that it stands for.
+    """A tensor of the model.
 
-    `real` is float32 (V, ...) without the batch; row v is for the integer `low + v`, at every element.  `form` says so
-    in a formula where one is known.  `steps` are the operators since the integers were made.
+    `source` is a tensor of the program, or sums whose operation waits for its reader; `start` and then `steps` tell
+    the real value that each of its integers stands for.
     """
 
-    source: str
-    low: int
-    real: Float32
-    form: Affine | None = None
-    steps: tuple[str, ...] = ()
+    source: str | Sums
+    start: Start
+    steps: tuple[Step, ...] = ()
+
+    def then(self, step: Step) -> Data:
+        """The same with one step more; a product with what it was divided by last undoes the division."""
+        last = self.steps[-1] if self.steps else None
+        if isinstance(last, Arithmetic) and isinstance(step, Arithmetic) and step.undoes(last):
+            return replace(self, steps=self.steps[:-1])
+        return replace(self, steps=(*self.steps, step))
+
+    def real(self, q: IntArray) -> Reals:
+        """Real values of integers (V, C)."""
+        x = self.start(q)
+        for step in self.steps:
+            x = step(x)
+        return x
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """Of the model's tensor, with a batch of one."""
-        return 1, *self.real.shape[1:]
+    def varies(self) -> bool:
+        """Whether the real value of an integer depends on its channel."""
+        return self.start.unit.size > 1 or self.start.offset.size > 1 or any(step.varies for step in self.steps)
 
     @property
-    def flat(self) -> Float32:
-        """(V, elements)."""
-        return self.real.reshape(len(self.real), -1)
+    def direction(self) -> IntArray:
+        """As `Step.direction`, from integer to real value."""
+        found = np.array([1])
+        for step in self.steps:
+            way = step.direction
+            both = (abs(found) == 2) | (abs(way) == 2)
+            found = np.where(both & (found != 0) & (way != 0), 2, found * way)
+        return found
+
+    @property
+    def line(self) -> Line | None:
+        """Slope and offset of the real value over the integer, bounds aside; None where it is no line."""
+        slope, offset = self.start.factor * self.start.unit, self.start.offset * self.start.unit
+        for step in self.steps:
+            if step.line is None:
+                return None
+            slope, offset = slope * step.line[0], offset * step.line[0] + step.line[1]
+        return slope, offset
+
+    def form(self, ends: Interval) -> Affine | None:
+        """The one formula for all channels of integers between `ends`, if there is one."""
+        if self.varies:
+            return None
+        factor, offset, unit = self.start.factor, int(self.start.offset[0]), float(self.start.unit[0])
+        for step in self.steps:
+            if isinstance(step, Bounds):
+                reals = sorted((factor * end + offset) * unit for end in ends)
+                if not step.within((reals[0], reals[1])):
+                    return None
+            elif isinstance(step, Arithmetic) and step.operand.all() and step.op in ("Mul", "Div"):
+                operand = float(step.operand[0])
+                unit = unit * abs(operand) if step.op == "Mul" else unit / abs(operand)
+                factor, offset = (factor, offset) if operand > 0 else (-factor, -offset)
+            elif isinstance(step, Arithmetic) and step.op in ("Add", "Sub", "Rsub"):
+                moved = float(step.operand[0]) / unit
+                if moved != int(moved):
+                    return None
+                factor, offset = (-factor, -offset) if step.op == "Rsub" else (factor, offset)
+                offset += -int(moved) if step.op == "Sub" else int(moved)
+            else:
+                return None
+        return Affine(factor, offset, unit)
 
 
-def everywhere(values: Float32, shape: tuple[int, ...]) -> Float32:
-    """The same `values` (V,) at every element of a tensor of `shape`, whose batch is one: (V, ...)."""
-    return np.ascontiguousarray(np.broadcast_to(values.reshape(-1, *[1] * (len(shape) - 1)), (len(values), *shape[1:])))
-
-
-def reshaped(data: Data, sizes: tuple[int, ...]) -> Data:
-    """The same elements in another shape; the first axis stays the batch.
+def integer_of(form: Affine, real: float, what: str) -> int:
+    """The integer that stands for `real`.
 
     Raises
     ------
     Refusal
-        When it does not.
+        When none does.
     """
-    try:
-        shape = np.empty(data.shape, np.bool_).reshape(sizes).shape
-    except ValueError:
-        raise Refusal(f"shape {sizes}, expected one for {data.real[0].size} elements. Export it again") from None
-    if shape[0] != 1:
-        raise Refusal(f"moves the batch axis to shape {shape}, expected it to stay the first")
-    return replace(data, real=data.real.reshape(len(data.real), *shape[1:]))
-
-
-def applied(node: Node, data: Data, constants: Mapping[str, NDArray[np.generic]], opset: int) -> Data:
-    """`node` on every value of `data`, by onnxruntime, as the executor of qonnx runs it.
-
-    Raises
-    ------
-    Refusal
-        When it mixes elements, or cannot be run.
-    """
-    fixed = {name: constants[name] for name in node.inputs if name in constants}
-    for name, array in fixed.items():
-        if node.op != "BatchNormalization" and not _fits(array.shape, data.shape):
-            raise Refusal(f"'{name}' has shape {array.shape}, expected one that keeps {data.shape}")
-    (x,) = (name for name in node.inputs if name and name not in fixed)
-    graph = helper.make_graph(
-        [node.proto],
-        "step",
-        [helper.make_tensor_value_info(x, 1, data.real.shape)],
-        [helper.make_tensor_value_info(node.outputs[0], 1, data.real.shape)],
-        [numpy_helper.from_array(array, name) for name, array in fixed.items()],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=IR_VERSION)
-    options = ort.SessionOptions()
-    options.log_severity_level = 3
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    try:
-        session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-        (real,) = session.run(None, {x: data.real})
-    except Exception as error:  # onnxruntime raises classes of its own
-        raise Refusal(f"cannot be run: {' '.join(str(error).split())[:200]}. Check the exporter") from None
-    return replace(data, real=real, form=None, steps=(*data.steps, node.op))
-
-
-def _fits(shape: tuple[int, ...], into: tuple[int, ...]) -> bool:
-    """Whether an array of `shape` is broadcast to one of `into`."""
-    sizes = zip(shape[::-1], into[::-1], strict=False)
-    return len(shape) <= len(into) and all(size in (1, wanted) for size, wanted in sizes)
+    exact = (real / form.unit - form.offset) / form.factor
+    if exact != int(exact):
+        raise Refusal(f"no integer stands for the {what} {real:g}, expected a format that holds it. Quantise with zero")
+    return int(exact)
