@@ -14,6 +14,9 @@ _RELU: dict[str, int | str] = {"OUT_W": 8, "QMIN": -7, "QMAX": 100, "ZERO": -7}
 _U16: dict[str, int | str] = {"OUT_W": 16, "QMIN": 0, "QMAX": 65535, "ZERO": 65535}
 _FAR: dict[str, int | str] = {"OUT_W": 8, "QMIN": 0, "QMAX": 255, "ZERO": -200}
 _S16: dict[str, int | str] = {"OUT_W": 16, "QMIN": -32768, "QMAX": 32767, "ZERO": -32768}
+_S32: dict[str, int | str] = {"OUT_W": 32, "QMIN": -(1 << 31), "QMAX": (1 << 31) - 1, "ZERO": -(1 << 31)}
+_U32: dict[str, int | str] = {"OUT_W": 32, "QMIN": 0, "QMAX": (1 << 32) - 1, "ZERO": 1 << 31}
+_U32_FAR: dict[str, int | str] = {"OUT_W": 32, "QMIN": 7, "QMAX": (1 << 32) - 2, "ZERO": -(1 << 32)}
 
 
 def _case(
@@ -51,6 +54,7 @@ CASES: list[dict[str, int | str]] = [
     *[_case(9, 3, 5, rounding, _RELU) | {"MANT_W": 2} for rounding in range(4)],
     *[_case(10, bits, 4, 2, _S8) | {"MANT_W": bits} for bits in range(1, 5)],
     _case(20, 6, 22, 3, _S16) | {"MANT_W": 3},
+    *[_case(24, 0, 0, 1, _S32), _case(40, 0, 9, 3, _S32), _case(34, 16, 15, 2, _U32), _case(20, 16, 0, 1, _U32_FAR)],
     *[_case(52, 7, 46, rounding, _S16, lanes=2) | {"MANT_W": 4} for rounding in (1, 2)],
 ]
 

@@ -43,7 +43,8 @@ that a program may have, in the order of [semantics.md](semantics.md), which def
 ## What they compute
 
 - ONNX operators: those that may become it, alone or with others; [models.md](models.md) says when.
-- Bits: what the corner cases of the tests cover, of 1 to 16 that a tensor may have. No number: no input.
+- Bits: what the corner cases of the tests cover, of 1 to 16 that a tensor may have, and to 32 where nothing multiplies
+  it (rule T1). No number: no input.
 - Rounding: *free* is any of the four modes of rule R2, chosen with the scales. Others round once, always in the same
   way, or not at all; with both, tables round in that one way.
 """

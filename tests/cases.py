@@ -19,6 +19,7 @@ from cases_pairs import extremum_cases, mul_cases, topk_cases
 from cases_pointwise import prelu_cases, table_cases
 from cases_recurrent import gru_cases, lstm_cases, rnn_cases
 from cases_threshold import threshold_cases
+from cases_wide import wide_cases
 from nets import add, argmax, avgpool, conv, corners, dense, depthwise, maxpool, pad, program, rescale, tensor
 
 from hwq.arith import Rounding
@@ -298,6 +299,8 @@ CASES: dict[str, dict[str, Program]] = {
     "threshold": {label: _case(op, x) for label, (op, x) in threshold_cases()},
 }
 """Programs by kind of operation and name of the case."""
+for _label, (_op, _types) in wide_cases():
+    CASES[_op.kind][_label] = _case(_op, *_types)
 
 
 def _borders() -> Program:

@@ -21,7 +21,7 @@ from hwq.errors import BadInput
 from hwq.hw.fifo import beats
 from hwq.ir.names import is_legal
 from hwq.ir.npy import check_size, read_header
-from hwq.ir.program import MAX_TENSOR_BITS
+from hwq.ir.program import MAX_WIDE_BITS
 from hwq.ir.types import TensorType
 
 MANIFEST = "manifest.json"
@@ -60,7 +60,7 @@ class VectorStream:
     @property
     def dtype(self) -> np.dtype[Any]:
         """The narrowest type of numpy and C that holds the integers, little endian."""
-        return np.dtype(f"<{'i' if self.type.signed else 'u'}{1 if self.type.bits <= 8 else 2}")
+        return self.type.dtype.newbyteorder("<")
 
 
 def read_vectors(folder: Path) -> dict[str, IntArray]:
@@ -150,7 +150,7 @@ def _stream(entry: Mapping[str, Any]) -> VectorStream:
         raise ValueError(f"{tensor!r:.60} is no name of a tensor")
     shape = _whole(height, "height"), _whole(width, "width"), _whole(channels, "channels")
     bits, lanes = _whole(entry["bits"], "bits"), _whole(entry["lanes"], "lanes")
-    if bits > MAX_TENSOR_BITS or lanes > channels or not isinstance(entry["signed"], bool):
+    if bits > MAX_WIDE_BITS or lanes > channels or not isinstance(entry["signed"], bool):
         raise ValueError(
             f"{tensor}: {bits} bits, {lanes} of {channels} channels a beat, signed {entry['signed']!r:.20}"
         )

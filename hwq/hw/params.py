@@ -10,10 +10,9 @@ Params = dict[str, ParamValue]
 
 def requant_params(requant: Requant, prefix: str = "") -> Params:
     """Parameters of rule R1, but for the multiplier."""
-    values = {
-        "SHIFT": requant.shift, "ROUND": int(requant.rounding), "ZERO": requant.zero_point, "QMIN": requant.qmin,
-        "QMAX": requant.qmax,
-    }  # fmt: skip
+    bounds = {"ZERO": requant.zero_point, "QMIN": requant.qmin, "QMAX": requant.qmax}
+    values: Params = {"SHIFT": requant.shift, "ROUND": int(requant.rounding)}
+    values |= {name: value if abs(value) < 1 << 31 else wide(value) for name, value in bounds.items()}
     return {f"{prefix}{name}": value for name, value in values.items()}
 
 

@@ -33,6 +33,10 @@ class Op(ABC):
     kind: ClassVar[str]
     takes_turns: ClassVar[bool] = False
     """Whether hardware reads one input after the other, so that each waits for the rest."""
+    makes_wide: ClassVar[bool] = False
+    """Whether the result may have more bits than operands of a product (rule T1)."""
+    reads_wide: ClassVar[bool] = False
+    """Whether inputs may have them."""
     rounding: ClassVar[Rounding | None] = None
     """The mode of rule R2 that the operation always uses; those of a `Requant` are its own."""
 

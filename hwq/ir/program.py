@@ -21,6 +21,7 @@ from hwq.ir.types import Format, TensorType
 MAX_TENSOR_BITS = 16
 """Widest activation and weight."""
 MAX_WIDE_BITS = 32
+"""Widest tensor that an accumulator becomes and nothing multiplies: thresholds read it, or it leaves (rule T1)."""
 MAX_ACCUMULATOR_BITS = 52
 """Widest accumulator that hwq_requant.sv takes."""
 BLOCK = 1 << 15
@@ -144,11 +145,18 @@ class Program:
     def _limits(self, name: str, type_: TensorType) -> Iterator[str]:
         """What exceeds the widths that hardware and simulator are built for (rule T1)."""
         form = self.formats.get(name, Format(1.0))
-        if not 1 <= type_.bits <= MAX_TENSOR_BITS:
-            yield f"{name}: has {type_.bits} bits, expected 1 to {MAX_TENSOR_BITS}"
+        op = next((op for op in self.ops if op.name == name), None)
+        most = MAX_WIDE_BITS if op is not None and op.makes_wide else MAX_TENSOR_BITS
+        if not 1 <= type_.bits <= most:
+            yield f"{name}: has {type_.bits} bits, expected 1 to {most}"
         elif not (0.0 < form.scale < math.inf and type_.range[0] <= form.zero_point <= type_.range[1]):
             yield f"{name}: its format {form} does not fit {type_}"
-        op = next((op for op in self.ops if op.name == name), None)
+        for reader in self.consumers(name) if type_.bits > MAX_TENSOR_BITS else ():
+            if not reader.reads_wide:
+                yield (
+                    f"{reader.name} ({reader.kind}): reads {name}, which has {type_.bits} bits, expected at most "
+                    f"{MAX_TENSOR_BITS}. Put a threshold or fewer bits before it."
+                )
         for field_name, most in (("acc_bits", MAX_ACCUMULATOR_BITS), ("weight_bits", MAX_TENSOR_BITS)):
             bits = getattr(op, field_name, 2)
             if not 2 <= bits <= most:

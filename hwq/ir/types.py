@@ -13,10 +13,10 @@ from hwq.arith import IntArray, Interval, Rounding, dequantise, int_range, quant
 Shape = tuple[int, int, int]
 """Height, width, channels: the order in which a stream carries them."""
 
-_DTYPES: dict[tuple[bool, bool], np.dtype[np.integer[Any]]] = {
-    (False, False): np.dtype(np.uint8), (True, False): np.dtype(np.int8),
-    (False, True): np.dtype(np.uint16), (True, True): np.dtype(np.int16),
-}  # fmt: skip
+_DTYPES: dict[bool, tuple[np.dtype[np.integer[Any]], ...]] = {
+    False: (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.uint32)),
+    True: (np.dtype(np.int8), np.dtype(np.int16), np.dtype(np.int32)),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,8 @@ class TensorType:
 
     @property
     def dtype(self) -> np.dtype[np.integer[Any]]:
-        """The narrowest type of numpy that holds every integer of the type: 8 or 16 bits."""
-        return _DTYPES[self.signed, self.bits > 8]
+        """The narrowest type of numpy that holds every integer of the type: 8, 16 or 32 bits."""
+        return _DTYPES[self.signed][(self.bits > 8) + (self.bits > 16)]
 
     @property
     def pixels(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from hwq.ir.types import TensorType
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Requantised(Op):
     """An operation with an accumulator of `acc_bits` bits (signed) and an output of `bits` bits."""
+
+    makes_wide: ClassVar[bool] = True
 
     requant: Requant
     acc_bits: int

@@ -25,6 +25,7 @@ class Threshold(Op):
     """
 
     kind: ClassVar[str] = "threshold"
+    reads_wide: ClassVar[bool] = True
 
     thresholds: IntArray
     low: int

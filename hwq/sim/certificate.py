@@ -1,7 +1,7 @@
 """Certificates: which float type holds every intermediate of an operation exactly.
 
 Integers in float32 are exact up to 2**24, in float64 up to 2**53.  The bound covers every partial sum in any
-order (so a BLAS may sum as it likes) and every value before the shift.
+order (so a BLAS may sum as it likes), every value before the shift, and the zero point and the clamp behind it.
 """
 
 from __future__ import annotations
@@ -40,8 +40,11 @@ def certify(program: Program, op: Op) -> Certificate:
 def certify_op(op: Op, intervals: tuple[Interval, ...]) -> Certificate:
     """The certificate of `op` for inputs within `intervals`."""
     product = op.magnitude(*intervals)
-    sums = op.partial_sum(*intervals) if isinstance(op, Requantised) else product
-    return Certificate(sums, product, _carrier(sums), _carrier(product))
+    if not isinstance(op, Requantised):
+        return Certificate(product, product, _carrier(product), _carrier(product))
+    requant, sums = op.requant, op.partial_sum(*intervals)
+    held = max(product + abs(requant.zero_point), abs(requant.qmin), abs(requant.qmax))
+    return Certificate(sums, product, _carrier(sums), _carrier(held))
 
 
 def _carrier(bound: int) -> type[np.float32] | type[np.float64] | None:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from hwq.arith import Interval, Requant, Rounding
 from hwq.ir.op import Op
+from hwq.ir.program import MAX_TENSOR_BITS
 from hwq.ops import Add, AvgPool, Linear, Rescale
 from hwq.ops.requantised import Requantised
 from hwq.sim.certificate import FLOAT32_EXACT, FLOAT64_EXACT
@@ -111,6 +112,8 @@ def prove(op: Op, offsets: tuple[int, ...], intervals: tuple[Interval, ...]) -> 
     if not isinstance(op, Requantised):
         moved = max(_reach(ends, offset) for ends, offset in zip(intervals, offsets, strict=True))
         return Exactness(Kernel.FLOAT32, moved, FLOAT32_EXACT)
+    if op.bits > MAX_TENSOR_BITS:
+        return in_integers(op, intervals)  # carriers are float32
     bound = sums(op, offsets, intervals).magnitude
     halves = _half_grains(op.requant, bound)
     if halves is not None and halves <= FLOAT32_EXACT:

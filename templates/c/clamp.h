@@ -4,7 +4,7 @@
 #include "types.h"
 
 /* The value within low .. high that is nearest to x. */
-static wide_t clamp(wide_t x, int32_t low, int32_t high) {
+static wide_t clamp(wide_t x, bound_t low, bound_t high) {
   return x < low ? low : x > high ? high : x;
 }
 

@@ -10,7 +10,7 @@ struct requant_defaults {
 };
 
 // round(x / 2^SHIFT), then + ZERO and the clamp.
-template <int SHIFT, int ROUND, int ZERO, int QMIN, int QMAX>
+template <int SHIFT, int ROUND, long long ZERO, long long QMIN, long long QMAX>
 struct Rounding {
   template <class Y, class X>
   static Y apply(const X& x) {
@@ -25,10 +25,11 @@ struct Rounding {
     }
     // Compared before the zero point is added, so that no width grows.
     const Wide quotient = sum >> SHIFT;
-    constexpr int LOW = QMIN - ZERO, HIGH = QMAX - ZERO;
+    constexpr long long LOW = QMIN - ZERO, HIGH = QMAX - ZERO;
     if (SUM_W < 34 ? quotient.to_int() < LOW : quotient.to_int64() < LOW) return Y(QMIN);
     if (SUM_W < 34 ? quotient.to_int() > HIGH : quotient.to_int64() > HIGH) return Y(QMAX);
-    return Y(quotient.to_int() + ZERO);
+    if constexpr (Y::width > 16) return Y(quotient.to_int64() + ZERO);
+    else return Y(quotient.to_int() + int(ZERO));
   }
 };
 

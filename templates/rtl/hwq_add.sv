@@ -16,9 +16,9 @@ module hwq_add #(
     parameter int SHIFT = 1,
     parameter int ROUND = 1,
     parameter int OUT_W = 8,
-    parameter int ZERO = 0,
-    parameter int QMIN = -128,
-    parameter int QMAX = 127,
+    parameter signed [63:0] ZERO = 0,
+    parameter signed [63:0] QMIN = -128,
+    parameter signed [63:0] QMAX = 127,
     localparam int LATENCY = 6,
     parameter int FIFO_DEPTH = LATENCY + 2
 ) (

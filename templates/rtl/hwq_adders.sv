@@ -16,9 +16,9 @@ module hwq_adders #(
     parameter int SHIFT = 8,
     parameter int ROUND = 0,
     parameter int OUT_W = 8,
-    parameter int ZERO = 0,
-    parameter int QMIN = -128,
-    parameter int QMAX = 127
+    parameter signed [63:0] ZERO = 0,
+    parameter signed [63:0] QMIN = -128,
+    parameter signed [63:0] QMAX = 127
 ) (
     input  logic                   clk,
     input  logic                   rst,

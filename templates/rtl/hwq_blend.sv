@@ -51,8 +51,8 @@ module hwq_blend #(
   endgenerate
 
   hwq_requant #(
-      .LANES(1), .ACC_W(ACC_W), .MUL_EN(1'b0), .M_W(1), .SHIFT(SHIFT), .ROUND(ROUND), .OUT_W(OUT_W), .ZERO(ZERO),
-      .QMIN(QMIN), .QMAX(QMAX)
+      .LANES(1), .ACC_W(ACC_W), .MUL_EN(1'b0), .M_W(1), .SHIFT(SHIFT), .ROUND(ROUND), .OUT_W(OUT_W), .ZERO(64'(ZERO)),
+      .QMIN(64'(QMIN)), .QMAX(64'(QMAX))
   ) u_requant (
       .clk(clk), .rst(rst), .valid_i(valid_q[1]), .acc(sum), .mul(1'b1), .valid_o(valid_o), .y(y)
   );

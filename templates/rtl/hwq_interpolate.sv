@@ -75,7 +75,7 @@ module hwq_interpolate #(
 
   hwq_requant #(
       .LANES(1), .ACC_W(SUM_W), .MUL_EN(1'b0), .M_W(1), .SHIFT(STEP + FRACTION), .ROUND(1), .OUT_W(OUT_W), .ZERO(0),
-      .QMIN(QMIN), .QMAX(QMAX)
+      .QMIN(64'(QMIN)), .QMAX(64'(QMAX))
   ) u_requant (
       .clk(clk), .rst(rst), .valid_i(valid_q[SUM_LATENCY-1]), .acc(sum), .mul(1'b1), .valid_o(valid_o), .y(y)
   );

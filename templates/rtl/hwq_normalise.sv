@@ -228,7 +228,8 @@ module hwq_normalise #(
   wire y_valid;
   wire [LANES*OUT_W-1:0] y;
   hwq_requant #(
-      .LANES(LANES), .ACC_W(TOP + 1), .M_W(ENTRY_W), .SHIFT(TOP + FRACTION), .OUT_W(OUT_W), .QMIN(QMIN), .QMAX(QMAX)
+      .LANES(LANES), .ACC_W(TOP + 1), .M_W(ENTRY_W), .SHIFT(TOP + FRACTION), .OUT_W(OUT_W),
+      .QMIN(64'(QMIN)), .QMAX(64'(QMAX))
   ) u_requant (
       .clk(clk), .rst(rst), .valid_i(raised_valid_q), .acc(raised), .mul({LANES{factor_q}}), .valid_o(y_valid), .y(y)
   );

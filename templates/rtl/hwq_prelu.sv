@@ -21,9 +21,9 @@ module hwq_prelu #(
     parameter int SHIFT = 2,
     parameter int ROUND = 1,
     parameter int OUT_W = 8,
-    parameter int ZERO = 0,
-    parameter int QMIN = -128,
-    parameter int QMAX = 127,
+    parameter signed [63:0] ZERO = 0,
+    parameter signed [63:0] QMIN = -128,
+    parameter signed [63:0] QMAX = 127,
     localparam int LATENCY = BY_CHANNEL ? 7 : 6,
     parameter int FIFO_DEPTH = LATENCY + 2
 ) (

@@ -231,7 +231,7 @@ module hwq_recur #(
   wire signed [ACC_W-1:0] total = kept + ACC_W'(scaled);
   hwq_requant #(
       .LANES(1), .ACC_W(ACC_W), .MUL_EN(MUL_EN), .MANT_W(MANT_W), .M_W(M_W), .SHIFT(SHIFT), .ROUND(ROUND),
-      .OUT_W(P_W), .ZERO(ZERO), .QMIN(QMIN), .QMAX(QMAX)
+      .OUT_W(P_W), .ZERO(64'(ZERO)), .QMIN(64'(QMIN)), .QMAX(64'(QMAX))
   ) u_requant (
       .clk(clk), .rst(rst), .valid_i(fired_q[FACTOR_STAGE]), .acc(total), .mul(mul4_q), .valid_o(p_valid), .y(p)
   );

@@ -19,9 +19,9 @@ module hwq_requant #(
     parameter int SHIFT = 15,
     parameter int ROUND = 1,
     parameter int OUT_W = 8,
-    parameter int ZERO = 0,
-    parameter int QMIN = -128,
-    parameter int QMAX = 127
+    parameter signed [63:0] ZERO = 0,
+    parameter signed [63:0] QMIN = -128,
+    parameter signed [63:0] QMAX = 127
 ) (
     input  logic                   clk,
     input  logic                   rst,
@@ -122,7 +122,7 @@ module hwq_requant #(
   initial begin
     if (LANES < 1 || ACC_W < 2 || ACC_W > (MUL_EN ? 52 : 64)) $fatal(1, "hwq_requant: LANES=%0d ACC_W=%0d", LANES, ACC_W);
     if (SHIFT < 0 || ROUND < 0 || ROUND > 3) $fatal(1, "hwq_requant: SHIFT=%0d ROUND=%0d", SHIFT, ROUND);
-    if (OUT_W < 1 || OUT_W > 16 || QMIN > QMAX || QMAX - QMIN >= (1 << OUT_W))
+    if (OUT_W < 1 || OUT_W > 32 || QMIN > QMAX || QMAX - QMIN >= (1 << OUT_W))
       $fatal(1, "hwq_requant: QMIN=%0d QMAX=%0d do not fit OUT_W=%0d", QMIN, QMAX, OUT_W);
     if (ZERO < -(1 << OUT_W) || ZERO >= (1 << OUT_W)) $fatal(1, "hwq_requant: ZERO=%0d OUT_W=%0d", ZERO, OUT_W);
     if (MUL_EN && (MANT_W < 0 || MANT_W > MAX_MANT_W || M_W < 1 || M_W > 17))

@@ -216,7 +216,7 @@ module hwq_softmax #(
   wire [LANES*OUT_W-1:0] y;
   hwq_requant #(
       .LANES(LANES), .ACC_W(QUOT_W + 1), .M_W(EXP_W), .SHIFT(RECIP_W - OUT_W), .OUT_W(OUT_W), .QMIN(0),
-      .QMAX((1 << OUT_W) - 1)
+      .QMAX(64'((1 << OUT_W) - 1))
   ) u_requant (
       .clk(clk), .rst(rst), .valid_i(e_take), .acc({LANES{1'b0, recip_q}}), .mul(e_beat), .valid_o(y_valid), .y(y)
   );

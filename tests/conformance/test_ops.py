@@ -28,7 +28,8 @@ VERILATED = {"conv-half_even-channel", "conv-dilated", "conv-codebook", "conv-ma
              "prelu-channel-floor", "table-step3", "threshold-channel-signed", "normalise-pixels",
              "softmax-unsigned-step", "gather-mirrored",
              "gather-crop", "matmul-primes", "lstm-factors-channel", "gru-five_units-reset_after",
-             "rnn-pow2-half_even", "concat-columns", "const-rows"}  # fmt: skip
+             "rnn-pow2-half_even", "concat-columns", "const-rows", "dense-wide-32-unsigned", "conv-wide-left",
+             "add-wide-32-unsigned"}  # fmt: skip
 """Cases that a quick run also compiles with Verilator; all of them, under one folding, with HWQ_DEEP."""
 
 

@@ -58,7 +58,8 @@ typedef struct {
 /* A requantisation (rule R1): one multiplier (step 0), or one for each channel (step 1). */
 typedef struct {
   const uint16_t *multiplier;
-  int32_t step, shift, rounding, zero, low, high;
+  int32_t step, shift, rounding;
+  int32_t zero, low, high;
 } requant;
 
 /* What becomes of a fraction (rule R2). */

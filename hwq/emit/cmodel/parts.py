@@ -113,7 +113,13 @@ def wider(*codes: str) -> str:
 
 def requant_code(requant: Requant, magnitude: int) -> str:
     """The type in which accumulators of at most `magnitude` are requantised."""
-    return wider(sum_code(magnitude), sum_code(requant.product_bound(magnitude) + abs(requant.zero_point)))
+    product = requant.product_bound(magnitude) + abs(requant.zero_point)
+    return wider(sum_code(magnitude), sum_code(product), bound_code(requant))
+
+
+def bound_code(requant: Requant) -> str:
+    """The type of the zero point and of the clamp."""
+    return sum_code(max(abs(requant.zero_point), abs(requant.qmin), abs(requant.qmax)))
 
 
 def requantisation(requant: Requant, key: str = "requant") -> Struct:

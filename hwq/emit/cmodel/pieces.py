@@ -14,8 +14,10 @@ from functools import cache
 from hwq.emit.cmodel.parts import C_TYPES
 from hwq.emit.render import TEMPLATES
 
-OPEN_TYPES = ("in_t", "other_t", "weight_t", "bias_t", "entry_t", "index_t", "acc_t", "wide_t", "out_t")
+OPEN_TYPES = ("in_t", "other_t", "weight_t", "bias_t", "entry_t", "index_t", "acc_t", "wide_t", "bound_t", "out_t")
 """Names that stand for a layer's own types; files use those of types.h, so that a compiler reads them alone."""
+_COMMON = {"bound_t": "s32"}
+"""Types that a layer need not name, and that names of pieces leave out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,8 @@ def piece(name: str) -> Piece:
 
 def called(name: str, types: Mapping[str, str]) -> str:
     """What a piece is called for these types: its name, and the code of each of them."""
-    return "_".join((name, *(types[word] for word in piece(name).types)))
+    codes = ((word, (_COMMON | dict(types))[word]) for word in piece(name).types)
+    return "_".join((name, *(code for word, code in codes if code != _COMMON.get(word))))
 
 
 class Pieces:
@@ -75,7 +78,7 @@ def _written(name: str, types: Mapping[str, str]) -> str:
     """The text of a piece for these types; calls and types of other pieces by what they are called."""
     text = piece(name).text
     for word in piece(name).types:
-        text = re.sub(rf"\b{word}\b", C_TYPES[types[word]], text)
+        text = re.sub(rf"\b{word}\b", C_TYPES[(_COMMON | dict(types))[word]], text)
     for other in (name, *piece(name).needs, *_indirect(name)):
         end = r"\b" if piece(other).is_type else r"(?=\()"
         text = re.sub(rf"\b{other}{end}", called(other, types), text)

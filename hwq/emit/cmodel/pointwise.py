@@ -13,6 +13,7 @@ from hwq.emit.cmodel.parts import (
     Output,
     Struct,
     Types,
+    bound_code,
     code_of,
     elements,
     narrowest,
@@ -77,7 +78,9 @@ def curve_of(curve: Lookup, low: int, key: str) -> Struct:
 def threshold(op: Threshold, xs: Types, y: TensorType) -> Call:
     """Comparisons with rising thresholds."""
     rows, count = op.thresholds.shape
-    thresholds = Array("thresholds", op.thresholds, narrowest(op.thresholds))
+    # C compares uint32_t with a narrower negative number as if that had no sign.
+    codes = ("s64",) if code_of(xs[0]) == "u32" else ()
+    thresholds = Array("thresholds", op.thresholds, narrowest(op.thresholds, *codes))
     levels = Struct("levels", "levels", {
         **_pixels(y), "count": count, "step": count if rows > 1 else 0, "low": op.low,
     })  # fmt: skip
@@ -109,4 +112,5 @@ def _pixels(type_: TensorType) -> dict[str, int]:
 
 
 def _results(op: Requantised, y: TensorType, intervals: Intervals) -> dict[str, str]:
-    return {"wide_t": requant_code(op.requant, op.partial_sum(*intervals)), "out_t": code_of(y)}
+    wide = requant_code(op.requant, op.partial_sum(*intervals))
+    return {"wide_t": wide, "bound_t": bound_code(op.requant), "out_t": code_of(y)}

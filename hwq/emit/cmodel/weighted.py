@@ -13,6 +13,7 @@ from hwq.emit.cmodel.parts import (
     Output,
     Struct,
     Types,
+    bound_code,
     code_of,
     narrowest,
     requant_code,
@@ -79,7 +80,8 @@ def _ends(xs: Types, y: TensorType) -> dict[str, str]:
 def _sums(op: Requantised, intervals: Intervals) -> dict[str, str]:
     """Types that hold every partial sum, whatever its order, and its product with a multiplier (rule L3)."""
     bound = op.partial_sum(*intervals)
-    return {"acc_t": sum_code(bound), "wide_t": requant_code(op.requant, bound)}
+    wide = requant_code(op.requant, bound)
+    return {"acc_t": sum_code(bound), "wide_t": wide, "bound_t": bound_code(op.requant)}
 
 
 def _bias(op: Linear) -> Array:

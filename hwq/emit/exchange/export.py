@@ -20,7 +20,7 @@ from hwq.errors import refuse_all
 from hwq.golden import serialise
 from hwq.golden.ports import from_tensor, to_tensor
 from hwq.ir.port import Port
-from hwq.ir.program import Program
+from hwq.ir.program import MAX_TENSOR_BITS, Program
 from hwq.ir.serial import digest
 from hwq.ir.types import Format
 from hwq.version import __version__
@@ -207,6 +207,12 @@ def _check(program: Program, file_format: FileFormat) -> None:
         if port.by_element
     ]
     refusals += [f"{name!r:.60}: is no name that ONNX can hold" for name in names if not _is_utf8(name)]
+    refusals += [
+        f"{name}: has {type_.bits} bits, expected at most {MAX_TENSOR_BITS}, as {file_format.value} files have. "
+        "Export the golden model instead."
+        for name, type_ in program.types.items()
+        if type_.bits > MAX_TENSOR_BITS
+    ]
     if file_format is FileFormat.QONNX:
         refusals += [
             f"{name}: has 1 signed bit, which QONNX takes for -1 and 1. Use 2 bits."
