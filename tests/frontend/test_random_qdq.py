@@ -25,5 +25,5 @@ def test_both_references_agree(net: Qdq) -> None:
 def test_programs_equal_the_model(net: Qdq) -> None:
     made, x = net.done(), net.samples(ROWS)
     with tempfile.TemporaryDirectory() as folder:
-        _, found = by_hwq(made, Path(folder), x)
-    assert equal_share(found, by_numpy(made, x)) == 1
+        program, found = by_hwq(made, Path(folder), x)
+    assert equal_share(found, by_numpy(made, x)) == 1, program.info["import"]

@@ -172,8 +172,8 @@ class Rounds:
     def _nearest(self, layer: Quantise, data: Data, sums: Sums, levels: Levels) -> Fit:
         """The requantisation that is next to the model's."""
         assert data.line is not None
-        zero = zeros_of(layer.rule)[0]
-        offsets = np.broadcast_to(data.line[1] / (step_of(layer.rule) or 1.0) + zero, len(levels.low))
+        zero, own = zeros_of(layer.rule)[0], getattr(layer.rule, "zero_point", 0)
+        offsets = np.broadcast_to(data.line[1] / (step_of(layer.rule) or 1.0) + own, len(levels.low))
         shared = len(sums.low) == 1
         found = nearest(levels, _ratios(layer, data, levels), offsets, zero, shared, sums.most_gain)
         if not sums.has_bias and found.bias.any():
@@ -228,9 +228,9 @@ def step_of(rule: Rule) -> float | None:
 
 
 def zeros_of(rule: Rule) -> tuple[int, ...]:
-    """Zero points that a requantisation may have, the one of the rule first."""
-    zero = rule.zero_point if isinstance(rule, Quantiser) else 0
-    return (zero, 0) if zero else (0,)
+    """Zero points that a requantisation may have, the one of the rule first where its type holds it."""
+    zero, (bits, _) = rule.zero_point if isinstance(rule, Quantiser) else 0, type_of(codes_of(rule))
+    return (zero, 0) if zero and -(1 << bits) <= zero < 1 << bits else (0,)
 
 
 def _spacing(levels: Levels) -> np.ndarray:
