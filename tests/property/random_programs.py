@@ -14,7 +14,7 @@ from hypothesis import note
 from hypothesis import strategies as st
 from nets import corners, program
 from random_operations import JOINS, ROWS, SINGLE, WITHIN, concats, constants, fits, joins, operations
-from random_wild import entrances, exits, ported, types_of, wilder
+from random_wild import entrances, exits, ported, types_of, widened, wilder
 
 from hwq.hw.adders_engine import adders_fold, graph_work
 from hwq.hw.fold import Fold, Multiplier
@@ -89,6 +89,7 @@ def programs(
     inputs = {name: x for name, x in inputs.items() if name in read}
     ends = [op.name for op in ops if op.name not in read]
     if wild:
+        ops = [op if op.name in read else draw(widened(op)) for op in ops]
         ends = draw(exits([op.name for op in ops if op.inputs], ends))
     samples = corners(inputs, 5, draw(st.integers(0, 99)))
     made = program(ops, inputs, list(dict.fromkeys(ends)), samples=samples)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from random_operations import BITS
 
 from hwq.arith import Requant, int_range
+from hwq.ir.op import Op
 from hwq.ir.program import MAX_ACCUMULATOR_BITS, MAX_BITS, Port, Program
 from hwq.ir.types import TensorType
 from hwq.ops import Add, Linear, PRelu
@@ -56,6 +57,17 @@ def exits(draw: Draw, made: Sequence[str], ends: Sequence[str]) -> list[str]:
     way = draw(st.sampled_from(("ends", "ends", "some", "all")))
     more = list(made) if way == "all" else draw(st.lists(st.sampled_from(made), max_size=3)) if way == "some" else []
     return [*ends, *(more if draw(st.booleans()) else [name for name in more if name not in ends])]
+
+
+@st.composite
+def widened(draw: Draw, op: Op) -> Op:
+    """`op`, which nothing reads, now and then with a result of 17 to 32 bits."""
+    if not isinstance(op, Requantised) or draw(st.integers(0, 3)):
+        return op
+    bits, requant = draw(st.sampled_from((17, 24, 31, 32))), op.requant
+    low, high = int_range(bits, op.signed)
+    shift = max(0, requant.shift - (bits - op.bits))
+    return replace(op, bits=bits, requant=replace(requant, shift=shift, qmin=low, qmax=high))
 
 
 @st.composite
