@@ -9,12 +9,17 @@ from float_files import integers
 
 from hwq.emit.exchange import FileFormat, exchange
 from hwq.emit.exchange.layers import expressible
-from hwq.ir.program import Program
+from hwq.ir.program import MAX_TENSOR_BITS, Program
 from hwq.sim import simulate_plain
 
 KINDS = {kind for kind, cases in CASES.items() if all(expressible(p.ops[0]) for p in cases.values())}
 """Operations of which the formats have a form."""
-PROGRAMS = {f"{kind}-{name}": p for kind in sorted(KINDS) for name, p in CASES[kind].items()}
+PROGRAMS = {
+    f"{kind}-{name}": p
+    for kind in sorted(KINDS)
+    for name, p in CASES[kind].items()
+    if max(type_.bits for type_ in p.types.values()) <= MAX_TENSOR_BITS
+}
 BOTH = pytest.mark.parametrize("file_format", list(FileFormat))
 
 
