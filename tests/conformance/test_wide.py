@@ -18,13 +18,16 @@ from hls_builds import Compiler, run_batch
 from nets import dense, program, rescale, tensor, threshold
 
 from hwq import api
+from hwq.arith import Rounding
 from hwq.emit.exchange import FileFormat, exchange
+from hwq.emit.generate import generate
 from hwq.emit.vector_folder import read_vectors
 from hwq.errors import BadInput
 from hwq.hw.plan import Plan
 from hwq.ir import serial
 from hwq.ir.program import Program
 from hwq.sim import Simulator, simulate_plain
+from hwq.verify.record import load_recording
 
 NETWORKS = wide_networks()
 EACH = pytest.mark.parametrize("p", NETWORKS.values(), ids=NETWORKS.keys())
@@ -68,6 +71,20 @@ def test_icarus(p: Program, tmp_path: Path) -> None:
 def test_verilator(name: str, tmp_path: Path) -> None:
     result = checked(_plan(NETWORKS[name]), tmp_path / "build", "verilator", 6, 0.3)
     assert result.passed, result.trouble
+
+
+@pytest.mark.icarus
+def test_recording(tmp_path: Path) -> None:
+    """Every stream of 32 bits is read back, and how inputs are rounded."""
+    p = NETWORKS["32-unsigned-15"]
+    p = replace(p, inputs=(replace(p.inputs[0], rounding=Rounding.HALF_EVEN),)).verify()
+    generate(_plan(p), tmp_path / "build", 5)
+    (result,) = api.verify(tmp_path / "build", "icarus", samples=5, record=tmp_path / "dump.npz")
+    assert result.passed
+    recording = load_recording(tmp_path / "dump.npz")
+    assert np.array_equal(recording.streams["acc"].values, simulate_plain(p, recording.sent, keep_all=True)["acc"])
+    assert recording.layers[0].rounding is Rounding.HALF_EVEN
+    assert api.diff(p, tmp_path / "dump.npz").passed
 
 
 @EACH
