@@ -245,6 +245,7 @@ def _readme(program: Program, manifest: dict[str, Any], label: str) -> str:
         by_element=program.by_element,
         scale=scale,
         offset=f" + {offset}" if offset else "",
+        dtype="" if last["dtype"] == "float64" else last["dtype"],
         header=label,
         program=manifest["program"],
         frames=manifest["frames"],

@@ -106,7 +106,7 @@ STREAM: dict[str, Edit] = {
     "twice": lambda m: m["streams"].append(m["streams"][0]),
     "shape": lambda m: m["streams"][0].update(shape=[4, 4]),
     "negative": lambda m: m["streams"][0].update(shape=[-4, -4, 2]),
-    "bits": lambda m: m["streams"][0].update(bits=17),
+    "bits": lambda m: m["streams"][0].update(bits=33),
     "signed": lambda m: m["streams"][0].update(signed=None),
     "lanes": lambda m: m["streams"][0].update(lanes=3),
     "beats": lambda m: m["streams"][0].update(beats=31),
