@@ -21,6 +21,8 @@ from diff_nets import residual  # noqa: E402
 from e2e_models import tiny  # noqa: E402
 from hypothesis import HealthCheck, given, seed, settings  # noqa: E402
 from onnx_models import model  # noqa: E402
+from qdq_models import EXACT as QDQ  # noqa: E402
+from qoperator_models import EXACT as QOPERATOR  # noqa: E402
 from quantised_models import Network  # noqa: E402
 from random_net import networks  # noqa: E402
 from test_more_operators import CASES as MORE_OPERATORS  # noqa: E402
@@ -68,6 +70,9 @@ def models() -> Iterator[tuple[str, onnx.ModelProto]]:
     for name, net in QUANTISED.items():
         if isinstance(net, Network):
             yield f"quantised_{name}", net.done()
+    for label, builders in (("qdq", QDQ), ("qoperator", QOPERATOR)):
+        for name, network in builders.items():
+            yield f"{label}_{name}", network().done()
     yield "tiny", tiny()
     yield from ((f"random_{number}", made) for number, made in enumerate(_random_models()))
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, reject, settings
 from imported import by_hwq, by_numpy, by_onnxruntime, equal_share
 from qdq_net import Qdq
 from random_qdq import qdq_networks
+
+from hwq.errors import BadInput
 
 ROWS = 40
 
@@ -25,5 +27,9 @@ def test_both_references_agree(net: Qdq) -> None:
 def test_programs_equal_the_model(net: Qdq) -> None:
     made, x = net.done(), net.samples(ROWS)
     with tempfile.TemporaryDirectory() as folder:
-        program, found = by_hwq(made, Path(folder), x)
+        try:
+            program, found = by_hwq(made, Path(folder), x)
+        except BadInput as error:
+            assert "thresholds over sums" in str(error), "only 16 bits of what is no line have no hardware"
+            reject()
     assert equal_share(found, by_numpy(made, x)) == 1, program.info["import"]

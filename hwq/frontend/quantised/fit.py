@@ -93,7 +93,10 @@ def _reached(integers: Callable[[IntArray], IntArray], low: IntArray, high: IntA
     return np.ascontiguousarray(above.T)
 
 
-def fit(levels: Levels, ratios: np.ndarray, zeros: tuple[int, ...], gains: tuple[int, ...], shared: bool) -> Fit | None:
+def fit(
+    levels: Levels, ratios: np.ndarray, zeros: tuple[int, ...], gains: tuple[int, ...], shared: bool,
+    only_shifts: bool = False,
+) -> Fit | None:  # fmt: skip
     """The requantisation that has exactly these levels, if there is one.
 
     Parameters
@@ -108,11 +111,13 @@ def fit(levels: Levels, ratios: np.ndarray, zeros: tuple[int, ...], gains: tuple
         Factors of the sums that are tried.
     shared
         Whether all channels have one bias.
+    only_shifts
+        Whether there is no multiplier.
     """
     for gain in gains:
         multipliers, shift = as_multipliers((ratios / gain).tolist())
-        if shared and len(set(multipliers)) > 1:
-            return None
+        if (shared and len(set(multipliers)) > 1) or (only_shifts and set(multipliers) != {1}):
+            continue
         for zero in zeros:
             for rounding in (Rounding.HALF_UP, Rounding.HALF_EVEN, Rounding.HALF_AWAY, Rounding.FLOOR):
                 at = _places(levels.integers - zero, np.array(multipliers), shift, rounding)

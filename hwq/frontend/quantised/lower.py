@@ -14,7 +14,7 @@ from hwq.frontend.node import Refusal
 from hwq.frontend.quantised.layers import Dequantise, Pointwise, Quantise
 from hwq.frontend.quantised.made import Made
 from hwq.frontend.quantised.quantiser import Affine
-from hwq.frontend.quantised.rounding import Rounds
+from hwq.frontend.quantised.rounding import Rounds, quantiser_step
 from hwq.frontend.quantised.steps import Arithmetic, Bounds, Curve, Slopes, Start, Step
 from hwq.frontend.quantised.sums import AddSums, LinearSums, PoolSums, ProductSums, Rounded
 from hwq.frontend.quantised.values import Data, integer_of
@@ -163,18 +163,37 @@ class Lowering:
     def _common_unit(self, layer: fg.Add, units: list[float], offsets: list[float]) -> float:
         """A unit of which both tensors have whole multiples, or that is as small as factors may be large.
 
-        In the latter case it is the step of the quantiser behind, over a power of two.
+        A sum is rounded by a shift alone: it is the step of the quantiser behind over a power of two, if there is one.
         """
-        if all(np.frexp(abs(unit))[0] == 0.5 for unit in units):
-            unit = min(abs(unit) for unit in units)
-            whole = all(offset / unit == round(offset / unit) for offset in offsets)
-            if whole and max(abs(unit_) for unit_ in units) / unit < 1 << MAX_FACTOR_BITS:
-                return unit
-        if abs(units[0]) == abs(units[1]) and all(offset / abs(units[0]) % 1 == 0 for offset in offsets):
-            return abs(units[0])
-        step = self.rounds.step_behind(layer)
+        step = self._step_behind(layer)
         largest = max(abs(unit) for unit in units)
+        unit = min(abs(unit) for unit in units)
+        if step is not None and _is_power(unit / step):
+            unit = min(unit, step)
+        whole = all(real / unit == round(real / unit) for real in (*units, *offsets))
+        if whole and largest / unit < 1 << MAX_FACTOR_BITS and (step is None or _is_power(unit / step)):
+            return unit
+        if step is None:
+            raise Refusal(
+                "adds tensors whose scales have no common unit, expected a quantiser behind. Quantise the sum"
+            )
         return step * 2.0 ** (math.ceil(math.log2(largest / step)) - MAX_FACTOR_BITS + 1)
+
+    def _step_behind(self, layer: fg.Layer) -> float | None:
+        """The value of a sum that is one step of the quantiser behind; None where there is none."""
+        slope = 1.0
+        readers = self.graph.consumers(layer.name)
+        while len(readers) == 1 and not isinstance(readers[0], Quantise):
+            try:
+                line = step_of(readers[0]).line
+            except TypeError:
+                return None
+            if line is None or line[0].size > 1 or not line[0].all():
+                return None
+            slope *= abs(float(line[0][0]))
+            readers = self.graph.consumers(readers[0].name)
+        step = quantiser_step(readers[0].rule) if len(readers) == 1 and isinstance(readers[0], Quantise) else None
+        return None if step is None else step / slope
 
     def _mean(self, layer: fg.AvgPool) -> Data:
         source, form = self.plain(layer.inputs[0])
@@ -249,6 +268,10 @@ class Lowering:
         fields: dict[str, Any] = {"name": layer.name, "inputs": (source,), "channels": channels}
         op: Op = ArgMax(**fields) if isinstance(layer, fg.ArgMax) else TopK(k=layer.k, **fields)
         return Data(self.made.add(op, layer.source), Start.of_data(1, 0, 1.0))
+
+
+def _is_power(ratio: float) -> bool:
+    return math.frexp(ratio)[0] == 0.5
 
 
 def step_of(layer: fg.Layer) -> Step:

@@ -64,25 +64,6 @@ class Rounds:
         made = self._of_integers(layer, data, source) if isinstance(source, str) else self._of_sums(layer, data, source)
         return Data(made, Start.of_data(1, 0, 1.0))
 
-    def step_behind(self, layer: fg.Layer) -> float:
-        """Real distance of two integers of the quantiser behind `layer`.
-
-        Raises
-        ------
-        Refusal
-            When there is none.
-        """
-        found: fg.Layer | None = layer
-        while found is not None and not isinstance(found, Quantise):
-            readers = self._graph.consumers(found.name)
-            found = readers[0] if len(readers) == 1 else None
-        step = step_of(found.rule) if found is not None else None
-        if step is None:
-            raise Refusal(
-                "adds tensors whose scales have no common unit, expected a quantiser behind. Quantise the sum"
-            )
-        return step
-
     def _of_integers(self, layer: Quantise, data: Data, source: str) -> str:
         """Integers of the integers of a tensor: the same ones, rescaled ones, or those of a table."""
         if data.varies or layer.rule.varies:
@@ -127,7 +108,7 @@ class Rounds:
             return self._emit(layer, data, sums, levels, found)
         count = levels.reached.shape[1]
         bits = max(2, signed_bits(sums.interval) + bool(levels.down.any()))
-        is_line = data.line is not None and step_of(layer.rule) is not None
+        is_line = data.line is not None and quantiser_step(layer.rule) is not None
         if bits <= MAX_WIDE_BITS and count <= (FEW if is_line else MAX_THRESHOLDS):
             return self._thresholds(layer, sums, levels, bits)
         if not is_line:
@@ -162,18 +143,18 @@ class Rounds:
 
     def _exact(self, layer: Quantise, data: Data, sums: Sums, levels: Levels) -> Fit | None:
         """A requantisation with exactly the integers of the model, if there is one."""
-        if data.line is None:
+        if data.line is None and levels.reached.size:
             return None
         gains = GAINS if sums.has_weights else GAINS[:1]
         ratios = _ratios(layer, data, levels)
-        found = fit(levels, ratios, zeros_of(layer.rule), gains, shared=len(sums.low) == 1)
+        found = fit(levels, ratios, zeros_of(layer.rule), gains, len(sums.low) == 1, sums.only_shifts)
         return None if found is None or (not sums.has_bias and found.bias.any()) else found
 
     def _nearest(self, layer: Quantise, data: Data, sums: Sums, levels: Levels) -> Fit:
         """The requantisation that is next to the model's."""
         assert data.line is not None
         zero, own = zeros_of(layer.rule)[0], getattr(layer.rule, "zero_point", 0)
-        offsets = np.broadcast_to(data.line[1] / (step_of(layer.rule) or 1.0) + own, len(levels.low))
+        offsets = np.broadcast_to(data.line[1] / (quantiser_step(layer.rule) or 1.0) + own, len(levels.low))
         shared = len(sums.low) == 1
         found = nearest(levels, _ratios(layer, data, levels), offsets, zero, shared, sums.most_gain)
         if not sums.has_bias and found.bias.any():
@@ -214,7 +195,7 @@ class Rounds:
 
 def _ratios(layer: Quantise, data: Data, levels: Levels) -> np.ndarray:
     """Steps of the result in a sum, by channel."""
-    step, slope = step_of(layer.rule), (data.line or (np.ones(1), np.ones(1)))[0]
+    step, slope = quantiser_step(layer.rule), (data.line or (np.ones(1), np.ones(1)))[0]
     if step is None:
         return _spacing(levels)
     ratios = np.broadcast_to(abs(slope) / step, len(levels.low)).astype(np.float64)
@@ -222,7 +203,7 @@ def _ratios(layer: Quantise, data: Data, levels: Levels) -> np.ndarray:
     return ratios
 
 
-def step_of(rule: Rule) -> float | None:
+def quantiser_step(rule: Rule) -> float | None:
     """Real distance of two integers; None where it is not the same everywhere."""
     return float(rule.scale.ravel()[0]) if isinstance(rule, Quantiser) and not rule.bipolar else None
 

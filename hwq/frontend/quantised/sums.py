@@ -78,6 +78,11 @@ class Sums(ABC):
         return True
 
     @property
+    def only_shifts(self) -> bool:
+        """Whether they are rounded without a multiplier."""
+        return False
+
+    @property
     def apart(self) -> float:
         """How many sums they may be from those of the model, in real arithmetic."""
         return 0.0
@@ -173,6 +178,11 @@ class AddSums(Sums):
         ends = [sorted(end * factor for end in pair) for pair, factor in zip(intervals, factors, strict=True)]
         low, high = (np.array([sum(pair[i] for pair in ends)]) for i in range(2))
         return cls(layer.name, layer.source, low, high, sources, intervals, factors, missed)
+
+    @property
+    def only_shifts(self) -> bool:
+        """As `Sums.only_shifts`."""
+        return True
 
     @property
     def apart(self) -> float:
