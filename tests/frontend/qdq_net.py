@@ -110,7 +110,7 @@ class Qdq(Network):
             return self.given[-1:]
         unit = np.broadcast_to(F(self.scale * F(scale)), (outputs,)).astype(F)
         if kind == "int32":
-            return [self.stored(np.rint(real / unit), unit, 0, np.int32)]
+            return [self.stored(np.clip(np.rint(real / unit), -(1 << 20), 1 << 20), unit, 0, np.int32)]
         return [self.stored(np.clip(np.rint(real * 64), -127, 127), F(1 / 64), 0, np.int8, way="float")]
 
     def gemm(
