@@ -44,6 +44,7 @@ bench: setup ## measure accuracy, cycles and times of the demo network; DEEP=1: 
 	$(BIN)/python benchmarks/run.py $(if $(filter 1,$(DEEP)),--deep --no-cache)
 	$(BIN)/python benchmarks/layers.py $(if $(filter 1,$(DEEP)),,--networks squeeze_excite)
 	$(BIN)/python benchmarks/accuracy.py --tools hwq $(if $(filter 1,$(DEEP)),,--models digits)
+	$(BIN)/python benchmarks/imports.py $(if $(filter 1,$(DEEP)),--deep)
 	$(BIN)/python benchmarks/hardware.py $(if $(filter 1,$(DEEP)),--deep)
 	$(BIN)/python benchmarks/verification.py $(if $(filter 1,$(DEEP)),--deep)
 
