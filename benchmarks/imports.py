@@ -153,7 +153,8 @@ def main() -> None:
     options = parser.parse_args()
     chosen = [model for model in models() if not options.models or model.name in options.models.split(",")]
     if not chosen:
-        raise SystemExit("no such model, or ../shared/models is not here")
+        print("nothing to measure: no such model, or ../shared/models is not here")
+        return
     opinions = by_qonnx([model for model in chosen if model.kind == "qonnx"]) if options.deep else {}
     rows = []
     for model in chosen:

@@ -150,6 +150,17 @@ def _normalise(inputs: list[Any], attributes: Attributes) -> Array:
     return x * factor + (offset - mean * factor)
 
 
+def _pad(inputs: list[Any], _: Attributes) -> Array:
+    ahead, behind = inputs[1].reshape(2, -1)
+    return np.pad(inputs[0], list(zip(ahead, behind, strict=True)))
+
+
+def _softmax(inputs: list[Any], attributes: Attributes) -> Array:
+    axis = attributes.get("axis", -1)
+    y = np.exp(inputs[0] - inputs[0].max(axis, keepdims=True))
+    return y / y.sum(axis, keepdims=True)
+
+
 def _squeeze(inputs: list[Any], attributes: Attributes) -> Array:
     return np.squeeze(inputs[0], _axes(inputs, attributes))
 
@@ -177,6 +188,7 @@ FUNCTIONS: dict[str, Function] = {
     "MatMul": _matmul,
     "MaxPool": _maxpool,
     "Mul": lambda i, _: i[0] * i[1],
+    "Pad": _pad,
     "Pow": lambda i, _: np.power(i[0], i[1]),
     "QuantizeLinear": quantise_linear,
     "ReduceMax": lambda i, a: i[0].max(keepdims=bool(a.get("keepdims", 1))),
@@ -185,6 +197,7 @@ FUNCTIONS: dict[str, Function] = {
     "Shape": lambda i, _: np.array(i[0].shape),
     "Sigmoid": lambda i, _: F(1) / (F(1) + np.exp(-i[0])),
     "Sign": lambda i, _: np.sign(i[0]),
+    "Softmax": _softmax,
     "Squeeze": _squeeze,
     "Sub": lambda i, _: i[0] - i[1],
     "Tanh": lambda i, _: np.tanh(i[0]),
