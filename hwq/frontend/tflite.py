@@ -16,9 +16,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from hwq.errors import BadInput, refuse_all
+from hwq.errors import refuse_all
 from hwq.frontend.node import Refusal
-from hwq.frontend.tflite_file import TYPES, Operator, Tensor, read_file
+from hwq.frontend.tflite_file import DAMAGED, TYPES, Operator, Tensor, read_file
 
 OPSET = 21
 GENERAL = "qonnx.custom_op.general"
@@ -61,24 +61,34 @@ class Converter:
         BadInput
             With every operator that cannot be read.
         """
-        inputs = [self._input(number) for number in self.file.inputs]
+        inputs = [self._tried(self._name(number), self._input, number) for number in self.file.inputs]
         for op in self.file.operators:
-            try:
-                self._operator(op)
-            except Refusal as refusal:
-                self.refusals.append(f"{self._tensor(op.outputs[0]).name} ({op.kind}): {refusal}")
+            self._tried(f"{self._name(op.outputs[0])} ({op.kind})", self._operator, op)
+        outputs = [self._tried(self._name(number), self._output, number) for number in self.file.outputs]
         refuse_all(self.refusals)
-        outputs = [self._output(number) for number in self.file.outputs]
         graph = helper.make_graph(
             self.nodes, name, inputs, outputs, [numpy_helper.from_array(a, key) for key, a in self.constants.items()]
         )
         imports = [helper.make_opsetid("", OPSET), helper.make_opsetid(GENERAL, 1)]
         return helper.make_model(graph, opset_imports=imports, ir_version=10)
 
+    def _tried(self, label: str, function: Callable[[Any], Any], what: Any) -> Any:
+        """What a function makes of something; None, and a refusal more, where it cannot."""
+        try:
+            return function(what)
+        except Refusal as refusal:
+            self.refusals.append(f"{label}: {refusal}")
+        except DAMAGED:
+            self.refusals.append(f"{label}: damaged, expected a complete TFLite file. Export it again")
+        return None
+
+    def _name(self, number: int) -> str:
+        return self._tensor(number).name
+
     def _input(self, number: int) -> onnx.ValueInfoProto:
         tensor = self._tensor(number)
         if tensor.code not in TYPES or not tensor.shape:
-            raise BadInput(f"input '{tensor.name}': type {tensor.code}, expected int8, uint8, int16 or float32")
+            raise Refusal(f"input of type {tensor.code}, expected int8, uint8, int16 or float32. Export it again")
         dtype = np.dtype(TYPES[tensor.code])
         self.reals[number] = tensor.name
         if tensor.scale.size:
@@ -88,10 +98,12 @@ class Converter:
         code = helper.np_dtype_to_tensor_dtype(dtype)
         return helper.make_tensor_value_info(tensor.name, code, ["N", *tensor.shape[1:]])
 
-    def _output(self, number: int) -> onnx.ValueInfoProto:
+    def _output(self, number: int) -> onnx.ValueInfoProto | None:
         tensor = self._tensor(number)
         if number not in self.reals:
-            raise BadInput(f"output '{tensor.name}': nothing computes it, expected a result of an operator")
+            if not self.refusals:
+                raise Refusal("output that nothing computes, expected a result of an operator. Export it again")
+            return None
         self._node("Identity", self._last(number), result=tensor.name)
         return helper.make_tensor_value_info(tensor.name, TensorProto.FLOAT, ["N", *tensor.shape[1:]])
 
@@ -125,7 +137,10 @@ class Converter:
         """Constants of scale and zero point."""
         dtype = np.dtype(TYPES.get(tensor.code, np.float32))
         if dtype.type not in QUANTISED or tensor.scale.size != 1 or tensor.zero_point.size != 1:
-            raise Refusal(f"'{tensor.name}' is {dtype} with {tensor.scale.size} scales, expected int8, uint8 or int16")
+            raise Refusal(
+                f"'{tensor.name}' is {dtype} with {tensor.scale.size} scales, expected one, on int8, uint8 or int16. "
+                "Quantise it"
+            )
         return self._constant(np.float32(tensor.scale[0])), self._constant(np.asarray(tensor.zero_point[0], dtype))
 
     def _weights(self, number: int, perm: list[int], axis: int) -> str:

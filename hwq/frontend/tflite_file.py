@@ -28,6 +28,8 @@ OPERATORS = {
     77: "SHAPE", 83: "PACK", 98: "LEAKY_RELU", 114: "QUANTIZE",
 }  # fmt: skip
 """Names of built-in operators by number, as far as hwq reads them."""
+DAMAGED = (struct.error, ValueError, IndexError, ZeroDivisionError)
+"""What reading a damaged file raises."""
 OLD_CODES = 127
 """From this number on, the code has a field of its own."""
 
@@ -151,7 +153,7 @@ def read_file(path: Path) -> File:
         if len(subgraphs) != 1:
             raise BadInput(f"{path}: {len(subgraphs)} subgraphs, expected one. Export the inference function alone")
         return _file(model, subgraphs[0])
-    except (struct.error, ValueError, IndexError):
+    except DAMAGED:
         raise BadInput(f"{path}: damaged or cut short, expected a complete TFLite file. Export it again") from None
 
 
@@ -164,9 +166,10 @@ def _file(model: Table, graph: Table) -> File:
         for table in graph.tables(3)
     )
     found = File(tensors, _numbers(graph, 1), _numbers(graph, 2), operators)
-    used = [*found.inputs, *found.outputs, *(k for op in operators for k in (*op.inputs, *op.outputs))]
-    if max(used, default=0) >= len(tensors):
-        raise ValueError("tensor number")
+    made = [*found.inputs, *found.outputs, *(k for op in operators for k in op.outputs)]
+    read = [k for op in operators for k in op.inputs]
+    if min(made) < 0 or min(read) < -1 or max(*made, *read) >= len(tensors) or not all(op.outputs for op in operators):
+        raise ValueError("numbers of tensors")
     return found
 
 
