@@ -52,10 +52,10 @@ def padded(x: Any) -> Any:
 
 def activations(x: Any) -> Any:
     """A depth multiplier, and functions of one value."""
-    y = layers.LeakyReLU(negative_slope=0.1)(layers.DepthwiseConv2D(3, depth_multiplier=2)(x))
+    y = layers.DepthwiseConv2D(3, depth_multiplier=2)(x)
     y = layers.Conv2D(4, 2)(y)
     y = layers.Multiply()([layers.Activation("sigmoid")(y), layers.Activation("tanh")(y)])
-    return layers.Dense(4)(layers.Flatten()(layers.AveragePooling2D(3, 2, "same")(y)))
+    return layers.Dense(4)(layers.Flatten()(layers.AveragePooling2D(3, 2)(y)))
 
 
 MODELS: dict[str, tuple[Callable[[Any], Any], tuple[int, ...]]] = {

@@ -21,7 +21,7 @@ from hwq.frontend.tflite_file import OPERATORS, is_tflite, read_file
 
 FOLDER = Path(__file__).parent / "tflite_files"
 NAMES = ("perceptron", "residual", "averages", "padded", "activations")
-TIES = ("averages", "activations")
+TIES = ("averages",)
 """Networks whose average pooling has ties, which float32 does not see exactly."""
 
 
@@ -41,7 +41,7 @@ def _equal(found: np.ndarray, wanted: np.ndarray) -> float:
 @pytest.mark.parametrize("name", NAMES)
 def test_models_are_valid_and_equal_the_interpreter(name: str) -> None:
     data, made = np.load(FOLDER / f"{name}.npz"), read_tflite(FOLDER / f"{name}.tflite")
-    onnx.checker.check_model(made, full_check=name not in TIES)
+    onnx.checker.check_model(made, full_check=not {node.op_type for node in made.graph.node} & {"Quant"})
     found = run_plain(made, data["x"])[made.graph.output[0].name]
     assert len(np.unique(data["y"])) > 20
     share = _equal(_integers(name, found), data["y"])
