@@ -16,6 +16,7 @@ from hwq.cli.budget_options import BudgetOptions
 from hwq.cli.options import BackendName, CheckOptions, SimulatorName, SizeOptions, command
 from hwq.cli.part_options import PartOptions
 from hwq.cli.session import Session
+from hwq.frontend.quantised.importer import IMPORT
 from hwq.ir import serial
 from hwq.ir.program import Program
 from hwq.ir.storage import check_writable, write_atomically
@@ -23,6 +24,7 @@ from hwq.quant.config_file import write_options
 from hwq.report import terminal, verification
 from hwq.report.cost import cost_table, layer_costs
 from hwq.report.exactness import exactness_table
+from hwq.report.imported import import_table
 from hwq.report.summary import summarise
 from hwq.verify.check import SIMULATORS
 from hwq.verify.simulate import usable
@@ -107,11 +109,13 @@ def quantize(
         "inputs": describe_ports(program, program.inputs), "outputs": describe_ports(program, program.outputs),
         "sqnr_db": program.info["sqnr_db"], "seconds": time.monotonic() - started,
     }  # fmt: skip
+    made = f"{output}: {len(program.ops)} operations, {program.info['calibration_samples']} calibration samples"
+    imported = program.info.get(IMPORT)
     noise = ", ".join(f"{name} {'exact' if db is None else f'{db:.1f} dB'}" for name, db in ends.items())
     session.result(
-        value,
-        f"{output}: {len(program.ops)} operations, {program.info['calibration_samples']} calibration samples, "
-        f"signal to quantisation noise: {noise}",
+        value | ({} if imported is None else {IMPORT: imported}),
+        *([f"{made}, signal to quantisation noise: {noise}"] if imported is None else [made]),
+        *([import_table(program, imported)] if imported else []),
         f"Next: hwq simulate {output} DATA.npz -o OUT.npz, or hwq generate {output} -o DIR",
     )
 

@@ -15,6 +15,8 @@ from hwq.errors import BadInput, refuse_all
 from hwq.frontend.external import MAX_BYTES, load_external
 from hwq.frontend.inline import inline
 from hwq.frontend.node import STANDARD_DOMAINS
+from hwq.frontend.tflite import read_tflite
+from hwq.frontend.tflite_file import is_tflite
 from hwq.ir.names import MAX_PORTABLE, NOT_PORTABLE, is_portable
 
 OLDEST_OPSET = 9
@@ -60,7 +62,7 @@ def load(path: str | Path) -> Source:
 
 
 def parse(path: Path) -> onnx.ModelProto:
-    """The model in a file, not checked yet.
+    """The model in an ONNX file, not checked yet; a TFLite file becomes one.
 
     Raises
     ------
@@ -74,6 +76,8 @@ def parse(path: Path) -> onnx.ModelProto:
         data = path.read_bytes()
     except OSError as error:
         raise BadInput(f"{path}: {error.strerror}, expected a readable ONNX file. Check the path") from None
+    if is_tflite(data):
+        return read_tflite(path)
     model = onnx.ModelProto()
     try:
         model.ParseFromString(data)

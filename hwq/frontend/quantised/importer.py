@@ -41,7 +41,7 @@ from hwq.version import __version__
 
 MAX_SAMPLES = 32
 """Samples that travel in the program, as stimulus for its hardware."""
-INFO = "import"
+IMPORT = "import"
 """Key of `Program.info` under which each layer says how it stands to the model."""
 _KEPT = frozenset({"Cast", "Concat", "Flatten", "Gather", "Identity", "Reshape", "Slice", "Squeeze", "Transpose",
                    "Unsqueeze"})  # fmt: skip
@@ -159,7 +159,7 @@ def import_quantised(source: Source, samples: Samples) -> Program:
     info = {
         "hwq": __version__, "options": {}, "sqnr_db": {}, "source": made.sources,
         "calibration_samples": len(next(iter(arrays.values()))),
-        INFO: {name: asdict(quality) for name, quality in lowering.rounds.quality.items() if name in made.types},
+        IMPORT: {name: asdict(quality) for name, quality in lowering.rounds.quality.items() if name in made.types},
     }  # fmt: skip
     input_types = {port.tensor: made.types[port.tensor] for port, _ in entered}
     program = Program(
