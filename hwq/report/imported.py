@@ -13,7 +13,7 @@ from hwq.report.table import NarrowingTable
 NOTES = {
     "deviation": "deviation: at most so many steps lie between what is rounded and what the model rounds, proved.",
     "differ": "differ: sums that are rounded to another integer, of all that can occur.",
-    "judged by": "real sums: the model adds floats that round, so it is judged by real arithmetic; float32: to the bit.",
+    "judged by": "real sums: the model adds floats that round, so real arithmetic judges it; float32: to the bit.",
 }
 
 

@@ -217,7 +217,18 @@ def test_sums_with_two_readers(tmp_path: Path) -> None:
     sums = net.last
     first = net.quant(2).last
     net.last = sums
-    path = save(net.quant(2, 2.0).done([first, net.last]), tmp_path)
+    made = net.quant(2, 2.0).done([first, net.last])
+    program = read_quantised(save(made, tmp_path), {"x": IMAGES})
+    assert sum(isinstance(op, Dense) for op in program.ops) == 1
+    found, every = simulate_plain(program, quantise_inputs(program, {"x": IMAGES})), executed(made, IMAGES)
+    for port in program.outputs:
+        real = port.real(found[port.tensor], program.formats[port.tensor])
+        assert np.array_equal(real.astype(np.float32), every[port.name])
+    wide = _start(8).matmul(9, 9)
+    sums = wide.last
+    first = wide.quant(2, 64.0).last
+    wide.last = sums
+    path = save(wide.quant(2, 128.0).done([first, wide.last]), tmp_path)
     with pytest.raises(BadInput, match=r"reads the sums of matmul.* beside another reader"):
         read_quantised(path, {"x": IMAGES})
 

@@ -16,7 +16,7 @@ from hwq.frontend.quantised.made import Made
 from hwq.frontend.quantised.quantiser import Affine
 from hwq.frontend.quantised.rounding import Rounds, quantiser_step
 from hwq.frontend.quantised.steps import Arithmetic, Bounds, Curve, Slopes, Start, Step
-from hwq.frontend.quantised.sums import AddSums, LinearSums, PoolSums, ProductSums, Rounded
+from hwq.frontend.quantised.sums import AddSums, LinearSums, PoolSums, ProductSums, Rounded, Sums
 from hwq.frontend.quantised.values import Data, integer_of
 from hwq.frontend.quantised.weights import Weights
 from hwq.ir.op import Op
@@ -59,7 +59,10 @@ class Lowering:
                 f"{type(layer).__name__} of quantised data, expected layers that sums, steps and moves make. "
                 "Leave it to the host: cut the model before it"
             )
-        self.data[layer.name] = method(self, layer)
+        data = self.data[layer.name] = method(self, layer)
+        readers = len(self.graph.consumers(layer.name)) + self.graph.is_output(layer.name)
+        if readers > 1 and isinstance(data.source, Sums) and sum_bits(data.source) <= MAX_TENSOR_BITS:
+            self.settled(layer.name)
 
     def describe(self, tensor: str, data: Data) -> None:
         """Say what the integers of a tensor stand for, as far as one format can."""
@@ -69,21 +72,23 @@ class Lowering:
             zero = -form.offset if form.factor == 1 and low <= -form.offset <= high else 0
             self.made.formats[tensor] = Format(form.factor * form.unit, zero)
 
-    def settled(self, tensor: str, most: int = MAX_TENSOR_BITS) -> Data:
+    def settled(self, tensor: str) -> Data:
         """What a tensor of the model is, its sums made as they stand if they are to be read as integers.
 
         Raises
         ------
         Refusal
-            When they have more than `most` bits.
+            When they have too many bits.
         """
         data = self.data[tensor]
         if isinstance(data.source, str):
             return data
         sums = data.source
-        bits = max(2, signed_bits(sums.interval))
-        if bits > most:
-            raise Refusal(f"reads sums of {sums.label} of {bits} bits, expected at most {most}. Quantise them before")
+        bits = sum_bits(sums)
+        if bits > MAX_TENSOR_BITS:
+            raise Refusal(
+                f"reads sums of {sums.label} of {bits} bits, expected at most {MAX_TENSOR_BITS}. Quantise them before"
+            )
         self.made.claim(sums)
         down = np.zeros(self.graph.shapes[sums.name][0], bool)
         made = self.made.add(sums.op(sums.name, Rounded.not_at_all(down, bits)), sums.label)
@@ -268,6 +273,11 @@ class Lowering:
         fields: dict[str, Any] = {"name": layer.name, "inputs": (source,), "channels": channels}
         op: Op = ArgMax(**fields) if isinstance(layer, fg.ArgMax) else TopK(k=layer.k, **fields)
         return Data(self.made.add(op, layer.source), Start.of_data(1, 0, 1.0))
+
+
+def sum_bits(sums: Sums) -> int:
+    """Bits of a tensor of sums as they stand."""
+    return max(2, signed_bits(sums.interval))
 
 
 def _is_power(ratio: float) -> bool:
