@@ -1,13 +1,14 @@
 """Where networks come from: random ONNX graphs, float layers, integer programs; drawn by strategies of the tests.
 
 `drawn` is one hypothesis strategy, so that a failing case is shrunk by hypothesis.  On the way an ONNX graph is
-compared with onnxruntime, and a quantised one with the executor of qonnx.
+compared with onnxruntime, and one that is quantised already with plain executors.
 """
 
 from __future__ import annotations
 
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,13 @@ from hypothesis import note, reject
 from hypothesis import strategies as st
 from network_case import Case, make_case, stimuli
 from onnx_models import check_equal, save
+from plain_nodes import run_plain
 from quantised_models import executed
 from random_configs import configs
 from random_layers import graphs, inputs
 from random_net import wide_networks
 from random_programs import plans, programs
+from random_qdq import qdq_networks
 from random_quantised import quantised_networks
 from random_sparse import small, sparse_programs
 
@@ -41,7 +44,8 @@ from hwq.quant.slim import slim
 from hwq.sim import simulate_plain
 
 Draw = Any
-SOURCES = ("wild", "onnx", "onnx", "onnx", "onnx", "layers", "qonnx", "wild", "wild", "wild", "program", "sparse")
+SOURCES = ("wild", "onnx", "onnx", "onnx", "onnx", "layers", "qonnx", "qdq", "wild", "wild", "wild", "program",
+           "sparse")  # fmt: skip
 MOST_CYCLES = 1500
 """Of a frame, so that RTL is simulated in a second; slower plans become the widest one."""
 SIZES = (1.0, 1.0, 1.0, 1.0, 1e-6, 1e6, 1e-20, 1e15, 0.0)
@@ -114,9 +118,18 @@ def _quantised(draw: Draw, graph: FloatGraph, samples: dict[str, Any], seen: See
 @st.composite
 def _from_qonnx(draw: Draw, seen: Seen) -> Program:
     net = draw(quantised_networks())
-    made: onnx.ModelProto = net.done()
     x = np.random.default_rng(draw(st.integers(0, 99))).integers(0, 256, (20, *net.shape)).astype(np.float32)
-    x /= np.float32(255)
+    return _imported(net.done(), x / np.float32(255), executed, seen)
+
+
+@st.composite
+def _from_qdq(draw: Draw, seen: Seen) -> Program:
+    net = draw(qdq_networks())
+    return _imported(net.done(), net.samples(20), run_plain, seen)
+
+
+def _imported(made: onnx.ModelProto, x: Any, run: Callable[[onnx.ModelProto, Any], Any], seen: Seen) -> Program:
+    """The program of a model that is quantised already, whose outputs are those of the executor `run`."""
     with tempfile.TemporaryDirectory() as folder:
         try:
             program = read_quantised(save(made, Path(folder)), {"x": x})
@@ -124,13 +137,12 @@ def _from_qonnx(draw: Draw, seen: Seen) -> Program:
             REFUSED[str(error)[:100]] += 1
             reject()
     seen.onnx.update(node.op_type for node in made.graph.node)
-    (port,) = program.outputs
-    got = simulate_plain(program, quantise_inputs(program, {"x": x}))[port.tensor]
-    real = program.formats[port.tensor].dequantise(port.from_tensor(got)).astype(np.float32)
-    want = executed(made, x)[net.nodes[-1 - len(port.host_ops)].output[0]]
-    assert np.array_equal(real, want), "the program of a quantised model is not what qonnx computes"
+    every, found = run(made, x), simulate_plain(program, quantise_inputs(program, {"x": x}))
+    for port in program.outputs:
+        real = port.real(found[port.tensor], program.formats[port.tensor]).astype(np.float32)
+        assert np.array_equal(real, every[port.name]), "the program of a quantised model is not what the model computes"
+        seen.values += real.size
     seen.graphs += 1
-    seen.values += want.size
     return program
 
 
@@ -152,6 +164,7 @@ _BY_SOURCE = {
     "onnx": _from_onnx,
     "layers": _from_layers,
     "qonnx": _from_qonnx,
+    "qdq": _from_qdq,
     "wild": lambda _: programs(most=8, wild=True),
     "program": lambda _: programs(most=7),
     "sparse": _sparse,
