@@ -35,7 +35,7 @@ def fit_codebook(
     variance = np.diagonal(covariance, axis1=1, axis2=2)[:, None] * scale[:, :, None] ** 2
     tables = 1 if config.shared_table else scale.size
     pairs = zip(weight.reshape(tables, -1), np.broadcast_to(variance, weight.shape).reshape(tables, -1), strict=True)
-    table = _table(np.stack([_kmeans(w, v, config.entries) for w, v in pairs]), plain, weight.shape)
+    table = _table(np.stack([kmeans(w, v, config.entries) for w, v in pairs]), plain, weight.shape)
     best = solve(weight, covariance, table.project, config.solver)
     error = (loss(best, weight, covariance) * scale**2).sum()
     for _ in range(TURNS if config.solver is not Solver.NEAREST else 0):
@@ -57,7 +57,7 @@ def _table(centres: Array, plain: Grid, shape: tuple[int, ...]) -> Grid:
     return Grid(levels.reshape(shape[0], shape[1], -1), False, plain.bits, Codebook(entries))
 
 
-def _kmeans(values: Array, weights: Array, count: int) -> Array:
+def kmeans(values: Array, weights: Array, count: int) -> Array:
     """Weighted one-dimensional k-means: the best start on a histogram, then Lloyd's iteration on sorted values."""
     order = np.argsort(values, kind="stable")
     values, weights = values[order], np.maximum(weights[order] / max(weights.max(), 1e-300), LEAST)
