@@ -34,6 +34,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
                     liberty.find(liberty.DEFAULT)
         if item.get_closest_marker("formal") and importlib.util.find_spec("pyosys") is None:
             raise ToolMissing("pyosys (formal proofs): not found. Run `make setup`, or `pip install pyosys`.")
+        if item.get_closest_marker("torch") and importlib.util.find_spec("torch") is None:
+            raise ToolMissing("torch (training): not found. Run `pip install hwq[torch]`.")
     except ToolMissing as missing:
         if os.environ.get("CI"):
             pytest.fail(str(missing))

@@ -16,6 +16,9 @@ Batch = Tensor | Sequence[Tensor]
 def calibrate(network: Network, batches: Iterable[Batch]) -> Network:
     """Choose the scales of all tensors and weights anew, by least squared error; return the network.
 
+    Where the network is in training mode, normalisations that were never trained take their statistics from the
+    batches: those that they begin with say nothing of what training will see.
+
     Parameters
     ----------
     batches
@@ -27,34 +30,54 @@ def calibrate(network: Network, batches: Iterable[Batch]) -> Network:
     BadInput
         When there is no batch, or one is not finite, has another shape, or the first values below zero.
     """
-    count = len(network.inputs)
+    given = [_checked(network, batch) for batch in batches]
+    if not given:
+        raise BadInput("calibrate: no batches, expected at least one. A generator can be used only once.")
     training, mode = network.training, network.mode
-    network.eval()
-    network.mode = Mode.WATCHED
-    seen = 0
     try:
         with torch.no_grad():
-            for batch in batches:
-                xs = (batch,) if isinstance(batch, Tensor) else tuple(batch)[:count]
-                for layer, x in zip(network.inputs, xs, strict=False):
-                    if not bool(torch.isfinite(x).all()):
-                        raise BadInput(f"calibrate: a batch of {layer.label} has values that are not finite.")
-                    if not layer.output.signed and bool((x < 0).any()):
-                        raise BadInput(
-                            f"calibrate: a batch of {layer.label} has values below zero, the example had none. "
-                            "Prepare the module with an example that has some."
-                        )
+            if training:
+                _settle_statistics(network, given)
+            network.eval()
+            network.mode = Mode.WATCHED
+            for xs in given:
                 network(*xs)
-                seen += 1
-        if not seen:
-            raise BadInput("calibrate: no batches, expected at least one. A generator can be used only once.")
         for quantiser in network.formats:
             quantiser.settle()
         for affine in network.affine():
-            affine.weights.fit(affine.folded()[0])
+            affine.fit(network.format(affine.inputs[0]))
     finally:
         for quantiser in network.formats:
             quantiser.kept = []
         network.mode = mode
         network.train(training)
     return network
+
+
+def _checked(network: Network, batch: Batch) -> tuple[Tensor, ...]:
+    """The inputs of a batch."""
+    xs = (batch,) if isinstance(batch, Tensor) else tuple(batch)[: len(network.inputs)]
+    for layer, x in zip(network.inputs, xs, strict=False):
+        if not bool(torch.isfinite(x).all()):
+            raise BadInput(f"calibrate: a batch of {layer.label} has values that are not finite.")
+        if not layer.output.signed and bool((x < 0).any()):
+            raise BadInput(
+                f"calibrate: a batch of {layer.label} has values below zero, the example had none. "
+                "Prepare the module with an example that has some."
+            )
+    return xs
+
+
+def _settle_statistics(network: Network, given: Sequence[tuple[Tensor, ...]]) -> None:
+    """Means and variances over the batches, for normalisations that have seen none."""
+    norms = [affine.norm for affine in network.affine() if affine.norm is not None]
+    fresh = [norm for norm in norms if not norm.num_batches_tracked]
+    momenta = [norm.momentum for norm in fresh]
+    network.eval()
+    network.mode = Mode.REAL
+    for norm in fresh:
+        norm.train().momentum = None
+    for xs in given if fresh else ():
+        network(*xs)
+    for norm, momentum in zip(fresh, momenta, strict=True):
+        norm.momentum = momentum

@@ -23,7 +23,7 @@ class Method(Enum):
 
     TQT: the logarithm of the largest value, Jain et al., "Trained Quantization Thresholds for Accurate and Efficient
     Fixed-Point Inference", MLSys 2020.  LSQ: the scale itself, its gradient divided by sqrt(values * levels), Esser et
-    al., "Learned Step Size Quantization", ICLR 2020.
+    al., "Learned Step Size Quantization", ICLR 2020; here as a multiple of the one that it began with.
     """
 
     TQT = "tqt"

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
 from hwq import api
 from hwq.arith import Interval
@@ -52,18 +49,13 @@ class _Builder:
             self.types[layer.label], self.intervals[layer.label] = type_, type_.range
             return
         sources = tuple(self.alias[name] for name in layer.inputs)
-        formats = self._formats(layer)
+        formats = [self.network.format(name) for name in layer.inputs]
         for op in lower_layer(layer, sources, formats, self.types, self.intervals):
             ins = tuple(self.intervals[name] for name in op.inputs)
             self.ops.append(op)
             self.types[op.name] = op.result(*(self.types[name] for name in op.inputs))
             self.intervals[op.name] = op.bound(*ins)
             self.formats.setdefault(op.name, Format(1.0))
-
-    def _formats(self, layer: Layer) -> list[Any]:
-        """The quantisers of a layer's inputs."""
-        makers = {made.label: made for made in self.network.steps}
-        return [makers[name].output for name in layer.inputs]
 
     def port(self, name: str, tensor: str, shape: tuple[int, ...], dtype: str) -> Port:
         """An input or output of the module's shape, without the batch."""
@@ -115,11 +107,6 @@ def _read(ops: list[Op], outputs: tuple[Port, ...]) -> list[Op]:
             wanted.update(op.inputs)
             kept.append(op)
     return kept[::-1]
-
-
-def in_program_order(integers: Tensor, port: Port, type_: TensorType) -> NDArray[Any]:
-    """Integers of a network's input or output in the order of the program's tensor (batch, height, width, channels)."""
-    return port.to_tensor(integers.cpu().numpy(), type_)
 
 
 def export_onnx(network: Network, path: str | Path, form: str = "qonnx") -> None:

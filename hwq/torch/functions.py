@@ -113,6 +113,8 @@ def _norm(reader: Reader, call: Call) -> Node:
         for name, value in values.items():
             if value is not None:
                 getattr(norm, name).copy_(value.detach())
+        tracked = call.argument(99, "num_batches_tracked")
+        norm.num_batches_tracked.copy_(torch.tensor(1) if tracked is None else tracked)  # type: ignore[union-attr]
     path = "" if call.module is not None else _path(reader, call, places["weight"])
     return NormNode(norm=norm, **_common(reader, call, reader.data(call, 0, "input"), name=path))
 

@@ -152,12 +152,21 @@ class Affine(Layer):
             shift = shift + norm.bias
         return self.weight * factor.reshape(-1, *(1,) * (self.weight.ndim - 1)), shift, factor
 
+    def bias_limit(self, x: TensorQuantiser) -> float:
+        """The largest integer that a bias may be, for inputs of this format."""
+        return 2.0 ** max(BIAS_BITS, self.weights.bits + x.bits + BIAS_EXTRA)
+
+    def fit(self, x: TensorQuantiser) -> None:
+        """Choose the scales of the weights, for inputs of this format."""
+        weight, bias, _ = self.folded()
+        self.weights.fit(weight, bias.abs().double() / (self.bias_limit(x) * x.number()))
+
     def constants(self, x: TensorQuantiser) -> tuple[Tensor, Tensor, Tensor, Requant]:
         """Integers of weights and bias in float64, the unit of the sums (M,) or (1,), the requantisation."""
         weight, bias, _ = self.folded()
         integers, steps = self.weights(weight)
         unit = x.scale().double() * steps.double()
-        limit = 2.0 ** max(BIAS_BITS, self.weights.bits + x.bits + BIAS_EXTRA)
+        limit = self.bias_limit(x)
         offsets = nearest(bias.double() / unit, -limit, limit)
         ratios = (unit / self.output.scale().double()).detach().tolist()
         return integers.double(), offsets, unit, self.output.requant(ratios, self.clip)

@@ -66,25 +66,26 @@ def _of_one_bit(op: Linear, ins: tuple[Interval, ...], types: Mapping[str, Tenso
     """The sums as they are, and for each channel the least one that makes a 1 (rule B1).
 
     Rule R1 gives 1 or more where ``acc * m + 2^(shift - 1) >= 2^shift``; `acc` without the bias is what is compared.
+    Sums that are too wide for a tensor are requantised to two bits first, of which one is used.
     """
-    bare = replace(op, name=sanitize(f"{op.name}_sums", types), bias=np.zeros_like(op.bias))
+    name, half = sanitize(f"{op.name}_sums", types), (1 << op.requant.shift) >> 1
+    last = Threshold(
+        name=op.name, inputs=(name,), thresholds=np.ones((1, 1), np.int64), low=0, bits=1, signed=False
+    )  # fmt: skip
+    bare = replace(op, name=name, bias=np.zeros_like(op.bias))
     bits = bare.accumulator_bits(*ins)
     if bits > MAX_TENSOR_BITS:
-        raise BadInput(
-            f"{op.name}: its sums have {bits} bits, expected at most {MAX_TENSOR_BITS}. Use fewer weight bits."
-        )
+        return [replace(op, name=name, bits=2), last]
     low, high = int_range(bits, True)
-    sums = replace(
-        bare, acc_bits=bits, bits=bits, signed=True, requant=Requant((1,), 0, op.requant.rounding, 0, low, high)
-    )
-    half = (1 << op.requant.shift) >> 1
+    plain = Requant((1,), 0, op.requant.rounding, 0, low, high)
     multipliers = np.broadcast_to(np.array(op.requant.multiplier, np.int64), op.bias.shape)
     least = -(-((1 << op.requant.shift) - half) // multipliers) - op.bias
     if op.requant.qmax < 1:
         least = np.full_like(least, high + 1)
     thresholds = np.clip(least, low, high + 1)[:, None]
-    last = Threshold(name=op.name, inputs=(sums.name,), thresholds=thresholds, low=0, bits=1, signed=False)
-    return [sums, last]
+    return [
+        replace(bare, acc_bits=bits, bits=bits, signed=True, requant=plain), replace(last, thresholds=thresholds)
+    ]  # fmt: skip
 
 
 def _integers(values: Any) -> IntArray:

@@ -65,6 +65,10 @@ class Network(nn.Module):
         """The quantisers of tensors, each once."""
         return list(self.quantisers)  # type: ignore[arg-type]
 
+    def format(self, tensor: str) -> TensorQuantiser:
+        """The quantiser of a tensor."""
+        return next(layer.output for layer in self.steps if layer.label == tensor)
+
     def example(self) -> dict[str, Tensor]:
         """The inputs that the module was traced with, by tensor."""
         return {name: self.get_buffer(f"example_{number}") for number, name in enumerate(self.examples)}

@@ -70,9 +70,9 @@ def prepare(
     graph = fuse(read(copy.deepcopy(traced(module)).eval() if free else traced(module), title, xs, free))
     image_shapes(graph)
     network = _network(sanitize(title, ()), graph, xs, config)
-    calibrate(network, [xs])
     _compare(network, module, xs, title)
-    return network.train(isinstance(module, nn.Module) and module.training)
+    network.train(isinstance(module, nn.Module) and module.training)
+    return calibrate(network, [xs])
 
 
 def _compare(network: Network, module: nn.Module | ExportedProgram, xs: tuple[Tensor, ...], title: str) -> None:

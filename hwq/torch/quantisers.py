@@ -16,7 +16,7 @@ from hwq.quant.codebook import kmeans
 from hwq.quant.factors import as_multipliers
 from hwq.torch.config import TrainConfig
 from hwq.torch.graph import UNBOUNDED
-from hwq.torch.steps import Step, best_steps, mean_steps, nearest, straight
+from hwq.torch.steps import Step, best_steps, mean_steps, nearest, smallest_steps, straight
 
 BIPOLAR = Codebook(np.array([-1, 1]))
 """The table of weights of one bit."""
@@ -135,16 +135,16 @@ class WeightQuantiser(nn.Module):
         return entries[codes] + (moved - moved.detach()), steps
 
     @torch.no_grad()
-    def fit(self, weight: Tensor) -> None:
-        """Choose scales and table by `weight`."""
-        rows = weight.reshape(len(self.step.value), -1)
+    def fit(self, weight: Tensor, least: Tensor) -> None:
+        """Choose scales and table by `weight`; no scale is below that of `least` (M,), which biases ask for."""
+        rows, least = (x.reshape(len(self.step.value), -1) for x in (weight, least))
         if self.bipolar:
-            self.step.set(mean_steps(rows, self.step.pow2))
-            return
+            steps = mean_steps(rows, self.step.pow2)
+        else:
+            steps = best_steps(rows, -self.top, self.top, self.step.pow2)
+        self.step.set(torch.maximum(steps, smallest_steps(least, self.step.pow2)))
         if self.entries is None:
-            self.step.set(best_steps(rows, -self.top, self.top, self.step.pow2))
             return
-        self.step.set(best_steps(rows, -self.top, self.top, self.step.pow2))
         scaled = (rows / self.step()[:, None]).double().flatten().cpu().numpy()
         found = kmeans(scaled, np.ones_like(scaled), len(self.entries))
         self.entries.copy_(torch.from_numpy(found))

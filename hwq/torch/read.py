@@ -98,6 +98,11 @@ class Reader:
                 what = node.target if node.op == "call_module" else node.name
                 self.refusals.append(f"{what} ({call_label(node, self.module)}){where(node)}: {refusal}.")
                 self.tensors.setdefault(node.name, node.name)
+        found = [node.name for node in self.nodes if isinstance(node, InputNode)]
+        if len(found) < inputs:
+            self.refusals.append(
+                f"{self.title}: the example has {inputs} inputs, expected {len(found)}: {', '.join(found)}."
+            )
         refuse_all(self.refusals)
         return Graph(self.nodes, outputs, form)
 
