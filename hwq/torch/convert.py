@@ -91,9 +91,9 @@ def convert(network: Network) -> Program:
     outputs = tuple(builder.port(name, tensor, shapes[tensor], "float64") for name, tensor in network.outputs)
     input_types = {port.tensor: builder.types[port.tensor] for port in inputs}
     info = {"hwq": __version__, "source": {layer.label: f"{layer.label}{layer.where}" for layer in network.steps}}
-    program = Program(
-        network.title, inputs, outputs, tuple(_read(builder.ops, outputs)), input_types, builder.formats, {}, info
-    ).verify()
+    ops = tuple(_read(builder.ops, outputs))
+    formats = {name: builder.formats[name] for name in (*input_types, *(op.name for op in ops))}
+    program = Program(network.title, inputs, outputs, ops, input_types, formats, {}, info).verify()
     reals = {name: x[:MAX_SAMPLES].cpu().numpy() for name, x in examples.items()}
     return replace(program, samples=quantise_inputs(program, reals))
 

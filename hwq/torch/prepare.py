@@ -69,7 +69,7 @@ def prepare(
     free = isinstance(module, nn.Module)
     graph = fuse(read(copy.deepcopy(traced(module)).eval() if free else traced(module), title, xs, free))
     image_shapes(graph)
-    network = _network(sanitize(title, ()), graph, xs, config)
+    network = _network(sanitize(title, ()), graph, xs, config).to(xs[0].device)
     _compare(network, module, xs, title)
     network.train(isinstance(module, nn.Module) and module.training)
     return calibrate(network, [xs])

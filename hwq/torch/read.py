@@ -143,6 +143,8 @@ class Reader:
         if isinstance(value, tuple | list) and not (len(value) == 1 and self.module.graph._codegen is not None
                                                     and self._unpacks()):  # fmt: skip
             tensors = [self._output(item) for item in value]
+            if len(set(tensors)) < len(tensors):
+                raise Refused("returns a tensor twice, expected each once")
             return list(zip(tensors, tensors, strict=True)), tuple
         item = value[0] if isinstance(value, tuple | list) else value
         tensor = self._output(item)

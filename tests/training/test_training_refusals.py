@@ -54,6 +54,7 @@ FUNCTIONS = {
     "reshape": (lambda net, y: net.conv.weight.shape and functional.max_pool2d(y.reshape(-1, 2, 8, 16), 2), "reshaped"),
     "batch": (lambda net, y: y.reshape(-1, 4, 4, 4), "does not grow with the batch alone|batch as the first"),
     "vectors": (lambda net, y: functional.linear(y, torch.ones(3, 8)), "expected vectors"),
+    "twice": (lambda net, y: (y, y), "returns a tensor twice"),
     "nothing": (lambda net, y: torch.ones(3), "depends on no input"),
 }
 

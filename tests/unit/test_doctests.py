@@ -10,10 +10,11 @@ import pytest
 
 import hwq
 
-MODULES = sorted(module.name for module in pkgutil.walk_packages(hwq.__path__, "hwq."))
+MODULES = sorted(module.name for module in pkgutil.walk_packages(hwq.__path__, "hwq.", lambda name: None))
+MARKED = [pytest.param(name, marks=[pytest.mark.torch] * name.startswith("hwq.torch")) for name in MODULES]
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", MARKED)
 def test_examples(name: str) -> None:
     """Every module imports alone, and each of its examples holds."""
     result = doctest.testmod(importlib.import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE)
