@@ -12,7 +12,8 @@ from hwq import api
 from hwq.arith import Interval
 from hwq.errors import BadInput, refuse_all
 from hwq.ir.op import Op
-from hwq.ir.program import Port, Program, quantise_inputs
+from hwq.ir.port import Port
+from hwq.ir.program import Program, quantise_inputs
 from hwq.ir.types import Format, TensorType
 from hwq.torch.layers import Input, Layer
 from hwq.torch.lower import lower_layer

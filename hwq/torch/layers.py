@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from hwq.arith import Requant
 from hwq.frontend.layers import Clip
-from hwq.quant.factors import as_multipliers
+from hwq.ops.factors import as_multipliers
 from hwq.torch.config import TrainConfig
 from hwq.torch.graph import UNBOUNDED, Pair
 from hwq.torch.quantisers import TensorQuantiser, WeightQuantiser

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from hwq.arith import Interval, Requant, Rounding, int_range, quantise
 from hwq.frontend.layers import Clip
 from hwq.ops.coding import Codebook, Coding
+from hwq.ops.factors import as_multipliers
 from hwq.quant.codebook import kmeans
-from hwq.quant.factors import as_multipliers
 from hwq.torch.config import TrainConfig
 from hwq.torch.graph import UNBOUNDED
 from hwq.torch.steps import Step, best_steps, mean_steps, nearest, smallest_steps, straight
