@@ -35,7 +35,7 @@ def quantize(
     Parameters
     ----------
     model
-        The ONNX file.
+        The ONNX file, or an int8 TFLite file.
     calib
         Calibration data: an npz file, or arrays by input name, batch first.
     config
@@ -110,7 +110,7 @@ def _refuse_options(model: str | Path, config: QuantConfig, part: Cut) -> None:
     given += [str(part)] if part != WHOLE else []
     if given:
         raise BadInput(
-            f"{model}: is quantised already, by Quant nodes of its own, so {', '.join(given)} would have no effect. "
+            f"{model}: is quantised already, by quantisers of its own, so {', '.join(given)} would have no effect. "
             "Leave these options out."
         )
 
