@@ -13,6 +13,8 @@ from qdq_net import Qdq
 
 TYPES = (np.int8, np.int8, np.uint8, np.uint8, ml_dtypes.int4, ml_dtypes.uint4, np.int16, np.uint16)
 """Of activations."""
+NARROW = TYPES[:6]
+"""Those behind a LeakyRelu: such a function of sums becomes thresholds, of which there are 255 at most."""
 PROBES = 20
 
 
@@ -26,7 +28,7 @@ def qdq_networks(draw: Any) -> Qdq:
     for _ in range(draw(st.integers(0, 3))):
         _layer(draw, net)
         _between(draw, net)
-        _quantiser(draw, net)
+        _quantiser(draw, net, draw(st.sampled_from(NARROW if net.nodes[-1].op_type == "LeakyRelu" else TYPES)))
         _behind(draw, net)
     if len(net.now) == 3 and draw(st.booleans()):
         net.flat()
