@@ -1,4 +1,4 @@
-"""Random QDQ networks: two references agree, and programs compute the same."""
+"""Random quantised networks, QDQ and QONNX: two references agree, and programs compute the same."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, reject, settings
 from imported import by_hwq, by_numpy, by_onnxruntime, equal_share
 from qdq_net import Qdq
+from qonnx_models import Qonnx
 from random_qdq import qdq_networks
+from random_qonnx import qonnx_networks
 
 from hwq.errors import BadInput
 
@@ -24,7 +26,17 @@ def test_both_references_agree(net: Qdq) -> None:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(qdq_networks())
-def test_programs_equal_the_model(net: Qdq) -> None:
+def test_programs_equal_qdq_models(net: Qdq) -> None:
+    _check(net)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(qonnx_networks())
+def test_programs_equal_qonnx_models(net: Qonnx) -> None:
+    _check(net)
+
+
+def _check(net: Qdq | Qonnx) -> None:
     made, x = net.done(), net.samples(ROWS)
     with tempfile.TemporaryDirectory() as folder:
         try:
