@@ -7,7 +7,8 @@
 The models are those of ../shared/models/qat, trained in Brevitas with its own outputs beside them, and two perceptrons
 of the qonnx model zoo, whose outputs are those of the package qonnx.  Outputs are compared to the bit; where scales,
 or the factors of the last normalisation, are no powers of two, the framework's own float32 rounds, and rows are equal
-within 2e-6 of the largest output.  The second opinion is onnxruntime without optimisations on QCDQ files, and qonnx (`--deep`) on QONNX files.
+within 2e-6 of the largest output.  The second opinion is onnxruntime without optimisations on QCDQ files, and qonnx
+(with `--deep`) on QONNX files.
 RTL gets as many rows as it simulates in `--seconds`.  Rows are also written to build/imports/rows.json.
 """
 

@@ -1,4 +1,4 @@
-"""Random quantised networks, QDQ and QONNX: two references agree, and programs compute the same."""
+"""Random quantised networks, QDQ, QOperator and QONNX: references agree, and programs compute the same."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from hypothesis import HealthCheck, given, reject, settings
 from imported import by_hwq, by_numpy, by_onnxruntime, equal_share
 from qdq_net import Qdq
 from qonnx_models import Qonnx
+from qoperator_models import QOperator
 from random_qdq import qdq_networks
 from random_qonnx import qonnx_networks
+from random_qoperator import qoperator_networks
 
 from hwq.errors import BadInput
 
@@ -19,7 +21,17 @@ ROWS = 40
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(qdq_networks())
-def test_both_references_agree(net: Qdq) -> None:
+def test_both_references_agree_on_qdq(net: Qdq) -> None:
+    _agree(net)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(qoperator_networks())
+def test_both_references_agree_on_operators(net: QOperator) -> None:
+    _agree(net)
+
+
+def _agree(net: Qdq) -> None:
     made, x = net.done(), net.samples(ROWS)
     assert equal_share(by_numpy(made, x), by_onnxruntime(made, x)) == 1
 
@@ -27,6 +39,12 @@ def test_both_references_agree(net: Qdq) -> None:
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(qdq_networks())
 def test_programs_equal_qdq_models(net: Qdq) -> None:
+    _check(net)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(qoperator_networks())
+def test_programs_equal_models_of_operators(net: QOperator) -> None:
     _check(net)
 
 
