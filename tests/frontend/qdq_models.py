@@ -158,6 +158,15 @@ def _odd_zeros() -> Qdq:
     return net.gemm(4, 2.0**-7).q(1.0, 129)
 
 
+def _mixed_grids() -> Qdq:
+    """Integers of two grids, joined as integers and read on one: the first is scaled by that."""
+    net = Qdq(3, 4, 4).q(2.0**-4).conv(4, 2.0**-7, (1, 1))
+    sums = net.last
+    one = net.down(2.0**-4).last
+    net.at(sums).down(2.0**-3, 5).op("Concat", one, axis=1).up()
+    return net.conv(4, 2.0**-7, (1, 1)).q(2.0**-2)
+
+
 EXACT: dict[str, Callable[[], Qdq]] = {
     "brevitas": lambda: _brevitas("float"),
     "brevitas-given": lambda: _brevitas("given"),
@@ -196,6 +205,7 @@ EXACT: dict[str, Callable[[], Qdq]] = {
     "integers-in-odd": lambda: _ints_in(113),
     "input-ties": _input_ties,
     "odd-zeros": _odd_zeros,
+    "mixed-grids": _mixed_grids,
 }
 """Their programs give exactly what the model gives, ties included."""
 NO_TIES = ("brevitas", "brevitas-given", "brevitas-w4")
