@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from imported import by_hwq, by_numpy, by_onnxruntime, equal_elements, equal_share, ties
 from qdq_models import EXACT, NEAR, NO_TIES
+from qdq_net import Qdq
 
 ROWS, MANY = 300, 1000
 SHARE = 0.999
@@ -56,3 +57,27 @@ def test_programs_with_any_scales(name: str, tmp_path: Path) -> None:
     _, found = by_hwq(made, tmp_path, x)
     sums = net.nodes[-1].op_type != "DequantizeLinear"
     assert equal_elements(found, by_onnxruntime(made, x), sums) >= ELEMENTS
+
+
+def test_two_outputs(tmp_path: Path) -> None:
+    """A layer's result leaves, and goes on into another layer."""
+    net = Qdq(4, 5, 5).q(2.0**-4).conv(6, 2.0**-7).op("Relu").q(2.0**-4, 7, np.uint8)
+    first = net.last
+    last = net.conv(3, 2.0**-7, bias="float").last
+    made, x = net.done([last, first]), net.samples(ROWS)
+    wanted = by_onnxruntime(made, x)
+    assert len(wanted) == 2 and equal_share(by_numpy(made, x), wanted) == 1
+    _, found = by_hwq(made, tmp_path, x)
+    assert equal_share(found, wanted) == 1
+
+
+@pytest.mark.parametrize("bias", ["float", "int32", "int8"])
+@pytest.mark.parametrize("relu", [True, False])
+def test_every_sum_of_a_layer(bias: str, relu: bool, tmp_path: Path) -> None:
+    """All 256 values of one input through 200 weights, with biases of any value."""
+    net = Qdq(1).q(2.0**-4).gemm(200, 2.0**-6, bias).op("Relu" if relu else "Identity").q(2.0**-2, 3)
+    made, x = net.done(), np.arange(-128, 128, dtype=np.float32)[:, None] / 16
+    wanted = by_onnxruntime(made, x)
+    assert equal_share(by_numpy(made, x), wanted) == 1
+    _, found = by_hwq(made, tmp_path, x)
+    assert equal_share(found, wanted) == 1
