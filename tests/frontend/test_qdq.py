@@ -81,3 +81,16 @@ def test_every_sum_of_a_layer(bias: str, relu: bool, tmp_path: Path) -> None:
     assert equal_share(by_numpy(made, x), wanted) == 1
     _, found = by_hwq(made, tmp_path, x)
     assert equal_share(found, wanted) == 1
+
+
+@pytest.mark.parametrize(("type_", "zero"), [(np.uint8, 0), (np.int8, 3)])
+def test_biases_next_to_ties(type_: type, zero: int, tmp_path: Path) -> None:
+    """Biases a hair beside a tie: small sums keep the hair, large ones lose it as float32 rounds them onto the tie."""
+    net = Qdq(1, opset=21).q(2.0**-4, 0, np.int16).gemm(64, 2.0**-6, None, bits=2)
+    hair = net.rng.choice([-1, 1], 64) * 2.0 ** net.rng.integers(-28, -20, 64)
+    net.op("Add", np.float32((net.rng.integers(-9, 9, 64) + 0.5) / 4 + hair)).op("Relu").q(2.0**-2, zero, type_)
+    made, x = net.done(), np.arange(-3000, 3001, dtype=np.float32)[:, None] / 16
+    wanted = by_onnxruntime(made, x)
+    assert ties(made, x) > 100 and equal_share(by_numpy(made, x), wanted) == 1
+    _, found = by_hwq(made, tmp_path, x)
+    assert equal_share(found, wanted) == 1
