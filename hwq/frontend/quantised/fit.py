@@ -52,7 +52,6 @@ class Fit:
 
     `values` counts the sums for which it gives another integer than the model, over all channels; `deviation` is how
     far the real number that it rounds lies from the model's, at most, in steps of the result, where neither is clipped.
-    It `is_near` where the share of such sums is no more than `NEAR`.
     """
 
     requant: Requant
@@ -60,7 +59,6 @@ class Fit:
     gain: IntArray
     values: int = 0
     deviation: float = 0.0
-    is_near: bool = True
 
     @property
     def is_exact(self) -> bool:
@@ -146,8 +144,8 @@ def nearest(levels: Levels, ratios: np.ndarray, offsets: np.ndarray, zero: int, 
             apart = [abs((slopes * gain - ratios) * end + bias * slopes + zero - offsets) for end in (first, last)]
             deviation = float(np.maximum(*apart).max())
             requant = _requant(levels, tuple(multipliers.tolist()), shift, Rounding.HALF_UP, zero)
-            best = Fit(requant, bias, gain, values, deviation, values <= NEAR * sums)
-        if best.is_near or shared:
+            best = Fit(requant, bias, gain, values, deviation)
+        if best.values <= NEAR * sums or shared:
             break
     assert best is not None
     return best

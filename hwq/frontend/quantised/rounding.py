@@ -109,17 +109,15 @@ class Rounds:
         count = levels.reached.shape[1]
         bits = max(2, signed_bits(sums.interval) + bool(levels.down.any()))
         is_line = data.line is not None and quantiser_step(layer.rule) is not None
-        if bits <= MAX_WIDE_BITS and count <= (FEW if is_line else MAX_THRESHOLDS):
+        most = MAX_THRESHOLDS if data.start.is_exact or not is_line else FEW
+        if bits <= MAX_WIDE_BITS and count <= most:
             return self._thresholds(layer, sums, levels, bits)
         if not is_line:
             raise Refusal(
                 f"has {count} thresholds over sums of {bits} bits, expected at most {MAX_THRESHOLDS} and "
                 f"{MAX_WIDE_BITS} bits. Use fewer bits"
             )
-        near = self._nearest(layer, data, sums, levels)
-        if data.start.is_exact and not near.is_near and bits <= MAX_WIDE_BITS and count <= MAX_THRESHOLDS:
-            return self._thresholds(layer, sums, levels, bits)
-        return self._emit(layer, data, sums, levels, near)
+        return self._emit(layer, data, sums, levels, self._nearest(layer, data, sums, levels))
 
     def _levels(self, layer: Quantise, data: Data, sums: Sums) -> Levels:
         """Where the integers of `layer` change."""
