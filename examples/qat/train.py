@@ -29,6 +29,7 @@ FLOAT_RATE = 5e-3
 RATE = 2e-3
 SCALE_RATE = 1e-2
 DECAY = 1e-4
+EDGES = ("stem_conv", "logits")
 EDGE_BITS = 8
 """Weights of the first and of the last layer, where others have fewer than 4 bits."""
 BITS = {"binary": 1, "ternary": 2}
@@ -61,11 +62,13 @@ def score(net: nn.Module, image: Tensor, label: Tensor) -> float:
     return 100.0 * float((net(image).argmax(1) == label).double().mean())
 
 
-def configuration(bits: int, method: str, scale: str, edges: tuple[str, str]) -> TrainConfig:
+def configuration(bits: int, method: str, scale: str, clusters: int) -> TrainConfig:
     """Weights and activations of `bits` bits."""
-    config = TrainConfig(weight_bits=bits, act_bits=bits, method=Method(method), scale=ScaleKind(scale))
+    config = TrainConfig(
+        weight_bits=bits, act_bits=bits, method=Method(method), scale=ScaleKind(scale), clusters=clusters
+    )  # fmt: skip
     if bits < 4:
-        for layer in edges:
+        for layer in EDGES:
             config = config.with_rule(layer, weight_bits=EDGE_BITS)
     return config
 
@@ -77,6 +80,7 @@ def main() -> int:
     parser.add_argument("--bits", type=int, nargs="+", default=[4], help="of weights and activations")
     parser.add_argument("--method", choices=[method.value for method in Method], default="tqt")
     parser.add_argument("--scale", choices=["pow2", "fixed"], default="pow2")
+    parser.add_argument("--clusters", type=int, default=0, help="values that the weights of a layer share, 0: no table")
     parser.add_argument("--float-epochs", type=int, default=60)
     parser.add_argument("--epochs", type=int, default=30, help="with quantisation")
     parser.add_argument("-o", "--output", type=Path, default=Path("build/qat"), help="folder for what is written")
@@ -89,8 +93,9 @@ def main() -> int:
     fit(net, [{"params": net.parameters(), "lr": FLOAT_RATE}], images, labels, arguments.float_epochs)
     exact = score(net, test_images, test_labels)
     arguments.output.mkdir(parents=True, exist_ok=True)
+    table = f"_c{arguments.clusters}" if arguments.clusters else ""
     for bits in [BITS[arguments.network]] if arguments.network in BITS else arguments.bits:
-        config = configuration(bits, arguments.method, arguments.scale, ("stem_conv", "logits"))
+        config = configuration(bits, arguments.method, arguments.scale, arguments.clusters)
         network = training_for_hwq.prepare(net, images[:256], config, arguments.network)
         training_for_hwq.calibrate(network, [images])
         after = score(network, test_images, test_labels)
@@ -98,7 +103,7 @@ def main() -> int:
         fit(network, groups, images, labels, arguments.epochs)
         trained = score(network, test_images, test_labels)
         program = training_for_hwq.convert(network)
-        path = arguments.output / f"{arguments.network}_w{bits}.hwq"
+        path = arguments.output / f"{arguments.network}_w{bits}{table}.hwq"
         hwq.save_program(program, path)
         simulated = hwq.simulate(program, {program.inputs[0].name: test_images.numpy()})["logits"]
         equal = bool((torch.from_numpy(simulated).float() == network(test_images).detach()).all())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from enum import Enum
 from fnmatch import fnmatchcase
@@ -146,6 +147,28 @@ class LayerRule:
                 f"layer '{self.match:.60}...': {len(self.match)} characters, expected at most {MAX_PORTABLE}."
             )
 
+    def check(self, known: tuple[str, ...]) -> None:
+        """Refuse an option that is not among `known`."""
+        unknown = [name for name, _ in self.options if name not in known]
+        if unknown:
+            raise BadInput(f"layer '{self.match}': option {unknown[0]} is unknown, expected one of {', '.join(known)}.")
+
+
+def options_of(rules: Sequence[LayerRule], name: str) -> dict[str, Any]:
+    """What rules set for the layer called `name`; later ones win."""
+    options: dict[str, Any] = {}
+    for rule in rules:
+        if fnmatchcase(name, rule.match):
+            options |= dict(rule.options)
+    return options
+
+
+def check_matches(rules: Sequence[LayerRule], names: Sequence[str]) -> None:
+    """Refuse a rule that matches none of `names`."""
+    for rule in rules:
+        if not any(fnmatchcase(name, rule.match) for name in names):
+            raise BadInput(f"layer '{rule.match}': no layer has such a name, expected one of {', '.join(names)}.")
+
 
 @dataclass(frozen=True, slots=True)
 class QuantConfig(LayerConfig):
@@ -185,20 +208,12 @@ class QuantConfig(LayerConfig):
             names = " and ".join(f"--{name.replace('_', '-')}" for name in given)
             raise BadInput(f"{names}: {len(given)} were given, expected one of them. Leave the others out.")
         for rule in self.rules:
-            unknown = [name for name, _ in rule.options if name not in LAYER_OPTIONS]
-            if unknown:
-                raise BadInput(
-                    f"layer '{rule.match}': option {unknown[0]} is unknown, expected one of {', '.join(LAYER_OPTIONS)}."
-                )
+            rule.check(LAYER_OPTIONS)
             replace(self._plain(), **dict(rule.options)).check()
 
     def of(self, name: str) -> LayerConfig:
         """The options of the layer called `name`."""
-        options: dict[str, Any] = {}
-        for rule in self.rules:
-            if fnmatchcase(name, rule.match):
-                options |= dict(rule.options)
-        return replace(self._plain(), **options)
+        return replace(self._plain(), **options_of(self.rules, name))
 
     def sets(self, name: str, option: str) -> bool:
         """Whether a rule sets `option` for the layer called `name`."""
@@ -211,9 +226,7 @@ class QuantConfig(LayerConfig):
 
     def check_rules(self, names: list[str]) -> None:
         """Refuse a rule that matches none of `names`."""
-        for rule in self.rules:
-            if not any(fnmatchcase(name, rule.match) for name in names):
-                raise BadInput(f"layer '{rule.match}': no layer has such a name, expected one of {', '.join(names)}.")
+        check_matches(self.rules, names)
 
     def with_rule(self, match: str, **options: Any) -> QuantConfig:
         """The same with one more rule."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum
-from fnmatch import fnmatchcase
 from typing import Any
 
 from hwq.errors import BadInput
-from hwq.quant.config import LayerRule, ScaleKind
+from hwq.quant.config import LayerRule, ScaleKind, options_of
 
 LAYER_OPTIONS = ("weight_bits", "act_bits", "per_channel", "clusters")
 """Options that a rule may set for some layers."""
@@ -64,27 +63,13 @@ class TrainConfig:
         if not isinstance(self.method, Method):
             raise BadInput(f"method: {self.method!r}, expected Method.TQT or Method.LSQ.")
         for rule in self.rules:
-            unknown = [name for name, _ in rule.options if name not in LAYER_OPTIONS]
-            if unknown:
-                raise BadInput(
-                    f"layer '{rule.match}': option {unknown[0]} is unknown, expected one of {', '.join(LAYER_OPTIONS)}."
-                )
+            rule.check(LAYER_OPTIONS)
             replace(self, rules=(), **dict(rule.options))
 
     def of(self, name: str) -> TrainConfig:
         """The options of the layer called `name`."""
-        options: dict[str, Any] = {}
-        for rule in self.rules:
-            if fnmatchcase(name, rule.match):
-                options |= dict(rule.options)
-        return replace(self, rules=(), **options)
+        return replace(self, rules=(), **options_of(self.rules, name))
 
     def with_rule(self, match: str, **options: Any) -> TrainConfig:
         """The same with one more rule."""
         return replace(self, rules=(*self.rules, LayerRule(match, tuple(options.items()))))
-
-    def check_rules(self, names: list[str]) -> None:
-        """Refuse a rule that matches none of `names`."""
-        for rule in self.rules:
-            if not any(fnmatchcase(name, rule.match) for name in names):
-                raise BadInput(f"layer '{rule.match}': no layer has such a name, expected one of {', '.join(names)}.")

@@ -11,19 +11,8 @@ from torch import fx, nn
 from torch.nn import functional
 
 from hwq.frontend.layers import Clip
+from hwq.torch import graph as tg
 from hwq.torch.calls import Call, pair
-from hwq.torch.graph import (
-    AddNode,
-    AffineNode,
-    AvgPoolNode,
-    ClipNode,
-    ConcatNode,
-    DropoutNode,
-    MaxPoolNode,
-    Node,
-    NormNode,
-    ReshapeNode,
-)
 from hwq.torch.trace import where
 
 if TYPE_CHECKING:
@@ -64,14 +53,14 @@ def _weights(reader: Reader, call: Call) -> tuple[nn.Parameter, nn.Parameter | N
     return reader.parameter(call, weight), None if bias is None else reader.parameter(call, bias)
 
 
-def _linear(reader: Reader, call: Call) -> Node:
+def _linear(reader: Reader, call: Call) -> tg.Node:
     _axes(reader, call, 1)
     weight, bias = _weights(reader, call)
     name = "" if call.module is not None else _path(reader, call, 1)
-    return AffineNode(weight=weight, bias=bias, **_common(reader, call, reader.data(call, 0, "input"), name=name))
+    return tg.AffineNode(weight=weight, bias=bias, **_common(reader, call, reader.data(call, 0, "input"), name=name))
 
 
-def _conv(reader: Reader, call: Call) -> Node:
+def _conv(reader: Reader, call: Call) -> tg.Node:
     _axes(reader, call, 3)
     if call.argument(99, "padding_mode", "zeros") != "zeros":
         raise Refused(f"has padding_mode {call.argument(99, 'padding_mode')}, expected zeros")
@@ -85,14 +74,14 @@ def _conv(reader: Reader, call: Call) -> Node:
     else:
         pads = pair(padding) * 2
     name = "" if call.module is not None else _path(reader, call, 1)
-    return AffineNode(
+    return tg.AffineNode(
         weight=weight, bias=bias, stride=stride, dilation=dilation, pads=pads,
         groups=int(call.argument(6, "groups", 1)),
         **_common(reader, call, reader.data(call, 0, "input"), name=name),
     )  # fmt: skip
 
 
-def _norm(reader: Reader, call: Call) -> Node:
+def _norm(reader: Reader, call: Call) -> tg.Node:
     """A batch normalisation with running statistics, as a module of its own."""
     eager = call.node.target is functional.batch_norm
     places = {"weight": 3, "bias": 4, "running_mean": 1, "running_var": 2} if eager else {
@@ -116,45 +105,45 @@ def _norm(reader: Reader, call: Call) -> Node:
         tracked = call.argument(99, "num_batches_tracked")
         norm.num_batches_tracked.copy_(torch.tensor(1) if tracked is None else tracked)  # type: ignore[union-attr]
     path = "" if call.module is not None else _path(reader, call, places["weight"])
-    return NormNode(norm=norm, **_common(reader, call, reader.data(call, 0, "input"), name=path))
+    return tg.NormNode(norm=norm, **_common(reader, call, reader.data(call, 0, "input"), name=path))
 
 
-def _clip(low: float, high: float) -> Callable[[Reader, Call], Node]:
-    def handler(reader: Reader, call: Call) -> Node:
-        return ClipNode(clip=Clip(low, high), **_common(reader, call, reader.data(call, 0, "input")))
+def _clip(low: float, high: float) -> Callable[[Reader, Call], tg.Node]:
+    def handler(reader: Reader, call: Call) -> tg.Node:
+        return tg.ClipNode(clip=Clip(low, high), **_common(reader, call, reader.data(call, 0, "input")))
 
     return handler
 
 
-def _bounded(low_name: str, high_name: str, low: float, high: float) -> Callable[[Reader, Call], Node]:
-    def handler(reader: Reader, call: Call) -> Node:
+def _bounded(low_name: str, high_name: str, low: float, high: float) -> Callable[[Reader, Call], tg.Node]:
+    def handler(reader: Reader, call: Call) -> tg.Node:
         ends = (call.argument(1, low_name, low), call.argument(2, high_name, high))
         if not all(end is None or isinstance(end, int | float) for end in ends):
             raise Refused("has bounds that are tensors, expected numbers")
         least, most = (-math.inf if ends[0] is None else ends[0]), (math.inf if ends[1] is None else ends[1])
         if not least <= 0.0 <= most or least == most:
             raise Refused(f"has the bounds {least} and {most}, expected that they lie on both sides of zero, or on it")
-        return ClipNode(
+        return tg.ClipNode(
             clip=Clip(float(least), float(most)), **_common(reader, call, reader.data(call, 0, "input"))
         )  # fmt: skip
 
     return handler
 
 
-def _add(sign: int) -> Callable[[Reader, Call], Node]:
-    def handler(reader: Reader, call: Call) -> Node:
+def _add(sign: int) -> Callable[[Reader, Call], tg.Node]:
+    def handler(reader: Reader, call: Call) -> tg.Node:
         if call.argument(2, "alpha", 1) != 1:
             raise Refused("has a factor alpha, expected none")
         a, b = reader.data(call, 0, "input"), reader.data(call, 1, "other")
         shapes = [reader.shape(node) for node in call.node.all_input_nodes]
         if len(set(shapes)) > 1:
             raise Refused(f"adds shapes {shapes[0]} and {shapes[-1]}, expected equal ones")
-        return AddNode(sign=sign, **_common(reader, call, a, b))
+        return tg.AddNode(sign=sign, **_common(reader, call, a, b))
 
     return handler
 
 
-def _concat(reader: Reader, call: Call) -> Node:
+def _concat(reader: Reader, call: Call) -> tg.Node:
     parts = call.node.args[0] if call.node.args else call.node.kwargs.get("tensors")
     if not isinstance(parts, list | tuple) or not all(
         isinstance(part, fx.Node) and part.name in reader.tensors for part in parts
@@ -164,10 +153,10 @@ def _concat(reader: Reader, call: Call) -> Node:
     if axis == 0:
         raise Refused("joins batches, expected another axis")
     names = [reader.tensors[part.name] for part in parts if isinstance(part, fx.Node)]
-    return ConcatNode(axis=axis, **_common(reader, call, *names))
+    return tg.ConcatNode(axis=axis, **_common(reader, call, *names))
 
 
-def _maxpool(reader: Reader, call: Call) -> Node:
+def _maxpool(reader: Reader, call: Call) -> tg.Node:
     _axes(reader, call, 3)
     if call.argument(6, "return_indices", False):
         raise Refused("returns indices, expected values alone")
@@ -175,13 +164,13 @@ def _maxpool(reader: Reader, call: Call) -> Node:
     padding, dilation = pair(call.argument(3, "padding", 0)), pair(call.argument(4, "dilation", 1))
     stride = pair(call.argument(2, "stride") or kernel)
     _whole(reader, call, kernel, stride, padding, dilation, 5)
-    return MaxPoolNode(
+    return tg.MaxPoolNode(
         kernel=kernel, stride=stride, padding=padding, dilation=dilation,
         **_common(reader, call, reader.data(call, 0, "input")),
     )  # fmt: skip
 
 
-def _avgpool(reader: Reader, call: Call) -> Node:
+def _avgpool(reader: Reader, call: Call) -> tg.Node:
     _axes(reader, call, 3)
     kernel, padding = pair(call.argument(1, "kernel_size")), pair(call.argument(3, "padding", 0))
     stride = pair(call.argument(2, "stride") or kernel)
@@ -190,7 +179,7 @@ def _avgpool(reader: Reader, call: Call) -> Node:
     if any(padding) and not call.argument(5, "count_include_pad", True):
         raise Refused("leaves its padding out of the mean, expected count_include_pad=True, or no padding")
     _whole(reader, call, kernel, stride, padding, (1, 1), 4)
-    return AvgPoolNode(
+    return tg.AvgPoolNode(
         kernel=kernel, stride=stride, padding=padding, **_common(reader, call, reader.data(call, 0, "input"))
     )
 
@@ -209,47 +198,47 @@ def _whole(
         raise Refused("has ceil_mode and windows that reach beyond the image, expected windows that fit")
 
 
-def _adaptive(reader: Reader, call: Call) -> Node:
+def _adaptive(reader: Reader, call: Call) -> tg.Node:
     _axes(reader, call, 3)
     size, out = reader.shape(call.node.all_input_nodes[0])[1:], reader.shape(call.node)[1:]
     if size[0] % out[0] or size[1] % out[1]:
         raise Refused(f"makes {out[0]} by {out[1]} of {size[0]} by {size[1]}, expected sizes that divide")
     kernel = (size[0] // out[0], size[1] // out[1])
-    return AvgPoolNode(
+    return tg.AvgPoolNode(
         kernel=kernel, stride=kernel, padding=(0, 0), **_common(reader, call, reader.data(call, 0, "input"))
     )
 
 
-def _mean(reader: Reader, call: Call) -> Node:
+def _mean(reader: Reader, call: Call) -> tg.Node:
     _axes(reader, call, 3)
     axes = call.argument(1, "dim")
     found = sorted(axis % 4 for axis in ([axes] if isinstance(axes, int) else axes or ()))
     if found != [2, 3]:
         raise Refused(f"is over the axes {axes}, expected height and width, (2, 3)")
     size = reader.shape(call.node.all_input_nodes[0])[1:]
-    return AvgPoolNode(
+    return tg.AvgPoolNode(
         kernel=(size[0], size[1]), stride=(size[0], size[1]), padding=(0, 0),
         **_common(reader, call, reader.data(call, 0, "input")),
     )  # fmt: skip
 
 
-def _reshape(reader: Reader, call: Call) -> Node | str:
+def _reshape(reader: Reader, call: Call) -> tg.Node | str:
     source, shape = call.node.all_input_nodes[0], reader.shape(call.node)
     name = reader.data(call, 0, "input")
-    return name if shape == reader.shape(source) else ReshapeNode(**_common(reader, call, name))
+    return name if shape == reader.shape(source) else tg.ReshapeNode(**_common(reader, call, name))
 
 
-def _dropout(by_channel: bool) -> Callable[[Reader, Call], Node | str]:
-    def handler(reader: Reader, call: Call) -> Node | str:
+def _dropout(by_channel: bool) -> Callable[[Reader, Call], tg.Node | str]:
+    def handler(reader: Reader, call: Call) -> tg.Node | str:
         name, share = reader.data(call, 0, "input"), float(call.argument(1, "p", 0.5))
         if call.module is None and not call.argument(2, "training", True):
             return name
-        return DropoutNode(share=share, by_channel=by_channel, **_common(reader, call, name))
+        return tg.DropoutNode(share=share, by_channel=by_channel, **_common(reader, call, name))
 
     return handler
 
 
-Handler = Callable[["Reader", Call], "Node | str"]
+Handler = Callable[["Reader", Call], "tg.Node | str"]
 _RELU, _RELU6 = _clip(0.0, math.inf), _clip(0.0, 6.0)
 _CLAMP = _bounded("min", "max", -math.inf, math.inf)
 

@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from hwq.errors import refuse_all
-from hwq.torch.graph import AddNode, AffineNode, AvgPoolNode, ClipNode, Graph, Node, NormNode
+from hwq.torch import graph as tg
 
 
-def fuse(graph: Graph) -> Graph:
+def fuse(graph: tg.Graph) -> tg.Graph:
     """The graph with as few nodes as possible; what is left of normalisations is a depthwise convolution.
 
     Raises
@@ -19,7 +19,7 @@ def fuse(graph: Graph) -> Graph:
     BadInput
         When a normalisation of vectors follows no linear layer.
     """
-    made: dict[str, Node] = {}
+    made: dict[str, tg.Node] = {}
     renamed: dict[str, str] = {}
     refusals: list[str] = []
     for node in graph.nodes:
@@ -29,7 +29,7 @@ def fuse(graph: Graph) -> Graph:
             renamed[node.name] = source.name
             continue
         node.inputs = tuple(renamed.get(name, name) for name in node.inputs)
-        if isinstance(node, NormNode):
+        if isinstance(node, tg.NormNode):
             if len(node.shape) != 3:
                 refusals.append(
                     f"{node.name} (batch normalisation){node.where}: follows no linear layer, or is not its only "
@@ -44,24 +44,24 @@ def fuse(graph: Graph) -> Graph:
     return replace(graph, nodes=list(made.values()), outputs=names)
 
 
-def _taken_in(source: Node, node: Node) -> bool:
+def _taken_in(source: tg.Node, node: tg.Node) -> bool:
     """Make `node` part of `source`, its only input, where the hardware can; False where it cannot."""
-    if isinstance(node, NormNode) and isinstance(source, AffineNode):
+    if isinstance(node, tg.NormNode) and isinstance(source, tg.AffineNode):
         if source.norm is not None or not source.clip.is_identity:
             return False
         source.norm = node.norm
         return True
-    if isinstance(node, ClipNode) and isinstance(source, AffineNode | AddNode | AvgPoolNode | ClipNode):
+    if isinstance(node, tg.ClipNode) and isinstance(source, tg.AffineNode | tg.AddNode | tg.AvgPoolNode | tg.ClipNode):
         source.clip = source.clip.then(node.clip)
         return True
     return False
 
 
-def _as_convolution(node: NormNode) -> AffineNode:
+def _as_convolution(node: tg.NormNode) -> tg.AffineNode:
     """A normalisation alone: a convolution by 1, which is not trained, with one kernel for each channel."""
     channels = node.norm.num_features
     weight = nn.Parameter(torch.ones(channels, 1, 1, 1), requires_grad=False)
-    return AffineNode(
+    return tg.AffineNode(
         name=node.name, inputs=node.inputs, shape=node.shape, where=node.where, weight=weight, bias=None,
         groups=channels, norm=node.norm,
     )  # fmt: skip

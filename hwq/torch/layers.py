@@ -177,7 +177,7 @@ class Affine(Layer):
         if self.floating and self.norm is not None:
             weight, _, factor = self.folded()
             integers, steps = self.weights(weight)
-            y = self.linear(x.integers, integers) * self.by_channel(steps * x.quantiser.scale() / factor)
+            y = self.linear(x.integers, integers) * self.by_channel(steps * x.quantiser.scale() / factor.detach())
             if self.bias is not None:
                 y = y + self.by_channel(self.bias)
             return self.output.from_reals(self.norm(y), self.clip)

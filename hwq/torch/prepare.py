@@ -11,22 +11,11 @@ from torch.export import ExportedProgram
 
 from hwq.errors import BadInput, refuse_all
 from hwq.ir.names import sanitize
+from hwq.quant.config import check_matches
+from hwq.torch import graph as tg
 from hwq.torch.calibrate import calibrate
 from hwq.torch.config import TrainConfig
 from hwq.torch.fuse import fuse
-from hwq.torch.graph import (
-    AddNode,
-    AffineNode,
-    AvgPoolNode,
-    ClipNode,
-    ConcatNode,
-    DropoutNode,
-    Graph,
-    InputNode,
-    MaxPoolNode,
-    Node,
-    ReshapeNode,
-)
 from hwq.torch.layers import Activation, Add, Affine, AvgPool, Input, Layer
 from hwq.torch.layout import image_shapes
 from hwq.torch.moves import Concat, Dropout, MaxPool, Reshape
@@ -35,6 +24,8 @@ from hwq.torch.quantisers import TensorQuantiser
 from hwq.torch.read import read
 from hwq.torch.trace import Example, checked_example, traced
 
+KEEPS = tg.MaxPoolNode | tg.ReshapeNode | tg.DropoutNode | tg.ConcatNode
+"""Nodes whose results have the format of their inputs."""
 CLOSE = 1e-3
 """Largest difference between a module and what was read of it, as a share of the largest value."""
 
@@ -95,18 +86,18 @@ def _compare(network: Network, module: nn.Module | ExportedProgram, xs: tuple[Te
             )
 
 
-def _network(title: str, graph: Graph, xs: tuple[Tensor, ...], config: TrainConfig) -> Network:
+def _network(title: str, graph: tg.Graph, xs: tuple[Tensor, ...], config: TrainConfig) -> Network:
     """Layers of the nodes, and a quantiser for each group of tensors of one format."""
-    config.check_rules([node.name for node in graph.nodes])
-    inputs = [node.name for node in graph.nodes if isinstance(node, InputNode)]
+    check_matches(config.rules, [node.name for node in graph.nodes])
+    inputs = [node.name for node in graph.nodes if isinstance(node, tg.InputNode)]
     example = dict(zip(inputs, xs, strict=True))
     formats = _formats(graph, example, config)
     layers = []
     for node in graph.nodes:
         layer = _LAYERS[type(node)](node, config.of(node.name))
-        if isinstance(node, AffineNode) and isinstance(layer, Affine):
+        if isinstance(node, tg.AffineNode) and isinstance(layer, Affine):
             layer.norm, layer.clip = node.norm, node.clip
-        elif isinstance(node, AddNode | AvgPoolNode) and isinstance(layer, Add | AvgPool):
+        elif isinstance(node, tg.AddNode | tg.AvgPoolNode) and isinstance(layer, Add | AvgPool):
             layer.clip = node.clip
         layer.output = formats[node.name]
         layers.append(layer)
@@ -115,18 +106,18 @@ def _network(title: str, graph: Graph, xs: tuple[Tensor, ...], config: TrainConf
     )  # fmt: skip
 
 
-def _formats(graph: Graph, example: dict[str, Tensor], config: TrainConfig) -> dict[str, TensorQuantiser]:
+def _formats(graph: tg.Graph, example: dict[str, Tensor], config: TrainConfig) -> dict[str, TensorQuantiser]:
     """The quantiser of each tensor: those that are moved, or joined, share one."""
     group = {node.name: [node] for node in graph.nodes}
     above = {name: not bool((x < 0).any()) for name, x in example.items()}
     for node in graph.nodes:
-        if isinstance(node, MaxPoolNode | ReshapeNode | DropoutNode | ConcatNode):
+        if isinstance(node, KEEPS):
             for name in node.inputs:
                 if group[name] is not group[node.name]:
                     group[name].extend(group[node.name])
                     for member in group[name]:
                         group[member.name] = group[name]
-        if not isinstance(node, InputNode):
+        if not isinstance(node, tg.InputNode):
             above[node.name] = _never_negative(node, above)
     found: dict[str, TensorQuantiser] = {}
     refusals: list[str] = []
@@ -134,7 +125,7 @@ def _formats(graph: Graph, example: dict[str, Tensor], config: TrainConfig) -> d
         if node.name in found:
             continue
         members = group[node.name]
-        makers = [n for n in members if not isinstance(n, MaxPoolNode | ReshapeNode | DropoutNode | ConcatNode)]
+        makers = [n for n in members if not isinstance(n, KEEPS)]
         bits = max(_bits(maker, config) for maker in makers)
         if any(graph.leaves(member.name) for member in members):
             bits = config.output_bits
@@ -144,7 +135,7 @@ def _formats(graph: Graph, example: dict[str, Tensor], config: TrainConfig) -> d
                 f"{maker.name}{maker.where}: its results have 1 bit, expected 2 or more where no ReLU of a convolution "
                 f"or linear layer makes them. Add a rule: with_rule('{maker.name}', act_bits=2)."
                 for maker in makers
-                if not isinstance(maker, AffineNode) or not above[maker.name]
+                if not isinstance(maker, tg.AffineNode) or not above[maker.name]
             ]
         size = max(1, int(torch.tensor(makers[0].shape).prod()))
         found |= dict.fromkeys((m.name for m in members), TensorQuantiser(bits, signed, size, config))
@@ -152,44 +143,44 @@ def _formats(graph: Graph, example: dict[str, Tensor], config: TrainConfig) -> d
     return found
 
 
-def _bits(node: Node, config: TrainConfig) -> int:
-    return config.input_bits if isinstance(node, InputNode) else config.of(node.name).act_bits
+def _bits(node: tg.Node, config: TrainConfig) -> int:
+    return config.input_bits if isinstance(node, tg.InputNode) else config.of(node.name).act_bits
 
 
-def _never_negative(node: Node, above: dict[str, bool]) -> bool:
-    if isinstance(node, AffineNode | AddNode | AvgPoolNode | ClipNode) and node.clip.low >= 0.0:
+def _never_negative(node: tg.Node, above: dict[str, bool]) -> bool:
+    if isinstance(node, tg.AffineNode | tg.AddNode | tg.AvgPoolNode | tg.ClipNode) and node.clip.low >= 0.0:
         return True
-    if isinstance(node, AffineNode) or (isinstance(node, AddNode) and node.sign < 0):
+    if isinstance(node, tg.AffineNode) or (isinstance(node, tg.AddNode) and node.sign < 0):
         return False
     return all(above[name] for name in node.inputs)
 
 
-def _affine(node: AffineNode, config: TrainConfig) -> Layer:
+def _affine(node: tg.AffineNode, config: TrainConfig) -> Layer:
     return Affine(
         node.name, node.inputs, node.where, node.weight, node.bias, config, node.stride, node.pads, node.dilation,
         node.groups,
     )  # fmt: skip
 
 
-def _maxpool(node: MaxPoolNode, config: TrainConfig) -> Layer:
+def _maxpool(node: tg.MaxPoolNode, config: TrainConfig) -> Layer:
     return MaxPool(node.name, node.inputs, node.where, node.kernel, node.stride, node.padding, node.dilation)
 
 
-def _avgpool(node: AvgPoolNode, config: TrainConfig) -> Layer:
+def _avgpool(node: tg.AvgPoolNode, config: TrainConfig) -> Layer:
     return AvgPool(
         node.name, node.inputs, node.where, node.kernel, node.stride, node.padding, len(node.shape) == 1
     )  # fmt: skip
 
 
-_LAYERS: dict[type[Node], Callable[..., Layer]] = {
-    InputNode: lambda node, _: Input(node.name, node.inputs, node.where),
-    AffineNode: _affine,
-    AddNode: lambda node, _: Add(node.name, node.inputs, node.where, node.sign),
-    AvgPoolNode: _avgpool,
-    ClipNode: lambda node, _: Activation(node.name, node.inputs, node.where, node.clip),
-    ConcatNode: lambda node, _: Concat(node.name, node.inputs, node.where, node.axis),
-    MaxPoolNode: _maxpool,
-    ReshapeNode: lambda node, _: Reshape(node.name, node.inputs, node.where, node.shape),
-    DropoutNode: lambda node, _: Dropout(node.name, node.inputs, node.where, node.share, node.by_channel),
+_LAYERS: dict[type[tg.Node], Callable[..., Layer]] = {
+    tg.InputNode: lambda node, _: Input(node.name, node.inputs, node.where),
+    tg.AffineNode: _affine,
+    tg.AddNode: lambda node, _: Add(node.name, node.inputs, node.where, node.sign),
+    tg.AvgPoolNode: _avgpool,
+    tg.ClipNode: lambda node, _: Activation(node.name, node.inputs, node.where, node.clip),
+    tg.ConcatNode: lambda node, _: Concat(node.name, node.inputs, node.where, node.axis),
+    tg.MaxPoolNode: _maxpool,
+    tg.ReshapeNode: lambda node, _: Reshape(node.name, node.inputs, node.where, node.shape),
+    tg.DropoutNode: lambda node, _: Dropout(node.name, node.inputs, node.where, node.share, node.by_channel),
 }
 """For each kind of node its layer, without the activation."""
