@@ -40,7 +40,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Model = Annotated[Path, typer.Argument(metavar="MODEL.onnx", help="The trained network; TFLite too.", show_default=False)]
+Model = Annotated[
+    Path, typer.Argument(metavar="MODEL.onnx", help="The trained network; TFLite too.", show_default=False)
+]
 Net = Annotated[
     Path, typer.Argument(metavar="NET.hwq", help="What `hwq quantize` or `hwq export` wrote.", show_default=False)
 ]

@@ -105,7 +105,9 @@ def _refuse_long_names(model: onnx.ModelProto, path: Path) -> None:
     nodes = [node for graph in graphs for node in graph.node]
     names = {name for node in nodes for name in (node.name, node.op_type, node.domain, *node.input, *node.output)}
     names |= {item.name for node in nodes for item in node.attribute}
-    names |= {item.name for item in (*model.graph.initializer, *model.graph.input, *model.graph.output)}
+    ports = (*model.graph.input, *model.graph.output)
+    names |= {item.name for item in (*model.graph.initializer, *ports)}
+    names |= {axis.dim_param for item in ports for axis in item.type.tensor_type.shape.dim}
     names |= {name for function in model.functions for name in (function.name, function.domain)}
     longest = max(names, key=len, default="")
     if len(longest) > MAX_PORTABLE:

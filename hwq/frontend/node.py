@@ -97,9 +97,9 @@ class Node:
         return value
 
     def text(self, name: str, default: str) -> str:
-        """A string attribute."""
+        """A string attribute, the first 80 characters: none that means something is longer."""
         value = self.attributes.get(name, default)
-        return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+        return (value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value))[:80]
 
     def integers(self, name: str) -> tuple[int, ...] | None:
         """A list of integers, None when the attribute is absent."""

@@ -49,7 +49,11 @@ def _renamed_operator(net: onnx.ModelProto, name: str) -> None:
     net.graph.node[0].op_type = name
 
 
-@pytest.mark.parametrize("rename", [_renamed_node, _renamed_tensor, _renamed_operator])
+def _renamed_axis(net: onnx.ModelProto, name: str) -> None:
+    net.graph.input[0].type.tensor_type.shape.dim[1].dim_param = name
+
+
+@pytest.mark.parametrize("rename", [_renamed_node, _renamed_tensor, _renamed_operator, _renamed_axis])
 def test_names_are_no_books(rename: Callable[[onnx.ModelProto, str], None], tmp_path: Path) -> None:
     net = dense()
     rename(net, "x" * 4097)

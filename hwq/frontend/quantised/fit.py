@@ -7,6 +7,7 @@ equal for every sum that can occur: that is no matter of tolerance or of test da
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -64,6 +65,18 @@ class Fit:
     def is_exact(self) -> bool:
         """Whether it gives the model's integer for every sum."""
         return self.values == 0
+
+
+def gains_for(ratios: np.ndarray, most: int) -> tuple[int, ...]:
+    """Factors of the weights to be tried, up to `most`: also those by which a bias can be half a step of the result.
+
+    Examples
+    --------
+    >>> gains_for(np.array([0.25]), 32), gains_for(np.array([4.0, 0.5]), 32)
+    ((1, 2), (1, 2, 8))
+    """
+    fine = 1 << max(0, math.ceil(math.log2(float(ratios.max())))) + 1
+    return (*GAINS, fine) if GAINS[-1] < fine <= most else GAINS
 
 
 def levels_of(integers: Callable[[IntArray], IntArray], low: IntArray, high: IntArray, down: np.ndarray) -> Levels:

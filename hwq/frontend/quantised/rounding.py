@@ -9,7 +9,7 @@ import numpy as np
 from hwq.arith import signed_bits
 from hwq.frontend import graph as fg
 from hwq.frontend.node import Refusal
-from hwq.frontend.quantised.fit import GAINS, Fit, Levels, fit, levels_of, nearest
+from hwq.frontend.quantised.fit import GAINS, Fit, Levels, fit, gains_for, levels_of, nearest
 from hwq.frontend.quantised.layers import Quantise
 from hwq.frontend.quantised.made import Made
 from hwq.frontend.quantised.quantiser import Quantiser, Rule, check_data, codes_of, type_of
@@ -143,8 +143,8 @@ class Rounds:
         """A requantisation with exactly the integers of the model, if there is one."""
         if data.line is None and levels.reached.size:
             return None
-        gains = GAINS if sums.has_weights else GAINS[:1]
         ratios = _ratios(layer, data, levels)
+        gains = gains_for(ratios, sums.most_gain) if sums.has_weights else GAINS[:1]
         found = fit(levels, ratios, zeros_of(layer.rule), gains, len(sums.low) == 1, sums.only_shifts)
         return None if found is None or (not sums.has_bias and found.bias.any()) else found
 
