@@ -87,6 +87,8 @@ def _norm(reader: Reader, call: Call) -> tg.Node:
     places = {"weight": 3, "bias": 4, "running_mean": 1, "running_var": 2} if eager else {
         "weight": 1, "bias": 2, "running_mean": 3, "running_var": 4,
     }  # fmt: skip
+    if isinstance(call.node.target, torch._ops.OpOverload) and call.argument(5, "training"):
+        raise Refused("normalises by its batch, expected a program exported in evaluation mode. Call eval() before")
     values = {name: reader.constant(call, place, name) for name, place in places.items()}
     mean, var = values["running_mean"], values["running_var"]
     if mean is None or var is None:

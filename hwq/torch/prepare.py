@@ -57,8 +57,7 @@ def prepare(
     if not isinstance(module, nn.Module | ExportedProgram):
         raise BadInput(f"prepare: got a {type(module).__name__}, expected a torch.nn.Module or an ExportedProgram.")
     xs = checked_example(title, example)
-    free = isinstance(module, nn.Module)
-    graph = fuse(read(copy.deepcopy(traced(module)).eval() if free else traced(module), title, xs, free))
+    graph = fuse(read(*traced(module, xs), title, xs))
     image_shapes(graph)
     network = _network(sanitize(title, ()), graph, xs, config).to(xs[0].device)
     _compare(network, module, xs, title)
@@ -82,7 +81,8 @@ def _compare(network: Network, module: nn.Module | ExportedProgram, xs: tuple[Te
         if not error <= CLOSE * (1.0 + reach):
             raise BadInput(
                 f"{title}: output {name} differs by {error:.3g} from that of the module, whose values reach "
-                f"{reach:.3g}. Expected a module whose forward does the same in each call."
+                f"{reach:.3g}. Expected a module whose forward does the same in each call, and changes no tensor that "
+                "another call reads."
             )
 
 

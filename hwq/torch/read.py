@@ -107,6 +107,8 @@ class Reader:
         return Graph(self.nodes, outputs, form)
 
     def _input(self, node: fx.Node, inputs: int) -> None:
+        if len(self.nodes) >= inputs and node.args:
+            return  # an argument with a default
         if len(self.nodes) >= inputs:
             raise Refused(f"is one more input, expected {inputs}, as many as the example has")
         name = self.name(node.name)
@@ -167,7 +169,7 @@ def call_label(node: fx.Node, module: fx.GraphModule) -> str:
     return call_of(node, module).name
 
 
-def read(module: fx.GraphModule, title: str, example: tuple[Tensor, ...], free_batch: bool) -> Graph:
+def read(module: fx.GraphModule, free_batch: bool, title: str, example: tuple[Tensor, ...]) -> Graph:
     """The graph of a traced module in evaluation mode.
 
     Parameters

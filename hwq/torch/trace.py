@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import linecache
+import logging
 import re
 import traceback
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
-from torch.export import ExportedProgram
+from torch.export import Dim, ExportedProgram, export
 
 from hwq.errors import BadInput
 
@@ -26,8 +30,10 @@ class _Tracer(fx.Tracer):
     record_stack_traces = True
 
 
-def traced(module: nn.Module | ExportedProgram) -> fx.GraphModule:
-    """The graph of a module, or of a program of `torch.export`.
+def traced(module: nn.Module | ExportedProgram, example: tuple[Tensor, ...]) -> tuple[fx.GraphModule, bool]:
+    """The graph of a module in evaluation mode, or of a program of `torch.export`, and whether it takes any batch.
+
+    A module that decides by shapes, which torch.fx cannot trace, is exported.
 
     Raises
     ------
@@ -35,18 +41,38 @@ def traced(module: nn.Module | ExportedProgram) -> fx.GraphModule:
         Where the module decides by values or cannot be traced for another reason; it names the user's line.
     """
     if isinstance(module, ExportedProgram):
-        return module.module(check_guards=False)
+        return module.module(check_guards=False), False
     tracer = _Tracer()
     try:
         graph = tracer.trace(module)
     except Exception as error:
-        name = type(module).__name__
-        raise BadInput(
-            f"{name}: cannot be traced{_line_of(error)}: {_first(error)}. Decide by shapes or options rather than by "
-            "values of tensors, call only what torch.fx can trace, or put the part into a module and leave it out of "
-            "the one that is prepared."
-        ) from error
-    return fx.GraphModule(tracer.root, graph)
+        exported = _exported(module, example)
+        if exported is None:
+            raise BadInput(
+                f"{type(module).__name__}: cannot be traced{_line_of(error)}: {_first(error)}. Decide by shapes or "
+                "options rather than by values of tensors, call only what torch.fx or torch.export can trace, or leave "
+                "the part out of the module that is prepared."
+            ) from error
+        return exported, True
+    return copy.deepcopy(fx.GraphModule(tracer.root, graph)).eval(), True
+
+
+def _exported(module: nn.Module, example: tuple[Tensor, ...]) -> fx.GraphModule | None:
+    """The graph that torch.export makes for any batch, None where it cannot, or would lose dropout."""
+    if any(isinstance(part, nn.Dropout | nn.Dropout2d) and part.p > 0 for part in module.modules()):
+        return None
+    pairs = tuple(torch.cat([x, x]) for x in example)  # a batch of one would be taken for a constant
+    batches = tuple({0: Dim("batch", min=2)} for _ in example)
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with redirect_stdout(StringIO()), redirect_stderr(StringIO()):  # it prints what it could not export
+            program = export(copy.deepcopy(module).eval(), pairs, dynamic_shapes=batches)
+    except Exception:  # whatever it says, the reason of torch.fx is the nearer one
+        return None
+    finally:
+        logging.disable(before)
+    return program.module(check_guards=False)
 
 
 def where(node: fx.Node) -> str:

@@ -75,6 +75,25 @@ def test_exported_program() -> None:
     assert [op.kind for op in found.ops] == [op.kind for op in expected.ops]
 
 
+def test_decisions_by_shapes() -> None:
+    """torch.fx cannot trace them, torch.export can; an argument with a default is left out."""
+
+    class Checked(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = Narrow()
+
+        def forward(self, image: torch.Tensor, scale: float | None = None) -> torch.Tensor:
+            if image.shape[1] != 2 or image.shape[0] < 2:
+                raise ValueError("no image")
+            logits: torch.Tensor = self.inner(image)
+            return logits if scale is None else logits * scale
+
+    network = prepare(settled(Checked().eval()), images())
+    assert differing(network, images(5, seed=1)) == []
+    assert [layer.label for layer in network.affine()] == ["inner_stem", "inner_inner", "inner_logits"]
+
+
 def test_real_values_are_equal() -> None:
     net, x = settled(Mixed().eval()), images()
     network = prepare(net, x, TrainConfig(scale=FIXED, method=Method.LSQ))

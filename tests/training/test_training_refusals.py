@@ -118,6 +118,19 @@ def test_weights_that_are_not_finite(value: float) -> None:
         convert(network)
 
 
+def test_a_program_exported_in_training() -> None:
+    program = torch.export.export(Mixed().train(), (images(),))
+    with pytest.raises(
+        BadInput, match=r"batch_norm\) \(torch_nets.py:\d+: .*expected a program exported in evaluation"
+    ):
+        prepare(program, images())
+
+
+def test_tensors_that_are_changed_in_place() -> None:
+    with pytest.raises(BadInput, match="changes no tensor that another call reads"):
+        prepare(Wrapped(lambda net, y: functional.relu_(y) + y), images())
+
+
 def test_modules_that_are_none() -> None:
     with pytest.raises(BadInput, match=r"expected a torch\.nn\.Module"):
         prepare(lambda x: x, images())  # type: ignore[arg-type]
