@@ -50,7 +50,7 @@ def load(path: str | Path) -> Source:
     path = Path(path)
     model = parse(path)
     opset = _opset(model, path)
-    _refuse_long_names(model, path)
+    _refuse_names(model, path)
     load_external(model, path.parent)
     _check(model, path)
     model = inline(model, path)
@@ -99,8 +99,8 @@ def _opset(model: onnx.ModelProto, path: Path) -> int:
     return int(found)
 
 
-def _refuse_long_names(model: onnx.ModelProto, path: Path) -> None:
-    """Names are printed, compared and matched with patterns: none may be as long as a book."""
+def _refuse_names(model: onnx.ModelProto, path: Path) -> None:
+    """Names are printed, compared and matched with patterns: all must be text, and none as long as a book."""
     graphs = (model.graph, *model.functions)
     nodes = [node for graph in graphs for node in graph.node]
     names = {name for node in nodes for name in (node.name, node.op_type, node.domain, *node.input, *node.output)}
@@ -109,6 +109,8 @@ def _refuse_long_names(model: onnx.ModelProto, path: Path) -> None:
     names |= {item.name for item in (*model.graph.initializer, *ports)}
     names |= {axis.dim_param for item in ports for axis in item.type.tensor_type.shape.dim}
     names |= {name for function in model.functions for name in (function.name, function.domain)}
+    # Where bytes are no UTF-8, protobuf gives them as they are.
+    refuse_all([f"{path}: a name {name!r:.60}, expected text. Rename it" for name in names if isinstance(name, bytes)])
     longest = max(names, key=len, default="")
     if len(longest) > MAX_PORTABLE:
         raise BadInput(

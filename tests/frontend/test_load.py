@@ -60,6 +60,12 @@ def test_names_are_no_books(rename: Callable[[onnx.ModelProto, str], None], tmp_
     assert "a name of 4097 characters, 'xxx" in refused(save(net, tmp_path)) and len(refused(save(net, tmp_path))) < 500
 
 
+def test_names_are_text(tmp_path: Path) -> None:
+    data = save(dense(), tmp_path).read_bytes()
+    (tmp_path / "net.onnx").write_bytes(data.replace(b"w", b"\xff"))
+    assert r"a name b'\xff', expected text" in refused(tmp_path / "net.onnx")
+
+
 def test_absent_file_and_folder(tmp_path: Path) -> None:
     assert "No such file" in refused(tmp_path / "absent.onnx")
     assert "Is a directory" in refused(tmp_path)

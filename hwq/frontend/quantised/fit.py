@@ -22,6 +22,8 @@ FAR = 1 << 61
 """Stands for no bound."""
 GAINS = (1, 2)
 """Factors of the weights that are tried: with 2, halves of a sum can be added, so that ties can be kept or avoided."""
+MAX_GAIN_BITS = 5
+"""Bits by which weights may grow so that their sums are rounded more nearly as the model rounds them."""
 NEAR = 2.0**-15
 """Share of all sums, clipped ones aside, that may be rounded to another integer where larger gains could do better."""
 TOP = (1 << MULTIPLIER_BITS) - 1
@@ -149,7 +151,7 @@ def nearest(levels: Levels, ratios: np.ndarray, offsets: np.ndarray, zero: int, 
     ends = levels.first - 0.5, levels.first + levels.reached.shape[1] + 0.5
     first, last = (np.clip((end - offsets) / ratios, levels.low, levels.high) for end in ends)
     sums = float((last - first).sum())
-    for room in [1 << bits for bits in range(most_gain.bit_length())]:
+    for room in [1 << bits for bits in range(min(MAX_GAIN_BITS + 1, most_gain.bit_length()))]:
         gain, multipliers, shift = _gains(ratios, room)
         bias, values = _nearest_bias(levels, offsets - zero, zero, shared, gain, multipliers, shift)
         if best is None or values < best.values:

@@ -15,8 +15,6 @@ from hwq.ir.window import Window
 from hwq.ops import Add, AvgPool, Codebook, Conv, Dense, Depthwise, GroupConv, MatMul, Mul, Rescale
 from hwq.ops.requantised import Requantised
 
-MAX_GAIN_BITS = 5
-"""Bits by which weights may grow so that their sums are rounded more nearly as the model rounds them."""
 BIPOLAR = Codebook(np.array([-1, 1]))
 R = TypeVar("R", bound=Requantised)
 
@@ -69,7 +67,7 @@ class Sums(ABC):
 
     @property
     def most_gain(self) -> int:
-        """The largest such factor."""
+        """The largest such factor that leaves weights which hardware has."""
         return 1
 
     @property
@@ -133,9 +131,7 @@ class LinearSums(Sums):
     @property
     def most_gain(self) -> int:
         """As `Sums.most_gain`."""
-        return 1 << max(
-            0, min(MAX_GAIN_BITS, MAX_TENSOR_BITS - signed_bits((int(self.weight.min()), int(self.weight.max()))))
-        )
+        return 1 << max(0, MAX_TENSOR_BITS - signed_bits((int(self.weight.min()), int(self.weight.max()))))
 
     def op(self, name: str, how: Rounded) -> Requantised:
         """As `Sums.op`."""
