@@ -48,6 +48,10 @@ _NEVER = {
 }
 
 
+_NAMED = re.compile(r"--\w|'[^']*'|\(\w*\): |^\S+: |: operator \w")
+"""An option, a quoted name, a node or a layer in a refusal."""
+
+
 class ToolStarted(BaseException):
     """A command has come so far that it starts a simulator or compiler: it goes no further."""
 
@@ -292,7 +296,7 @@ def _judge(
     if code == 2 and errors and isinstance(errors[-1], HwqError):
         text = str(errors[-1])
         names = {Path(word).name for word in words if "/" in word} - {""}
-        if not any(name in text for name in names) and not re.search(r"--\w|'[^']*'|\(\w*\): |^\S+: |: operator \w", text):
+        if not any(name in text for name in names) and not _NAMED.search(text):
             outcome.add("message", _pattern(text), shown)
         if len(text) > 100_000:
             outcome.add("message", f"{words[0]}: {len(text) // 100_000}00,000 characters", shown)
