@@ -112,8 +112,7 @@ def integer_run(program: Program, case: Case) -> Run:
         out: list[Samples] = []
         for start in range(0, len(xs), 64):
             found = simulator.from_reals({program.inputs[0].name: np.stack(xs[start : start + 64])})
-            real = program.formats[port.tensor].dequantise(found[port.tensor])
-            out += list(port.from_tensor(real))
+            out += list(port.real(found[port.tensor], program.formats[port.tensor]))
         return out
 
     return (lambda xs: [stitched(x, whole, case) for x in xs]) if case.size else whole
