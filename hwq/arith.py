@@ -18,6 +18,8 @@ IntArray = NDArray[np.int64]
 Floats = NDArray[np.float32] | NDArray[np.float64]
 Interval = tuple[int, int]
 """Lowest and highest value, both included."""
+MULTIPLIER_BITS = 24
+"""Widest multiplier of a requantisation, and factor of a sum of two tensors (see hwq_requant.sv)."""
 MANTISSA_BITS = 4
 """Widest odd part of a multiplier that hardware multiplies by with adders and a shifter (see hwq_requant.sv)."""
 
@@ -119,7 +121,7 @@ def shift_round_float(x: Floats, shift: int, rounding: Rounding) -> Floats:
 class Requant:
     """y = clamp(round(acc * multiplier / 2**shift) + zero_point, qmin, qmax): rule R1, one rounding only.
 
-    `multiplier` has one entry, or one for each channel (the last axis); entries are 0 to 2**16 - 1.
+    `multiplier` has one entry, or one for each channel (the last axis); entries are 0 to 2**24 - 1.
     A power-of-two scale is a multiplier of 1; a left shift by k is a multiplier of 2**k with shift 0.
     """
 

@@ -21,6 +21,8 @@ CASES: list[dict[str, int | str]] = [
      "SHIFT": 0, "ROUND": 1, "OUT_W": 8, "ZERO": 10, "QMIN": 0, "QMAX": 255},
     {"LANES": 2, "A_W": 16, "A_SIGNED": 1, "B_W": 16, "B_SIGNED": 0, "MA": -65535, "MB": -65535, "BIAS": 2147516416,
      "SHIFT": 17, "ROUND": 3, "OUT_W": 16, "ZERO": 0, "QMIN": -32768, "QMAX": 32767},
+    {"LANES": 2, "A_W": 8, "A_SIGNED": 1, "B_W": 16, "B_SIGNED": 0, "MA": 16777215, "MB": -16777215,
+     "BIAS": -9000000000, "SHIFT": 24, "ROUND": 2, "OUT_W": 16, "ZERO": 0, "QMIN": -32768, "QMAX": 32767},
     {"LANES": 1, "A_W": 1, "A_SIGNED": 1, "B_W": 1, "B_SIGNED": 0, "MA": -1, "MB": -32768, "BIAS": -1,
      "SHIFT": 14, "ROUND": 2, **_OUT},
     {"LANES": 4, "A_W": 2, "A_SIGNED": 1, "B_W": 2, "B_SIGNED": 1, "MA": 0, "MB": 40000, "BIAS": 7,

@@ -55,6 +55,8 @@ CASES: list[dict[str, int | str]] = [
     *[_case(10, bits, 4, 2, _S8) | {"MANT_W": bits} for bits in range(1, 5)],
     _case(20, 6, 22, 3, _S16) | {"MANT_W": 3},
     *[_case(24, 0, 0, 1, _S32), _case(40, 0, 9, 3, _S32), _case(34, 16, 15, 2, _U32), _case(20, 16, 0, 1, _U32_FAR)],
+    *[_case(24, 24, 40, rounding, _S8) for rounding in (1, 2)],
+    _case(52, 24, 46, 3, _S16, lanes=1),
     *[_case(52, 7, 46, rounding, _S16, lanes=2) | {"MANT_W": 4} for rounding in (1, 2)],
 ]
 

@@ -24,7 +24,7 @@ from nets import (
     thresholds_over,
 )
 
-from hwq.arith import Requant, Rounding, int_range
+from hwq.arith import MULTIPLIER_BITS, Requant, Rounding, int_range
 from hwq.ir.program import Program
 from hwq.ir.types import TensorType
 from hwq.ir.window import Window
@@ -39,6 +39,7 @@ S8, U8, S16, U16 = (
     tensor(2, 2, 3, bits=16, signed=False),
 )
 FIRST, LAST = -(1 << 31), (1 << 32) - 1
+FINEST = (1 << MULTIPLIER_BITS) - 1
 Case = tuple[Requantised, tuple[TensorType, ...]]
 
 
@@ -66,6 +67,21 @@ def wide_cases() -> Iterator[tuple[str, Case]]:
     rows = tensor(1, 3, 6, bits=16)
     yield "wide-32", (matmul(rows, rows, zeros=(5, -900), bits=32, rounding=3), (rows, rows))
     yield "wide-31-unsigned", (prelu(S16, 65_535, (-3,), bits=31, signed=False, zero=99), (S16,))
+    yield from _fine_cases(rows)
+
+
+def _fine_cases(rows: TensorType) -> Iterator[tuple[str, Case]]:
+    """Multipliers and factors of up to 24 bits."""
+    yield "fine-channel", (_fine(dense(S8, 5, scale="channel", rounding=2)), (S8,))
+    yield "fine-16", (_fine(conv(S16, 4, SAME, wbits=16, bits=16, scale="channel", rounding=3)), (S16,))
+    yield "fine-unsigned", (_fine(depthwise(U8, SAME, signed=False, scale="channel")), (U8,))
+    yield "fine", (_fine(groupconv(S8, 6, 3, Window((1, 1)), scale="odd", rounding=0)), (S8,))
+    yield "fine", (_fine(avgpool(S16, TWO, bits=16, scale="three", rounding=2)), (S16,))
+    yield "fine", (_fine(rescale(U8, bias=-100, scale="three")), (U8,))
+    yield "fine", (_fine(mul(S8, S8, scale="three", rounding=3)), (S8, S8))
+    yield "fine", (_fine(matmul(rows, rows, zeros=(5, -900), bits=16, scale="three")), (rows, rows))
+    yield "fine", (_shifted(add(S8, S8, factors=(FINEST, -9_000_001), rounding=2), 24), (S8, S8))
+    yield "fine-16", (_shifted(add(S16, S16, factors=(-FINEST, FINEST), bits=16), 25), (S16, S16))
 
 
 def wide_networks() -> dict[str, Program]:
@@ -104,6 +120,17 @@ def _plain(op: Requantised, *types: TensorType) -> Requantised:
     low, high = op.accumulator(*(type_.range for type_ in types))
     bits = max(op.bits, max(~low, high).bit_length() + 1)
     return replace(op, bits=bits, signed=True, requant=Requant((1,), 0, Rounding.FLOOR, 0, *int_range(bits, True)))
+
+
+def _fine(op: Requantised) -> Requantised:
+    """Multipliers of all 24 bits, next to those that the operation has."""
+    places = MULTIPLIER_BITS - max(op.requant.multiplier).bit_length()
+    multipliers = tuple((m << places) | (2 * k + 1) for k, m in enumerate(op.requant.multiplier))
+    return replace(op, requant=replace(op.requant, multiplier=multipliers, shift=op.requant.shift + places))
+
+
+def _shifted(op: Requantised, shift: int) -> Requantised:
+    return replace(op, requant=replace(op.requant, shift=shift))
 
 
 def _left(op: Requantised, places: int, zero: int = 0) -> Requantised:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from hwq.arith import IntArray, Interval
+from hwq.arith import MULTIPLIER_BITS, IntArray, Interval
 from hwq.ir.op import register
 from hwq.ir.types import TensorType
 from hwq.ops.requantised import Requantised
@@ -28,8 +28,9 @@ class Add(Requantised):
             raise ValueError(f"inputs are {a} and {b}, expected equal shapes")
         if not self.requant.is_shift:
             raise ValueError("add has its multipliers in `factors` and none in `requant`")
-        if not all(0 < abs(f) < 1 << 16 for f in self.factors):
-            raise ValueError(f"factors are {self.factors}, expected -65535 to 65535 and not 0")
+        top = (1 << MULTIPLIER_BITS) - 1
+        if not all(0 < abs(f) <= top for f in self.factors):
+            raise ValueError(f"factors are {self.factors}, expected -{top} to {top} and not 0")
         return self.typed(*a.shape)
 
     def accumulate(self, *xs: IntArray) -> IntArray:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-MULTIPLIER_BITS = 16
+USUAL_BITS = 16
+"""Of multipliers that hwq chooses itself."""
 MAX_SHIFT = 46
 
 
-def as_multipliers(ratios: Sequence[float]) -> tuple[tuple[int, ...], int]:
+def as_multipliers(ratios: Sequence[float], bits: int = USUAL_BITS) -> tuple[tuple[int, ...], int]:
     """Integers m and one shift s with m / 2**s next to each of `ratios`, in lowest terms.
 
-    The largest m uses all 16 bits before common factors of two are removed, so powers of two are exact as
-    long as they lie within 2**15 of one another.  A ratio above zero never becomes zero,
+    The largest m uses all `bits` before common factors of two are removed, so powers of two are exact as
+    long as they lie within 2**(bits - 1) of one another.  A ratio above zero never becomes zero,
     and one that is out of reach becomes the largest power of two.
 
     Examples
@@ -27,13 +28,13 @@ def as_multipliers(ratios: Sequence[float]) -> tuple[tuple[int, ...], int]:
     >>> as_multipliers([1 - 1e-16])
     ((1,), 0)
     """
-    top = (1 << MULTIPLIER_BITS) - 1
-    shift = MULTIPLIER_BITS - math.frexp(max(ratios))[1]
+    top = (1 << bits) - 1
+    shift = bits - math.frexp(max(ratios))[1]
     shift = max(0, min(shift, MAX_SHIFT))
     if shift and math.floor(max(ratios) * 2.0**shift + 0.5) > top:
         shift -= 1
     nearest = (math.floor(ratio * 2.0**shift + 0.5) for ratio in ratios)
-    multipliers = [max(1, m) if m <= top else 1 << (MULTIPLIER_BITS - 1) for m in nearest]
+    multipliers = [max(1, m) if m <= top else 1 << (bits - 1) for m in nearest]
     while shift > 0 and all(m % 2 == 0 for m in multipliers):
         multipliers, shift = [m // 2 for m in multipliers], shift - 1
     return tuple(multipliers), shift

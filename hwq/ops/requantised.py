@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from hwq.arith import IntArray, Interval, Requant, shift_round, signed_bits
+from hwq.arith import MULTIPLIER_BITS, IntArray, Interval, Requant, shift_round, signed_bits
 from hwq.ir.op import Op
 from hwq.ir.types import TensorType
 
@@ -54,8 +54,9 @@ class Requantised(Op):
         return requant_bound(self.requant, self.accumulator(*intervals))
 
     def magnitude(self, *intervals: Interval) -> int:
-        """The largest value that requantisation handles."""
-        return self.requant.product_bound(self.partial_sum(*intervals))
+        """The largest value that requantisation handles, or returns."""
+        ends = abs(self.requant.qmin), abs(self.requant.qmax)
+        return max(self.requant.product_bound(self.partial_sum(*intervals)), *ends)
 
     def typed(self, rows: int, columns: int, channels: int) -> TensorType:
         """The output type, after checks that the clamp and the multipliers fit it."""
@@ -75,8 +76,8 @@ def check_requant(requant: Requant, out: TensorType) -> None:
         raise ValueError(f"zero point {requant.zero_point} is out of reach of {out}")
     if len(requant.multiplier) not in (1, out.channels):
         raise ValueError(f"{len(requant.multiplier)} multipliers for {out.channels} channels")
-    if not all(0 <= m < 1 << 16 for m in requant.multiplier):
-        raise ValueError("a multiplier is outside of 0 to 65535")
+    if not all(0 <= m < 1 << MULTIPLIER_BITS for m in requant.multiplier):
+        raise ValueError(f"a multiplier is outside of 0 to {(1 << MULTIPLIER_BITS) - 1}")
 
 
 def requant_bound(requant: Requant, interval: Interval) -> Interval:

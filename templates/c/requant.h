@@ -5,7 +5,7 @@
 
 /* A requantisation (rule R1): one multiplier (step 0), or one for each channel (step 1). */
 typedef struct {
-  const uint16_t *multiplier;
+  const factor_t *multiplier;
   int32_t step, shift, rounding;
   bound_t zero, low, high;
 } requant;

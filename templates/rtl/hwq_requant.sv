@@ -125,7 +125,7 @@ module hwq_requant #(
     if (OUT_W < 1 || OUT_W > 32 || QMIN > QMAX || QMAX - QMIN >= (1 << OUT_W))
       $fatal(1, "hwq_requant: QMIN=%0d QMAX=%0d do not fit OUT_W=%0d", QMIN, QMAX, OUT_W);
     if (ZERO < -(1 << OUT_W) || ZERO >= (1 << OUT_W)) $fatal(1, "hwq_requant: ZERO=%0d OUT_W=%0d", ZERO, OUT_W);
-    if (MUL_EN && (MANT_W < 0 || MANT_W > MAX_MANT_W || M_W < 1 || M_W > 17))
+    if (MUL_EN && (MANT_W < 0 || MANT_W > MAX_MANT_W || M_W < 1 || M_W > 25))
       $fatal(1, "hwq_requant: MANT_W=%0d M_W=%0d", MANT_W, M_W);
     if (MUL_EN && MANT_W > 0 && (M_W < MANT_W || M_W > MANT_W + 3))
       $fatal(1, "hwq_requant: an exponent of %0d bits, expected 1 to 4", M_W - MANT_W + 1);

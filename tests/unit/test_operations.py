@@ -345,8 +345,8 @@ REFUSED: dict[str, tuple[Op, str]] = {
         "3 multipliers for 2 channels",
     ),
     "multiplier": (
-        replace(conv(X, 2, Window((1, 1))), requant=replace(conv(X, 2, Window((1, 1))).requant, multiplier=(65_536,))),
-        "outside of 0 to 65535",
+        replace(conv(X, 2, Window((1, 1))), requant=replace(conv(X, 2, Window((1, 1))).requant, multiplier=(1 << 24,))),
+        "outside of 0 to 16777215",
     ),
     "average multipliers": (
         replace(avgpool(X, Window((2, 2))), requant=Requant((1, 2, 3), 0, Rounding.FLOOR, 0, 0, 1)),
@@ -395,9 +395,9 @@ def test_refusals(op: Op, text: str) -> None:
 ADD = {
     "shapes": (tensor(4, 4, 2), {}, "expected equal shapes"),
     "multiplier": (X, {"requant": Requant((3,), 0, Rounding.FLOOR, 0, 0, 1)}, "none in `requant`"),
-    "no factor": (X, {"factors": (1, 0)}, "expected -65535 to 65535 and not 0"),
-    "large factor": (X, {"factors": (65_536, 1)}, "expected -65535 to 65535 and not 0"),
-    "small factor": (X, {"factors": (1, -65_536)}, "expected -65535 to 65535 and not 0"),
+    "no factor": (X, {"factors": (1, 0)}, "expected -16777215 to 16777215 and not 0"),
+    "large factor": (X, {"factors": (1 << 24, 1)}, "expected -16777215 to 16777215 and not 0"),
+    "small factor": (X, {"factors": (1, -(1 << 24))}, "expected -16777215 to 16777215 and not 0"),
 }
 
 

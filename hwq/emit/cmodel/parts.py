@@ -122,10 +122,15 @@ def bound_code(requant: Requant) -> str:
     return sum_code(max(abs(requant.zero_point), abs(requant.qmin), abs(requant.qmax)))
 
 
+def factor_code(requant: Requant) -> str:
+    """The type of the multipliers."""
+    return "u16" if max(requant.multiplier) < 1 << 16 else "u32"
+
+
 def requantisation(requant: Requant, key: str = "requant") -> Struct:
     """The parameters of rule R1."""
     return Struct(key, "requant", {
-        "multiplier": Array(f"{key}_multiplier", np.array(requant.multiplier), "u16"),
+        "multiplier": Array(f"{key}_multiplier", np.array(requant.multiplier), factor_code(requant)),
         "step": int(len(requant.multiplier) > 1), "shift": requant.shift, "rounding": requant.rounding.name,
         "zero": requant.zero_point, "low": requant.qmin, "high": requant.qmax,
     })  # fmt: skip

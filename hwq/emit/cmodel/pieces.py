@@ -14,9 +14,11 @@ from functools import cache
 from hwq.emit.cmodel.parts import C_TYPES
 from hwq.emit.render import TEMPLATES
 
-OPEN_TYPES = ("in_t", "other_t", "weight_t", "bias_t", "entry_t", "index_t", "acc_t", "wide_t", "bound_t", "out_t")
+OPEN_TYPES = (
+    "in_t", "other_t", "weight_t", "bias_t", "entry_t", "index_t", "acc_t", "wide_t", "bound_t", "factor_t", "out_t",
+)  # fmt: skip
 """Names that stand for a layer's own types; files use those of types.h, so that a compiler reads them alone."""
-_COMMON = {"bound_t": "s32"}
+_COMMON = {"bound_t": "s32", "factor_t": "u16"}
 """Types that a layer need not name, and that names of pieces leave out."""
 
 

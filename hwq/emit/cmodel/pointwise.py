@@ -16,6 +16,7 @@ from hwq.emit.cmodel.parts import (
     bound_code,
     code_of,
     elements,
+    factor_code,
     narrowest,
     requant_code,
     requantisation,
@@ -113,4 +114,5 @@ def _pixels(type_: TensorType) -> dict[str, int]:
 
 def _results(op: Requantised, y: TensorType, intervals: Intervals) -> dict[str, str]:
     wide = requant_code(op.requant, op.partial_sum(*intervals))
-    return {"wide_t": wide, "bound_t": bound_code(op.requant), "out_t": code_of(y)}
+    return {"wide_t": wide, "bound_t": bound_code(op.requant), "factor_t": factor_code(op.requant),
+            "out_t": code_of(y)}  # fmt: skip

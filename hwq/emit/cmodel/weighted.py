@@ -15,6 +15,7 @@ from hwq.emit.cmodel.parts import (
     Types,
     bound_code,
     code_of,
+    factor_code,
     narrowest,
     requant_code,
     requantisation,
@@ -81,7 +82,8 @@ def _sums(op: Requantised, intervals: Intervals) -> dict[str, str]:
     """Types that hold every partial sum, whatever its order, and its product with a multiplier (rule L3)."""
     bound = op.partial_sum(*intervals)
     wide = requant_code(op.requant, bound)
-    return {"acc_t": sum_code(bound), "wide_t": wide, "bound_t": bound_code(op.requant)}
+    return {"acc_t": sum_code(bound), "wide_t": wide, "bound_t": bound_code(op.requant),
+            "factor_t": factor_code(op.requant)}  # fmt: skip
 
 
 def _bias(op: Linear) -> Array:

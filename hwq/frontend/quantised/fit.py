@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hwq.arith import IntArray, Requant, Rounding
-from hwq.ops.factors import MULTIPLIER_BITS, as_multipliers
+from hwq.arith import MULTIPLIER_BITS, IntArray, Requant, Rounding
+from hwq.ops.factors import as_multipliers
 
 BLOCK = 1 << 20
 """Sums that are tried at a time."""
@@ -128,7 +128,7 @@ def fit(
         Whether there is no multiplier.
     """
     for gain in gains:
-        multipliers, shift = as_multipliers((ratios / gain).tolist())
+        multipliers, shift = as_multipliers((ratios / gain).tolist(), MULTIPLIER_BITS)
         if (shared and len(set(multipliers)) > 1) or (only_shifts and set(multipliers) != {1}):
             continue
         for zero in zeros:
@@ -169,7 +169,7 @@ def nearest(levels: Levels, ratios: np.ndarray, offsets: np.ndarray, zero: int, 
 def _gains(ratios: np.ndarray, room: int) -> tuple[IntArray, IntArray, int]:
     """Of gains up to `room` those, by channel, whose multipliers are nearest; the multipliers and their shift."""
     tried = np.arange(1, room + 1)
-    multipliers, shift = as_multipliers([float(ratios.max()) / room])
+    multipliers, shift = as_multipliers([float(ratios.max()) / room], MULTIPLIER_BITS)
     shift += (TOP // max(multipliers)).bit_length() - 1
     near = np.clip(np.rint(ratios[:, None] / tried * 2.0**shift), 1, TOP)
     error = abs(near * tried / 2.0**shift / ratios[:, None] - 1) + 1 / (tried * TOP)

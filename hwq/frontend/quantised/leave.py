@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hwq.arith import IntArray, Requant, Rounding, int_range, signed_bits
+from hwq.arith import MULTIPLIER_BITS, IntArray, Requant, Rounding, int_range, signed_bits
 from hwq.frontend.graph import GraphOutput
 from hwq.frontend.node import Refusal
 from hwq.frontend.quantised.lower import Lowering
@@ -19,7 +19,7 @@ from hwq.ir.port import Port
 from hwq.ir.program import MAX_WIDE_BITS
 from hwq.ir.types import Format
 
-MAX_FACTOR = 1 << 15
+MAX_FACTOR = 1 << (MULTIPLIER_BITS - 1)
 """Largest power of two that a requantiser multiplies by."""
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from hwq.arith import IntArray, signed_bits
+from hwq.arith import MULTIPLIER_BITS, IntArray, signed_bits
 from hwq.frontend import graph as fg
 from hwq.frontend.node import Refusal
 from hwq.frontend.quantised.layers import Dequantise, Pointwise, Quantise
@@ -25,9 +25,6 @@ from hwq.ir.program import MAX_TENSOR_BITS
 from hwq.ir.types import Format, TensorType
 from hwq.ir.window import Window
 from hwq.ops import ArgMax, Concat, Gather, MaxPool, Pad, TopK
-
-MAX_FACTOR_BITS = 16
-"""Of the factors of a sum of two tensors."""
 
 
 class Lowering:
@@ -176,13 +173,13 @@ class Lowering:
         if step is not None and _is_power(unit / step):
             unit = min(unit, step)
         whole = all(real / unit == round(real / unit) for real in (*units, *offsets))
-        if whole and largest / unit < 1 << MAX_FACTOR_BITS and (step is None or _is_power(unit / step)):
+        if whole and largest / unit < 1 << MULTIPLIER_BITS and (step is None or _is_power(unit / step)):
             return unit
         if step is None:
             raise Refusal(
                 "adds tensors whose scales have no common unit, expected a quantiser behind. Quantise the sum"
             )
-        return step * 2.0 ** (math.ceil(math.log2(largest / step)) - MAX_FACTOR_BITS + 1)
+        return step * 2.0 ** (math.ceil(math.log2(largest / step)) - MULTIPLIER_BITS + 1)
 
     def _step_behind(self, layer: fg.Layer) -> float | None:
         """The value of a sum that is one step of the quantiser behind; None where there is none."""
