@@ -195,9 +195,10 @@ def check(program: Program) -> None:
             raise BadInput(f"info.{key} is {program.info[key]!r:.60}, expected an object")
     if not all(isinstance(db, int | float | None) for db in program.info.get("sqnr_db", {}).values()):
         raise BadInput("info.sqnr_db: holds something else than numbers")
-    for name, type_ in program.types.items():
-        if math.prod(type_.shape) > MAX_ELEMENTS:
-            raise BadInput(f"{name}: has {math.prod(type_.shape)} elements, expected at most {MAX_ELEMENTS}")
+    for stage in ("input_types", "types"):  # the inputs before anything follows from them
+        for name, type_ in getattr(program, stage).items():
+            if math.prod(type_.shape) > MAX_ELEMENTS:
+                raise BadInput(f"{name}: has {math.prod(type_.shape)} elements, expected at most {MAX_ELEMENTS}")
     for port in (*program.inputs, *program.outputs):
         shape = program.types[port.tensor].shape if port.tensor in program.types else port.index.shape
         if port.index.size != math.prod(shape):

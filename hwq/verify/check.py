@@ -30,6 +30,8 @@ from hwq.verify.waves import Waves, keep_waves
 SIMULATORS = tuple(BUILDERS)
 ICARUS_WORK = 4_000_000
 """Multiplications a frame up to which Icarus makes that run too: about ten seconds a frame."""
+LONG_WORK = 4_000_000_000
+"""Multiplications of a run from which on a testbench that is optimised further saves more time than it takes."""
 PACE_FRAMES = 4
 """Frames of the run without stalls that measures cycles."""
 
@@ -185,7 +187,8 @@ def verify(
         progress("Making gates with yosys", None)
     netlist = synthesise_gates(build.folder, top) if gate else None
     progress(f"Compiling for {simulator}", None)
-    bench = Bench(build.folder, top, simulator, trace, netlist.path if netlist else None)
+    long = count * plan.interval * plan.multipliers > LONG_WORK
+    bench = Bench(build.folder, top, simulator, trace, netlist.path if netlist else None, runs_long=long)
     simulation = bench.compile()
     drive = Drive(build.folder, plan, chosen, stall, seed, trace)
 

@@ -104,6 +104,10 @@ DAMAGE: dict[str, tuple[Callable[[Members], object], str]] = {
     "port": (_changed(lambda t: t["outputs"][0].update(tensor="q")), "its tensor q does not exist"),
     "negative shift": (_changed(lambda t: t["ops"][0]["requant"].update(shift=-1)), "."),
     "zero stride": (_changed(lambda t: t["ops"][0]["window"].update(stride=[0, 1])), "."),
+    "huge input": (
+        _changed(lambda t: t["input_types"]["a"].update(shape=[1, 1 << 30, 3])),
+        "elements, expected at most",
+    ),
     "negative padding": (_changed(lambda t: t["ops"][0]["window"].update(pads=[-1, 0, 0, 0])), "."),
     "illegal name": (_changed(lambda t: t.update(name="../../x")), "is no legal name"),
     "no inputs": (_changed(lambda t: t["ops"][0].update(inputs=[])), "."),
