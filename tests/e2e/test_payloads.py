@@ -182,7 +182,8 @@ def test_names_that_no_file_can_hold(name: str, place: int, tmp_path: Path) -> N
     names = ["x", "conv", "relu", "pool", "flat", "y"]
     names[place] = name
     message = refused(2, "inspect", save_model(tmp_path, tiny(names)))
-    assert "is no name that files can hold" in message and len(message) < 300
+    told = "a name of 5000 characters" if len(name) == 5000 else "is no name that files can hold"
+    assert told in message and len(message) < 300
 
 
 def test_a_file_of_a_build_whose_name_is_a_command(tmp_path: Path, tiny_net: Path) -> None:
