@@ -10,12 +10,10 @@ from hwq.errors import BadInput
 from hwq.frontend.data import Data
 from hwq.frontend.load import load, parse
 from hwq.frontend.node import Node
-from hwq.frontend.quantised.handlers import CUSTOM
+from hwq.frontend.quantised.handlers import CUSTOM, LINEAR
 from hwq.frontend.quantised.importer import import_quantised
 from hwq.frontend.quantised.operators import OPERATORS, expanded
 from hwq.ir.program import Program
-
-_LINEAR = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear")
 
 
 def is_quantised(path: str | Path) -> bool:
@@ -32,7 +30,11 @@ def has_quantisers(graph: GraphProto) -> bool:
     for node in map(Node.of, graph.node):
         if all(not name or name in known for name in node.inputs):
             known.update(node.outputs)
-        elif (node.op in CUSTOM and not node.is_standard) or node.op in OPERATORS or node.op in _LINEAR:
+        elif (
+            (node.op in CUSTOM and not node.is_standard)
+            or node.op in OPERATORS
+            or node.op in (*LINEAR, "DynamicQuantizeLinear")
+        ):
             return True
     return any(node.op in CUSTOM and not node.is_standard for node in map(Node.of, graph.node))
 

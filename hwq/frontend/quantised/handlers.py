@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from hwq.arith import int_range
 from hwq.frontend.graph import FloatArray, Layer
 from hwq.frontend.handlers import HANDLERS, Handler, elementwise
 from hwq.frontend.handlers.elementwise import broadcast, canonical, open_by_constant
@@ -105,8 +106,7 @@ def linear_parameters(
     if found is None:
         kind_name = name.upper().replace("_", "")
         raise Refusal(f"its integers are of type {kind_name}, expected INT2 to INT32. Hardware multiplies integers")
-    bits = int(found[2])
-    limits = (0, (1 << bits) - 1) if found[1] else (-(1 << (bits - 1)), (1 << (bits - 1)) - 1)
+    limits = int_range(int(found[2]), not found[1])
     zero = np.asarray(constants[names[1]], np.int64) if len(names) > 1 else np.zeros(1, np.int64)
     return scale, zero, limits
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from hwq.arith import MULTIPLIER_BITS, IntArray, signed_bits
+from hwq.arith import IntArray, signed_bits
 from hwq.frontend import graph as fg
 from hwq.frontend.node import Refusal
-from hwq.frontend.quantised.layers import Dequantise, Pointwise, Quantise
+from hwq.frontend.quantised.layers import Dequantise, Pointwise, Quantise, step_of
 from hwq.frontend.quantised.made import Made
 from hwq.frontend.quantised.quantiser import Affine
-from hwq.frontend.quantised.rounding import Rounds, quantiser_step
-from hwq.frontend.quantised.steps import Arithmetic, Bounds, Curve, Slopes, Start, Step
+from hwq.frontend.quantised.rounding import Rounds
+from hwq.frontend.quantised.steps import Arithmetic, Bounds, Start
 from hwq.frontend.quantised.sums import AddSums, LinearSums, PoolSums, ProductSums, Rounded, Sums
+from hwq.frontend.quantised.units import common_unit
 from hwq.frontend.quantised.values import Data, integer_of
 from hwq.frontend.quantised.weights import Weights
 from hwq.ir.op import Op
@@ -150,7 +150,7 @@ class Lowering:
         (a, b), forms = zip(*(self.plain(name) for name in layer.inputs), strict=True)
         units = [form.factor * form.unit * sign for form, sign in zip(forms, layer.signs, strict=True)]
         offsets = [form.offset * form.unit * sign for form, sign in zip(forms, layer.signs, strict=True)]
-        unit = self._common_unit(layer, units, offsets)
+        unit = common_unit(self.graph, layer, units, offsets)
         factors = (round(units[0] / unit), round(units[1] / unit))
         intervals = (self.made.intervals[a], self.made.intervals[b])
         offset = round(sum(offsets) / unit)
@@ -161,41 +161,6 @@ class Lowering:
         sums = AddSums.of(layer, (a, b), intervals, factors, missed)
         start = Start.of_sums(1, np.array([offset]), np.array([unit]), (sums.low, sums.high))
         return Data(sums, start)
-
-    def _common_unit(self, layer: fg.Add, units: list[float], offsets: list[float]) -> float:
-        """A unit of which both tensors have whole multiples, or that is as small as factors may be large.
-
-        A sum is rounded by a shift alone: it is the step of the quantiser behind over a power of two, if there is one.
-        """
-        step = self._step_behind(layer)
-        largest = max(abs(unit) for unit in units)
-        unit = min(abs(unit) for unit in units)
-        if step is not None and _is_power(unit / step):
-            unit = min(unit, step)
-        whole = all(real / unit == round(real / unit) for real in (*units, *offsets))
-        if whole and largest / unit < 1 << MULTIPLIER_BITS and (step is None or _is_power(unit / step)):
-            return unit
-        if step is None:
-            raise Refusal(
-                "adds tensors whose scales have no common unit, expected a quantiser behind. Quantise the sum"
-            )
-        return step * 2.0 ** (math.ceil(math.log2(largest / step)) - MULTIPLIER_BITS + 1)
-
-    def _step_behind(self, layer: fg.Layer) -> float | None:
-        """The value of a sum that is one step of the quantiser behind; None where there is none."""
-        slope = 1.0
-        readers = self.graph.consumers(layer.name)
-        while len(readers) == 1 and not isinstance(readers[0], Quantise):
-            try:
-                line = step_of(readers[0]).line
-            except TypeError:
-                return None
-            if line is None or line[0].size > 1 or not line[0].all():
-                return None
-            slope *= abs(float(line[0][0]))
-            readers = self.graph.consumers(readers[0].name)
-        step = quantiser_step(readers[0].rule) if len(readers) == 1 and isinstance(readers[0], Quantise) else None
-        return None if step is None else step / slope
 
     def _mean(self, layer: fg.AvgPool) -> Data:
         source, form = self.plain(layer.inputs[0])
@@ -275,27 +240,6 @@ class Lowering:
 def sum_bits(sums: Sums) -> int:
     """Bits of a tensor of sums as they stand."""
     return max(2, signed_bits(sums.interval))
-
-
-def _is_power(ratio: float) -> bool:
-    return math.frexp(ratio)[0] == 0.5
-
-
-def step_of(layer: fg.Layer) -> Step:
-    """The step that a layer of single values is."""
-    match layer:
-        case Pointwise():
-            return layer.step
-        case fg.Activation():
-            return Bounds(layer.clip)
-        case fg.BatchNorm():  # of a ReduceSum, which is a mean times the number of its elements
-            return Arithmetic("Mul", np.asarray(layer.scale[:1], np.float32))
-        case fg.PRelu():
-            same = bool((layer.slopes == layer.slopes[0]).all())
-            return Slopes(np.asarray(layer.slopes[:1] if same else layer.slopes, np.float32))
-        case fg.Function():
-            return Curve(layer.expr)
-    raise TypeError(type(layer).__name__)
 
 
 def gathered(layer: fg.Gather, shape: fg.Shape) -> IntArray:

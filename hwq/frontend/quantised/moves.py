@@ -23,8 +23,7 @@ from hwq.frontend.graph import (
     Pad,
     PRelu,
 )
-from hwq.frontend.quantised.layers import Dequantise, Pointwise, Quantise
-from hwq.frontend.quantised.lower import step_of
+from hwq.frontend.quantised.layers import Dequantise, Pointwise, Quantise, step_of
 from hwq.frontend.quantised.quantiser import Quantiser
 from hwq.ir.names import sanitize
 

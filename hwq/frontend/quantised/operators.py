@@ -19,6 +19,7 @@ from onnx import helper
 from hwq.errors import refuse_all
 from hwq.frontend.load import Source
 from hwq.frontend.node import Node, Refusal
+from hwq.frontend.quantised.handlers import LINEAR
 
 CHANNELS_LAST = "qonnx.custom_op.channels_last"
 
@@ -153,7 +154,6 @@ OPERATORS: dict[str, Callable[[Spelling], None]] = {
     "QLinearMatMul": _matmul, "QLinearMul": _two("Mul"), "QLinearSigmoid": _one("Sigmoid"),
 }  # fmt: skip
 """Operators of the standard and of onnxruntime that compute with integers."""
-_LINEAR = ("QuantizeLinear", "DequantizeLinear")
 
 
 def expanded(source: Source) -> Source:
@@ -190,4 +190,4 @@ def _spelling(node: Node) -> Callable[[Spelling], None] | None:
         return _channels_last
     if node.op in OPERATORS:
         return OPERATORS[node.op]
-    return _standard if node.op in _LINEAR and not node.is_standard else None
+    return _standard if node.op in LINEAR and not node.is_standard else None
