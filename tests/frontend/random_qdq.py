@@ -96,7 +96,7 @@ def _bits(draw: Any, net: Qdq, terms: int) -> int:
 
 def _bias(draw: Any, net: Qdq, scale: Any) -> str | None:
     fine = float(np.max(scale)) * float(net.scale) <= 2.0**-6
-    return draw(st.sampled_from((None, "float", "int32", "int8" if fine else "int32")))
+    return draw(st.sampled_from((None, "int32", "int8" if fine else "int32")))
 
 
 def _spread(net: Qdq, outputs: int, many: bool) -> Any:

@@ -94,3 +94,13 @@ def test_biases_next_to_ties(type_: type, zero: int, tmp_path: Path) -> None:
     assert ties(made, x) > 100 and equal_share(by_numpy(made, x), wanted) == 1
     _, found = by_hwq(made, tmp_path, x)
     assert equal_share(found, wanted) == 1
+
+
+def test_clips_behind_quantisers_that_wait_for_pools(tmp_path: Path) -> None:
+    """A quantiser comes before the pool that it reads; its clip goes with it, in every layer."""
+    net = Qdq(3, 8, 8).q(2.0**-4)
+    for _ in range(2):
+        net.conv(3, 2.0**-6).maxpool().down(2.0**-2, 0, np.int8, (-20, 21)).up()
+    made, x = net.done(), net.samples(ROWS)
+    _, found = by_hwq(made, tmp_path, x)
+    assert equal_share(found, by_onnxruntime(made, x)) == 1

@@ -35,12 +35,11 @@ _MOVES = (MaxPool, Concat, Gather, Pad)
 
 def arranged(graph: FloatGraph) -> FloatGraph:
     """The same network with clips of integers within their quantisers, and moves behind quantisers."""
-    while True:
-        before = graph
-        graph = _clip_integers(graph)
-        graph = _one_move(graph)
-        if graph is before:
-            return graph
+    for change in (_clip_integers, _one_move):  # all clips first: a quantiser that moves leaves its clip behind
+        before = None
+        while graph is not before:
+            before, graph = graph, change(graph)
+    return graph
 
 
 def _clip_integers(graph: FloatGraph) -> FloatGraph:
