@@ -100,7 +100,7 @@ def test_clips_behind_quantisers_that_wait_for_pools(tmp_path: Path) -> None:
     """A quantiser comes before the pool that it reads; its clip goes with it, in every layer."""
     net = Qdq(3, 8, 8).q(2.0**-4)
     for _ in range(2):
-        net.conv(3, 2.0**-6).maxpool().down(2.0**-2, 0, np.int8, (-20, 21)).up()
+        net.conv(3, 2.0**-6, (1, 1)).maxpool().down(2.0**-2, 0, np.int8, (-20, 21)).up()
     made, x = net.done(), net.samples(ROWS)
     _, found = by_hwq(made, tmp_path, x)
     assert equal_share(found, by_onnxruntime(made, x)) == 1
