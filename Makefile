@@ -29,9 +29,9 @@ test: setup ## run every test and lint
 lint: setup ## check style, types, import order and RTL
 	$(PYTEST) tests/lint
 
-sim: setup ## simulate all modules and networks on both simulators; DEEP=1: every case; results in build/sim.xml
+sim: setup ## simulate all modules, operations and networks on both simulators; DEEP=1: every case; results in build/sim.xml
 	@mkdir -p build
-	HWQ_DEEP=$(DEEP) $(PYTEST) -n $(JOBS) --dist worksteal -m "icarus or verilator" --junitxml build/sim.xml
+	HWQ_DEEP=$(DEEP) $(PYTEST) rtl_sim tests/conformance -n $(JOBS) --dist worksteal -m "icarus or verilator" --junitxml build/sim.xml
 
 docs: setup ## write docs/operations.md again, from the code and the tables of other pages
 	$(BIN)/python scripts/operations.py

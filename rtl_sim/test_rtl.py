@@ -1,7 +1,7 @@
 """Every RTL module's cocotb tests, each set of parameters on each simulator, as pytest tests.
 
-Icarus runs all cases. Verilator compiles C++ for each of them, so by default it runs the first case of each
-module, and all of them when HWQ_DEEP is 1.
+By default Icarus runs a few cases of each module, spread over its list, and Verilator, which compiles C++ for each,
+the first one; both run all cases when HWQ_DEEP is 1.
 """
 
 from __future__ import annotations
@@ -13,18 +13,19 @@ from typing import Any
 import pytest
 import runner
 
-QUICK_CASES = 1
+QUICK_CASES = {"icarus": 4, "verilator": 1}
 DEEP = os.environ.get("HWQ_DEEP") == "1"
 
 
 def _cases() -> Iterator[Any]:
     for name in runner.modules():
-        for index, params in enumerate(runner.load(name).CASES):
-            label = f"{runner.top_of(name)}-{index:02d}"
-            yield pytest.param(name, params, "icarus", label, id=f"icarus-{label}", marks=pytest.mark.icarus)
-            if DEEP or index < QUICK_CASES:
-                case = (name, params, "verilator", label)
-                yield pytest.param(*case, id=f"verilator-{label}", marks=pytest.mark.verilator)
+        cases = runner.load(name).CASES
+        for simulator, quick in QUICK_CASES.items():
+            count = len(cases) if DEEP else min(quick, len(cases))
+            for index in (number * len(cases) // count for number in range(count)):
+                label = f"{runner.top_of(name)}-{index:02d}"
+                case = (name, cases[index], simulator, label)
+                yield pytest.param(*case, id=f"{simulator}-{label}", marks=getattr(pytest.mark, simulator))
 
 
 @pytest.mark.parametrize(("name", "params", "simulator", "label"), list(_cases()))

@@ -35,8 +35,8 @@ MORE_RUNS = ((70, 20, 5), (40, 40, 0))
 stalls passes before a reset; 0: there is none.  The last two in a deep run."""
 Run = tuple[int, int, int]
 PATIENCE = 3000
-SECONDS = 4
-"""Processor time that a compiler or simulation may take; without a mutant it is a fraction of a second."""
+SECONDS = 20
+"""Processor time that a compiler or simulation may take; without a mutant it is 4 seconds at most on a slow machine."""
 MEMORY = 3_000_000
 """Kilobytes that it may take: some mutants would take all."""
 LIMITED = ("sh", "-c", f'ulimit -t {SECONDS}; ulimit -v {MEMORY}; exec "$@"', "sh")
