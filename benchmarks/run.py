@@ -1,6 +1,6 @@
 """Accuracy, exactness, cycles and times of every network: the tables of README and of the release notes.
 
-    python benchmarks/run.py           the demo network, both scales
+    python benchmarks/run.py           the demo network, every kind of scale; with --scale KIND one of them
     python benchmarks/run.py --deep    all networks, 20 samples on Verilator and 1 on Icarus, and the folding targets
 
 Builds come from the cache where nothing changed; `--no-cache` compiles everything again, for true build times.
@@ -110,7 +110,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--deep", action="store_true", help="all networks and targets: about half an hour on two cores")
     parser.add_argument("--no-cache", action="store_true", help="compile every testbench again")
+    parser.add_argument("--scale", choices=[scale.value for scale in ScaleKind], help="one kind of scale alone")
     options = parser.parse_args()
+    scales = [ScaleKind(options.scale)] if options.scale else list(ScaleKind)
     console = Console(width=170)
     with tempfile.TemporaryDirectory() as cache:
         if options.no_cache:
@@ -118,7 +120,7 @@ def main() -> None:
         chosen = networks() if options.deep else [digits()]
         rows = []
         for network in chosen:
-            for scale in ScaleKind:
+            for scale in scales:
                 rows.append(measure(network, scale, 128, 20, 1))
                 console.print(rows[-1]["network"], rows[-1]["scale"], "done", style="dim")
         show(console, rows)

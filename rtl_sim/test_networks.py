@@ -10,6 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy as np
 import pytest
 
 from hwq import api
-from hwq.quant import QuantConfig, ScaleKind
+from hwq.quant import Effort, ScaleKind
 from hwq.verify import tools
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -43,7 +44,7 @@ def test_network(model: Path, data: Path, array: str, scale: ScaleKind, simulato
     """Two frames with stalls on both sides leave the network as the simulator has them."""
     if not model.is_file():
         pytest.skip(f"{model} is not here: the shared models are not part of the repository")
-    program = api.quantize(model, {"x": np.load(data)[array]}, QuantConfig(scale=scale))
+    program = api.quantize(model, {"x": np.load(data)[array]}, replace(Effort.FAST.config(), scale=scale))
     api.generate(program, tmp_path / "build")
     script = tmp_path / "build" / "tb" / f"test_{program.name}.py"
     command = [sys.executable, str(script), simulator, "+frames=2", "+stall_in=30", "+stall_out=30"]
@@ -56,7 +57,7 @@ def test_network(model: Path, data: Path, array: str, scale: ScaleKind, simulato
 @pytest.mark.icarus
 def test_a_wrong_weight_is_found(tmp_path: Path) -> None:
     """One bit of one weight flipped in a memory file makes the same test fail."""
-    program = api.quantize(DIGITS / "model.onnx", DIGITS / "calib.npz")
+    program = api.quantize(DIGITS / "model.onnx", DIGITS / "calib.npz", Effort.FAST.config())
     api.generate(program, tmp_path / "build")
     rom = tmp_path / "build" / "rom" / "block1_relu1_weight.mem"
     words = rom.read_text("ascii").split()
