@@ -10,7 +10,6 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +43,7 @@ def test_network(model: Path, data: Path, array: str, scale: ScaleKind, simulato
     """Two frames with stalls on both sides leave the network as the simulator has them."""
     if not model.is_file():
         pytest.skip(f"{model} is not here: the shared models are not part of the repository")
-    program = api.quantize(model, {"x": np.load(data)[array]}, replace(Effort.FAST.config(), scale=scale))
+    program = api.quantize(model, {"x": np.load(data)[array]}, Effort.FAST.config(scale=scale))
     api.generate(program, tmp_path / "build")
     script = tmp_path / "build" / "tb" / f"test_{program.name}.py"
     command = [sys.executable, str(script), simulator, "+frames=2", "+stall_in=30", "+stall_out=30"]

@@ -9,10 +9,10 @@ import float_nets as fn
 from hwq.hw.work import linear_ops
 from hwq.ir.program import Program
 from hwq.quant import silent
-from hwq.quant.config import QuantConfig
+from hwq.quant.config import Effort
 from hwq.quant.explore import Front, explore
 
-PLAIN = QuantConfig(slim=False)
+PLAIN = Effort.FAST.config(slim=False)
 NET = fn.blocks()
 SAMPLES = fn.data(count=16)
 LINEAR = ["stem", "expand1", "depth1", "project1", "expand2", "depth2", "project2", "out"]

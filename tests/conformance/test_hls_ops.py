@@ -122,7 +122,7 @@ def test_mutants_are_noticed(header: str, old: str, new: str, tmp_path: Path) ->
     """A kernel broken on purpose fails cases that it passes."""
     text = library("hls")[header]
     assert text.count(old) == 1
-    plans, broken = dict(_plans("conv")), text.replace(old, new)
+    plans, broken = dict(list(_plans("conv"))[::5]), text.replace(old, new)
     assert run_batch(plans, tmp_path, Compiler(), SAMPLES, lambda texts: {**texts, f"hls/{header}": broken}) != {}
 
 
