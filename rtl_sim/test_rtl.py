@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import runner
 
-QUICK_CASES = {"icarus": 4, "verilator": 1}
+QUICK_CASES = {"icarus": 3, "verilator": 1}
 DEEP = os.environ.get("HWQ_DEEP") == "1"
 
 
