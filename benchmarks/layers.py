@@ -234,7 +234,9 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     names = list(dict.fromkeys([*(case.name for case in CASES), *QUANTISED, *block_nets.NETS]))
-    parser.add_argument("--networks", nargs="+", choices=names, metavar="NAME", help=f"only these of {', '.join(names)}")
+    parser.add_argument(
+        "--networks", nargs="+", choices=names, metavar="NAME", help=f"only these of {', '.join(names)}"
+    )
     options = parser.parse_args()
     console, rows = Console(width=170), []
     for case in CASES if SHARED.is_dir() else []:

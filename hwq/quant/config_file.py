@@ -9,6 +9,7 @@ weight_bits = 8
 
 from __future__ import annotations
 
+import sys
 import tomllib
 from enum import Enum
 from pathlib import Path
@@ -66,7 +67,7 @@ def _value(path: Path, name: str, value: Any) -> Any:
         if not isinstance(value, str) or value not in names:
             raise BadInput(f"{path}: {name} is {value!r:.80}, expected one of {', '.join(names)}.")
         return kind[value.upper()]
-    if kind is float and type(value) is int:
+    if kind is float and type(value) is int and abs(value) <= sys.float_info.max:
         return float(value)
     if type(value) is not kind:
         raise BadInput(f"{path}: {name} is {value!r:.80}, expected a value of type {kind.__name__}.")

@@ -25,6 +25,8 @@ from hwq.sim.kernels import columns, grouped
 MAX_ROWS = 1 << 17
 """Positions that are used at most, spread evenly at random over the samples."""
 CHUNK_BYTES = 64 << 20
+LARGE = 2.0**64
+"""Targets from which on sums of products are made in float64: in float32 they may overflow."""
 
 Array = NDArray[np.float64]
 Floats = NDArray[Any]
@@ -83,7 +85,8 @@ class _Sum:
         """Take in x (groups, N, D) and z (groups, N, rows)."""
         self.count += x.shape[1]
         self.xx = self.xx + (x.transpose(0, 2, 1) @ x).astype(np.float64)
-        self.zx = self.zx + (z.transpose(0, 2, 1) @ x).astype(np.float64)
+        wide = z.astype(np.float64) if np.abs(z).max() > LARGE else z
+        self.zx = self.zx + (wide.transpose(0, 2, 1) @ x).astype(np.float64)
         self.x = self.x + x.sum(1, dtype=np.float64)
         self.z = self.z + z.sum(1, dtype=np.float64)
 

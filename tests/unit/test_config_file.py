@@ -78,6 +78,7 @@ WRONG = {
     "rules": ("rules = []", "option rules is unknown"),
     "text for a number": ('weight_bits = "4"', "weight_bits is '4', expected a value of type int"),
     "real for a number": ("weight_bits = 4.0", "weight_bits is 4.0, expected a value of type int"),
+    "more than a real": (f"min_sqnr = 1{'0' * 400}", r"min_sqnr is 10{60,}, expected a value of type float"),
     "truth for a number": ("output_bits = true", "output_bits is True, expected a value of type int"),
     "number for truth": ("search = 1", "search is 1, expected a value of type bool"),
     "list": ("percentile = [99]", r"percentile is \[99\], expected a value of type float"),

@@ -62,6 +62,14 @@ def test_moments(window: Window, pad: int, groups: int, outputs: int, bits: int)
     close(moments(*arguments), direct(*arguments), 1e-3)
 
 
+def test_moments_of_targets_near_the_largest_of_float32() -> None:
+    """Their sums of products are beyond it."""
+    rng = fn.rng()
+    x, z = rng.integers(0, 255, (30, 4, 4, 3)).astype(np.float32), rng.normal(0, 1, (30, 4, 4, 2)).astype(np.float32)
+    plain, large = (moments(x, z * np.float32(factor), Window((1, 1)), 5, 1, 0.5) for factor in (1, 2.0**120))
+    np.testing.assert_allclose(large.cross, plain.cross * 2.0**120, rtol=1e-3, atol=1e-4 * 2.0**120)
+
+
 def test_moments_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = fn.rng()
     x, z = rng.integers(0, 255, (30, 4, 4, 3)).astype(np.float32), rng.normal(0, 1, (30, 4, 4, 2)).astype(np.float32)
