@@ -109,8 +109,7 @@ def open_results(folder: Path, made_by: Mapping[str, Any], planned: set[str], fr
         header, records = _read(folder / JOURNAL)
         _remove_temporaries(folder, planned | {JOURNAL})
         if fresh:
-            for name in planned | {record.name for record in records.values()}:
-                (folder / name).unlink(missing_ok=True)
+            _remove_files(folder, planned | records.keys())
             records = {}
         elif (folder / JOURNAL).exists():
             _compare(folder, header, made_by)
@@ -207,6 +206,13 @@ def _locked(folder: Path) -> Iterator[None]:
 def _is_temporary(name: str, targets: set[str]) -> bool:
     """True for a file that `write_atomically` leaves when it is killed while it writes one of `targets`."""
     return target_of(name) in targets
+
+
+def _remove_files(folder: Path, names: set[str]) -> None:
+    """Remove those that are there; the names may be any text, which no file can have."""
+    for path in folder.iterdir():
+        if path.name in names and not path.is_dir():
+            path.unlink(missing_ok=True)
 
 
 def _remove_temporaries(folder: Path, targets: set[str]) -> None:

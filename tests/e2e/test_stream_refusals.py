@@ -143,3 +143,18 @@ def test_a_journal_names_no_file_elsewhere(data: Path, tiny_net: Path, tmp_path:
     journal.write_text("\n".join(lines))
     done(*words, "--fresh")
     assert (tmp_path / "mine.npz").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("name", ["9" * 300 + ".npz", "a\0b.npz", "folder.npz"])
+def test_a_journal_names_what_no_result_is(name: str, data: Path, tiny_net: Path, tmp_path: Path) -> None:
+    words = ["simulate", tiny_net, data, "-o", tmp_path / "out"]
+    done(*words)
+    before = results(tmp_path / "out")
+    journal = tmp_path / "out" / JOURNAL
+    lines = journal.read_text().splitlines()
+    journal.write_text("\n".join([*lines, json.dumps({**json.loads(lines[-1]), "name": name})]))
+    (tmp_path / "out/folder.npz").mkdir()
+    assert "that these data do not give" in refused(2, *words)
+    done(*words, "--fresh")
+    (tmp_path / "out/folder.npz").rmdir()
+    assert results(tmp_path / "out") == before
