@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnx
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from google.protobuf.message import DecodeError, Message  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from onnx import TensorProto, checker, defs, numpy_helper, shape_inference
 
@@ -101,6 +102,7 @@ def _opset(model: onnx.ModelProto, path: Path) -> int:
 
 def _refuse_names(model: onnx.ModelProto, path: Path) -> None:
     """Names are printed, compared and matched with patterns: all must be text, and none as long as a book."""
+    refuse_all([f"{path}: a name {name!r:.60}, expected text. Rename it" for name in _not_text(model)])
     graphs = (model.graph, *model.functions)
     nodes = [node for graph in graphs for node in graph.node]
     names = {name for node in nodes for name in (node.name, node.op_type, node.domain, *node.input, *node.output)}
@@ -109,14 +111,24 @@ def _refuse_names(model: onnx.ModelProto, path: Path) -> None:
     names |= {item.name for item in (*model.graph.initializer, *ports)}
     names |= {axis.dim_param for item in ports for axis in item.type.tensor_type.shape.dim}
     names |= {name for function in model.functions for name in (function.name, function.domain)}
-    # Where bytes are no UTF-8, protobuf gives them as they are.
-    refuse_all([f"{path}: a name {name!r:.60}, expected text. Rename it" for name in names if isinstance(name, bytes)])
     longest = max(names, key=len, default="")
     if len(longest) > MAX_PORTABLE:
         raise BadInput(
             f"{path}: a name of {len(longest)} characters, {longest!r:.60}..., expected at most {MAX_PORTABLE}. "
             "Rename it"
         )
+
+
+def _not_text(message: Message) -> Iterator[bytes]:
+    """Names, paths and the like in any part of a message that are no UTF-8: protobuf gives these as they are."""
+    for field, value in message.ListFields():
+        if field.type not in (field.TYPE_STRING, field.TYPE_MESSAGE) or field.name == "doc_string":
+            continue
+        for item in [value] if isinstance(value, str | bytes | Message) else value:
+            if isinstance(item, Message):
+                yield from _not_text(item)
+            elif isinstance(item, bytes):
+                yield item
 
 
 def _check(model: onnx.ModelProto, path: Path) -> None:

@@ -66,6 +66,25 @@ def test_names_are_text(tmp_path: Path) -> None:
     assert r"a name b'\xff', expected text" in refused(tmp_path / "net.onnx")
 
 
+@pytest.mark.parametrize("entry", ["location", "offset"])
+def test_paths_are_text(entry: str, tmp_path: Path) -> None:
+    net = dense()
+    (tensor,) = net.graph.initializer
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key=entry, value="elsewhere")
+    data = save(net, tmp_path).read_bytes()
+    (tmp_path / "net.onnx").write_bytes(data.replace(b"elsewhere", b"elsewher\xff"))
+    assert r"a name b'elsewher\xff', expected text" in refused(tmp_path / "net.onnx")
+
+
+def test_notes_are_any_bytes(tmp_path: Path) -> None:
+    net = dense()
+    net.doc_string = "elsewhere"
+    data = save(net, tmp_path).read_bytes()
+    (tmp_path / "net.onnx").write_bytes(data.replace(b"elsewhere", b"elsewher\xff"))
+    frontend.read(tmp_path / "net.onnx")
+
+
 def test_absent_file_and_folder(tmp_path: Path) -> None:
     assert "No such file" in refused(tmp_path / "absent.onnx")
     assert "Is a directory" in refused(tmp_path)
