@@ -9,7 +9,7 @@ from streams import STALLS, pack, params, read, reset, start_clock
 
 CASES: list[dict[str, int]] = [
     {"LAYERS": layers, "W": 12, "SF": sf, "NF": nf, "GROUP": group}
-    for layers, sf, nf, group in ((2, 4, 3, 2), (3, 3, 2, 3), (2, 1, 1, 1), (4, 5, 1, 1), (5, 4, 2, 4), (1, 2, 2, 2))
+    for layers, sf, nf, group in ((2, 4, 3, 2), (3, 3, 2, 3), (2, 1, 1, 1), (4, 5, 1, 1), (5, 4, 2, 4), (1, 5, 2, 5))
 ]
 
 

@@ -43,6 +43,8 @@ def lstm_cases() -> LABELLED:
         wild(12, step=0, bits=9),
     )  # fmt: skip
     yield "wild", (lstm(s16, cell_bits=12, curves=unlike, shifts=(3, 5), bits=11), s16)
+    unsigned = (*unlike[:2], wild(12, step=0, bits=9, signed=False))
+    yield "wild-unsigned_cell_tanh", (lstm(s16, cell_bits=12, curves=unsigned, shifts=(3, 5), bits=11), s16)
     lines = (curve(_flat, 10, 1 / 64, step=10), curve(_flat, 10, 1 / 64, step=10), curve(_flat, 16, 1 / 4096, step=9))
     yield "long_steps", (lstm(u8, curves=lines), u8)
 
@@ -75,6 +77,8 @@ def gru_cases() -> LABELLED:
         yield label, (made, two)
     unlike = (wild(10, step=3, bits=9, fraction=2, low=0), wild(10, step=3, bits=9, fraction=2, seed=5))
     yield "wild", (gru(s16, fraction=8, curves=unlike, shifts=(3, 0), bits=11), s16)
+    below_one = (wild(10, step=3, bits=8, signed=False), wild(10, step=3, bits=8, signed=False, seed=5))
+    yield "wild-below_one", (gru(s16, fraction=8, curves=below_one, shifts=(1, 0), bits=11), s16)
 
 
 def rnn_cases() -> LABELLED:

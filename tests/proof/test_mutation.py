@@ -31,14 +31,14 @@ def test_every_module_has_killers() -> None:
 
 
 def test_killers_are_known(bench: Bench) -> None:
-    """Each is one of the pool, with cycles."""
+    """Each is one of the pool, with what its runs are known by."""
     labels = {label for blocks in bench.labels.values() for labels in blocks.values() for label in labels}
-    assert labels == bench.cycles.keys() and labels <= bench.pool.keys()
+    assert labels == bench.marks.keys() and labels <= bench.pool.keys()
 
 
 @pytest.mark.icarus
 def test_the_library_passes(bench: Bench) -> None:
-    """The first killer of each module, or all: every stream is right, and frames end when they always have."""
+    """The first killer of each module, or all: every stream is right, and the marks of its runs are as recorded."""
     firsts = {label for labels in chosen().values() for label in (labels["any"] if DEEP else labels["any"][:1])}
     for label in sorted(firsts):
         killer = bench.killer(label, bench.work)

@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
 
-from killers import FOLDER, MORE_RUNS, RUNS, Killer, Run, chosen, known_cycles, normalised, prepared
+from killers import FOLDER, MORE_RUNS, RUNS, Killer, Run, chosen, known_marks, normalised, prepared
 from operators import RTL, Mutant, library
 from programs import pool
 
@@ -56,7 +56,7 @@ class Bench:
 
     def __init__(self, work: Path, runs: tuple[Run, ...] = RUNS) -> None:
         self.runs = runs
-        self.pool, self.work, self.cycles = pool(), work, known_cycles()
+        self.pool, self.work, self.marks = pool(), work, known_marks()
         self.labels = chosen()
         texts = b"".join(path.read_bytes() for path in sorted(RTL.glob("*.sv")))
         self.kept = FOLDER / f"code-{hashlib.sha256(texts).hexdigest()[:16]}.json"
@@ -65,7 +65,7 @@ class Bench:
 
     def killer(self, label: str, work: Path) -> Killer:
         """A killer, generated again where its templates have changed."""
-        return Killer(label, prepared(label, self.pool[label]), work, self.cycles.get(label, ()))
+        return Killer(label, prepared(label, self.pool[label]), work, self.marks.get(label, ()))
 
     def code(self, killer: Killer) -> str:
         """What the library itself compiles to."""

@@ -1,8 +1,9 @@
 """Choose the killers of each module, out of all foldings of all cases, and write killers.toml.
 
-    python proof/mutation/rtl/choose.py [--fresh]
+    python proof/mutation/rtl/choose.py [--fresh | --measure]
 
-With --fresh the cycles of all killers are measured again, else those of new ones alone.
+With --fresh the marks of all killers are measured again, else those of new ones alone; with --measure nothing is
+chosen, and the killers are measured again as they are.
 
 A module is elaborated with other parameters in each build.  Killers are taken until they have every value of every
 parameter, every local parameter and every generated block that the whole pool has, cheap ones first.
@@ -18,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from killers import CHOSEN, FOLDER, RUNS, Killer, Lists, known_cycles, prepared, write
+from killers import BAD, CHOSEN, FOLDER, RUNS, Killer, Lists, Marks, chosen, known_marks, prepared, write
 from programs import Planned, pool
 
 MOST, EACH = 14, 6
@@ -55,6 +56,9 @@ def main() -> None:
     """Elaborate the whole pool, once, and choose."""
     work = FOLDER / "work"
     work.mkdir(parents=True, exist_ok=True)
+    if "--measure" in sys.argv:
+        measure(chosen(), pool(), {})
+        return
     scan = FOLDER / "scan.json"
     known = json.loads(scan.read_text()) if scan.is_file() else {}
     every = pool()
@@ -110,7 +114,7 @@ def greedy(known: Known, module: str, block: str, most: int, weight: dict[str, f
 
 
 def select(known: Known, every: Mapping[str, Planned]) -> None:
-    """Choose, then measure when the frames of each that is chosen end."""
+    """Choose, then measure each that is chosen."""
     lists: Lists = {}
     modules = {module for _, found in known.values() for module in found if not module.startswith("hwq_tb")}
     for module in sorted(modules):
@@ -118,30 +122,34 @@ def select(known: Known, every: Mapping[str, Planned]) -> None:
         weight = weights(known, module)
         lists[module] = {"any": greedy(known, module, "", MOST, weight)}
         lists[module] |= {block: greedy(known, module, block, EACH, weight) for block in sorted(blocks)}
-    ends = {} if "--fresh" in sys.argv else known_cycles()
+    measure(lists, every, {} if "--fresh" in sys.argv else known_marks())
+
+
+def measure(lists: Lists, every: Mapping[str, Planned], marks: dict[str, Marks]) -> None:
+    """Run the killers of which nothing is known, and save all."""
     labels = {label for blocks in lists.values() for found in blocks.values() for label in found}
-    for label in sorted(labels - ends.keys()):
+    for label in sorted(labels - marks.keys()):
         killer = Killer(label, prepared(label, every[label]), FOLDER / "work")
         program = killer.compile({}, "scan.vvp")
         assert program is not None
         for run in RUNS:
-            output, found = replace(killer, cycles=ends.get(label, ())).run(program, run)
-            if not found:
+            output, mark = replace(killer, marks=marks.get(label, ())).run(program, run)
+            if not mark or BAD.search(output):
                 sys.exit(f"{label}: the library fails:\n{output}")
-            ends[label] = ends.get(label, ()) + found
-    save(lists, {label: ends[label] for label in labels})
+            marks[label] = (*marks.get(label, ()), mark)
+    save(lists, {label: marks[label] for label in labels})
 
 
-def save(lists: Lists, ends: dict[str, tuple[int, ...]]) -> None:
+def save(lists: Lists, marks: dict[str, Marks]) -> None:
     """Write killers.toml."""
     rows = [
-        "# Written by choose.py: killers of each module and its blocks, and their cycles.",
+        "# Written by choose.py: killers of each module and its blocks, and the marks of their runs.",
         "",
     ]
     for module, blocks in lists.items():
         rows += [f"[modules.{module}]", *(f"{block} = {json.dumps(labels)}" for block, labels in blocks.items()), ""]
-    rows += ["[cycles]"]
-    rows += [f"{json.dumps(label)} = {list(cycles)}" for label, cycles in sorted(ends.items())]
+    rows += ["[marks]"]
+    rows += [f"{json.dumps(label)} = {json.dumps(found)}" for label, found in sorted(marks.items())]
     CHOSEN.write_text("\n".join(rows) + "\n", "utf-8")
 
 

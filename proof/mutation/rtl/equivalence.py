@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from campaign import FAST, Bench, Module, Result
-from killers import FOLDER, Killer, chosen
+from killers import Killer, chosen
 from operators import RTL, Mutant, library
 
 from hwq.errors import CheckFailed
@@ -157,7 +157,7 @@ def main() -> None:
             break
         if result.how == "unproven":
             continue
-        failed = equivalent(mutant, module, result, bench, FOLDER / "yosys")
+        failed = equivalent(mutant, module, result, bench, bench.work / "yosys")
         result.how = "unproven" if failed else "yosys"
         result.status = "survived" if failed else "equivalent"
         count[not failed] += 1

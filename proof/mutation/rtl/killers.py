@@ -29,12 +29,19 @@ from hwq.verify import tools
 TB = ROOT / "templates" / "tb"
 FOLDER = ROOT / "build" / "mutation" / "rtl"
 CHOSEN = Path(__file__).with_name("killers.toml")
-RUNS = ((0, 0, 0), (20, 70, 3))
-MORE_RUNS = ((70, 20, 5), (40, 40, 0))
-"""Per cent of the cycles in which the source and the sink of a run stall, and which part of the cycles of a run without
-stalls passes before a reset; 0: there is none.  The last two in a deep run."""
 Run = tuple[int, int, int]
+"""Per cent of the cycles in which the source and the sink stall, and which part of the cycles of a run without stalls
+passes before a reset; 0: there is none."""
+BLOCKED: Run = (0, 100, 0)
+RUNS = ((0, 0, 0), (20, 70, 3), BLOCKED)
+MORE_RUNS = ((70, 20, 5), (40, 40, 0))
+"""Runs of a deep campaign besides."""
 PATIENCE = 3000
+BLOCKED_PATIENCE = 800
+"""Cycles without a beat after which all that can move has moved."""
+Marks = tuple[tuple[int, ...], ...]
+"""What each of `RUNS` is known by: the cycles in which its first frame and all end; of the blocked one, the beats that
+each stream takes in before it stands still."""
 SECONDS = 20
 """Processor time that a compiler or simulation may take; without a mutant it is 4 seconds at most on a slow machine."""
 MEMORY = 3_000_000
@@ -42,10 +49,12 @@ MEMORY = 3_000_000
 LIMITED = ("sh", "-c", f'ulimit -t {SECONDS}; ulimit -v {MEMORY}; exec "$@"', "sh")
 PATIENT = 300.0
 """Seconds after which it counts as hung, on a machine with much else to do."""
-BAD = re.compile(r"HWQ_MISMATCH|HWQ_DEADLOCK|HWQ_ERROR|FATAL|ERROR|Unable to open")
+BAD = re.compile(r"HWQ_MISMATCH|HWQ_ERROR|FATAL|ERROR|Unable to open")
 _MODULE = re.compile(r"\bhwq_\w+\b")
 _RESULT = re.compile(r"HWQ_RESULT PASS frames=\d+ errors=0 cycles=(\d+)")
 _FRAME = re.compile(r"^HWQ_FRAME \S+ \d+ (\d+)", re.MULTILINE)
+_DEADLOCK = "HWQ_DEADLOCK"
+_BEATS = re.compile(r"^HWQ_STREAM \S+ beats=(\d+)", re.MULTILINE)
 _ADDRESS = re.compile(r"0x[0-9a-f]+")
 _REFUSED = re.compile(r"error|sorry|assert|syntax", re.IGNORECASE)
 _PARAMETER = re.compile(r"^P_.*\n", re.MULTILINE)
@@ -55,7 +64,9 @@ def write(plan: Plan, folder: Path) -> None:
     """Generate what is the killer's own: network, testbench, memories and vectors."""
     top = plan.program.name
     bench = testbench(plan, SAMPLES)
-    bench = re.sub(r"(PATIENCE =) \d+", rf"\1 {PATIENCE}", bench)
+    bench = re.sub(r"localparam (int PATIENCE) = \d+;", r"\1;", bench)
+    patience = f'if (!$value$plusargs("patience=%d", PATIENCE)) PATIENCE = {PATIENCE};'
+    bench = bench.replace("    cycle = 0;", f"    {patience}\n    cycle = 0;")
     last = 20 * SAMPLES * (plan.interval + plan.frame_latency) + 2 * PATIENCE
     bench = bench.replace("(finished ||", f"(finished || errors != 0 || cycle > {last} ||")
     texts = {f"{top}.sv": network(plan), f"tb_{top}.sv": bench}
@@ -90,15 +101,15 @@ class Killer:
     label: str
     folder: Path
     work: Path
-    cycles: tuple[int, ...] = ()
-    """When the first frame and all end in each of `RUNS`, of the library as it is; empty: not known yet."""
+    marks: Marks = ()
+    """Of the library as it is; those of the runs that are known."""
 
     @cached_property
     def digest(self) -> str:
         """Of all that the killer is made of."""
         parts = [(path.relative_to(self.folder).as_posix().encode(), path.read_bytes())
                  for path in sorted(self.folder.rglob("*")) if path.is_file()]  # fmt: skip
-        return hashlib.sha256(repr((parts, self.cycles)).encode()).hexdigest()[:16]
+        return hashlib.sha256(repr((parts, self.marks)).encode()).hexdigest()[:16]
 
     @cached_property
     def modules(self) -> dict[str, Path]:
@@ -132,23 +143,27 @@ class Killer:
 
     def complaint(self, program: Path, run: Run) -> str:
         """What a run shows to be wrong; nothing when it ends as it should."""
-        output, ends = self.run(program, run)
+        output, mark = self.run(program, run)
         if found := BAD.search(output):
             return found.group().removeprefix("HWQ_").lower()
-        if not ends:
-            return output[-60:] or "no result"
-        known = self.cycles[2 * RUNS.index(run) :][:2] if run in RUNS else ()
-        return "cycles" if known and ends != known else ""
+        if not mark:
+            return "deadlock" if _DEADLOCK in output else output[-60:] or "no result"
+        known = self.marks[RUNS.index(run)] if run in RUNS and self.marks else mark
+        return "" if mark == known else "beats" if run == BLOCKED else "cycles"
 
     def run(self, program: Path, run: Run) -> tuple[str, tuple[int, ...]]:
-        """The output of one simulation, and when its first frame and all ended; nothing of these unless all is well."""
+        """The output of one simulation, and its mark; nothing of that unless all is well."""
         command = [*LIMITED, "vvp", "-n", str(program), f"+stall_in={run[0]}", f"+stall_out={run[1]}"]
         if run[2]:
-            command.append(f"+reset={self.cycles[1] // run[2]}")
+            command.append(f"+reset={self.marks[0][1] // run[2]}")
+        if run == BLOCKED:
+            command.append(f"+patience={BLOCKED_PATIENCE}")
         try:
             output = tools.run(command, cwd=self.folder, timeout=PATIENT, env=dict(os.environ)).output
         except CheckFailed:
             return "HWQ_ERROR", ()
+        if run == BLOCKED:
+            return output, tuple(map(int, _BEATS.findall(output))) if _DEADLOCK in output else ()
         passed = _RESULT.search(output)
         return output, (int(_FRAME.findall(output)[0]), int(passed.group(1))) if passed else ()
 
@@ -170,6 +185,7 @@ def chosen() -> Lists:
     return dict(tomllib.loads(CHOSEN.read_text("utf-8"))["modules"])
 
 
-def known_cycles() -> dict[str, tuple[int, ...]]:
-    """The cycles of each killer that is chosen."""
-    return {label: tuple(ends) for label, ends in tomllib.loads(CHOSEN.read_text("utf-8"))["cycles"].items()}
+def known_marks() -> dict[str, Marks]:
+    """The marks of each killer that is chosen."""
+    stored = tomllib.loads(CHOSEN.read_text("utf-8"))["marks"]
+    return {label: tuple(map(tuple, marks)) for label, marks in stored.items()}
