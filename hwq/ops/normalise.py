@@ -80,7 +80,7 @@ class Normalise(Op):
 
     def bound(self, *intervals: Interval) -> Interval:
         """From d^2 < V < 4^j * (i + 1) / 2^(T + 2), whatever the input."""
-        reach = self.table**2 * np.arange((1 << self.index_bits) + 1, (4 << self.index_bits) + 1)
+        reach = self.table**2 * (np.arange(1 << self.index_bits, 4 << self.index_bits) + 1)
         most = math.isqrt(int(reach.max()) << (self.index_bits + 2)) + 1
         top = math.floor(Fraction(most, 4 << self.index_bits) / Fraction(2) ** self.fraction + Fraction(1, 2))
         low, high = int_range(self.bits, self.signed)
