@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from hwq.arith import IntArray, Interval, Requant, shift_round
 from hwq.ir.op import register
 from hwq.ops.lookup import Lookup
@@ -64,8 +62,7 @@ class Gru(Recurrent):
 
     def _kept(self) -> Interval:
         """sigmoid(z) * h * 2^a."""
-        h = min(self.requant.qmin, 0), max(self.requant.qmax, 0)
-        return product((0, 1 << self.fraction + self.shifts[0]), h)
+        return product((0, 1 << self.fraction + self.shifts[0]), (self.requant.qmin, self.requant.qmax))
 
     def _new(self) -> Interval:
         """(2^fraction - sigmoid(z)) * tanh(n) * 2^b."""
@@ -75,11 +72,11 @@ class Gru(Recurrent):
     def bound(self, *intervals: Interval) -> Interval:
         """Whatever the input: a step moves the output from what it was towards a value of the table."""
         (low, high), (new_low, new_high) = self._kept(), self._new()
-        return requant_bound(self.requant, (low + min(new_low, 0), high + max(new_high, 0)))
+        return requant_bound(self.requant, (low + new_low, high + new_high))
 
     def products(self, *intervals: Interval) -> int:
         """Sums that the reset gate scales, the requantisation and the tables."""
-        sums = int((np.abs(self.recurrent).sum(1) * max(abs(end) for end in self.reach) + np.abs(self.bias)).max())
+        sums = self.partial_sum((0, 0))
         ends = sum(max(abs(end) for end in term) for term in (self._kept(), self._new()))
         tables = max(curve.magnitude for curve in (self.sigmoid, self.tanh))
-        return max((sums << self.fraction) + (1 << self.fraction), self.requant.product_bound(ends), tables)
+        return max((sums + 1) << self.fraction, self.requant.product_bound(ends), tables)

@@ -61,13 +61,11 @@ class Lstm(Recurrent):
         o = self.sigmoid.bound(self.gate_range, self.gate_low)
         return product(o, self.cell_tanh.bound((self.cell.qmin, self.cell.qmax), self.cell_low))
 
-    def _cells(self) -> tuple[Interval, Interval]:
-        """sigmoid(f) * c * 2^a and sigmoid(i) * tanh(g) * 2^b."""
-        gate = self.sigmoid.bound(self.gate_range, self.gate_low)
-        c = min(self.cell.qmin, 0), max(self.cell.qmax, 0)
-        kept = product(product(gate, c), (1 << self.shifts[0],) * 2)
-        new = product(gate, self.tanh.bound(self.gate_range, self.gate_low))
-        return kept, product(new, (1 << self.shifts[1],) * 2)
+    def _cells(self) -> int:
+        """Largest magnitude of sigmoid(f) * c * 2^a, and of sigmoid(i) * tanh(g) * 2^b, together."""
+        curves = (curve.bound(self.gate_range, self.gate_low) for curve in (self.sigmoid, self.tanh))
+        gate, g, c = (max(abs(end) for end in ends) for ends in (*curves, (self.cell.qmin, self.cell.qmax)))
+        return (gate * c << self.shifts[0]) + (gate * g << self.shifts[1])
 
     def bound(self, *intervals: Interval) -> Interval:
         """Whatever the input: the output gate and the cell state reach the ends of their tables."""
@@ -75,7 +73,6 @@ class Lstm(Recurrent):
 
     def products(self, *intervals: Interval) -> int:
         """Both requantisations and the tables."""
-        cells = sum(max(abs(end) for end in term) for term in self._cells())
         outputs = max(abs(end) for end in self._outputs())
         tables = max(curve.magnitude for curve in (self.sigmoid, self.tanh, self.cell_tanh))
-        return max(self.cell.product_bound(cells), self.requant.product_bound(outputs), tables)
+        return max(self.cell.product_bound(self._cells()), self.requant.product_bound(outputs), tables)

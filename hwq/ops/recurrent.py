@@ -146,7 +146,7 @@ class Recurrent(Op):
     @property
     def reach(self) -> Interval:
         """The interval of all values that meet a weight: the output, and zero."""
-        low, high = self.bound((0, 0))
+        low, high = self.bound()
         return min(low, 0), max(high, 0)
 
     def accumulator(self, *intervals: Interval) -> Interval:

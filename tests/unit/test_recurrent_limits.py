@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from cases import CASES
 from nets import tensor
-from recurrent_nets import lstm, rnn
+from recurrent_nets import gru, lstm, rnn
 
 from hwq.arith import Requant, Rounding
+from hwq.ops import Gru
 
 RECURRENT = tensor(1, 3, 12)
 SHAPES: list[tuple[dict[str, Any], str]] = [
@@ -28,6 +29,7 @@ SHAPES: list[tuple[dict[str, Any], str]] = [
     ({"factors": (-1,)}, "outside of 1 to 65535"),
     ({"factors": (65_537,)}, "outside of 1 to 65535"),
     ({"gate_bits": 1}, "gate bits are 1, expected 2 to 16"),
+    ({"gate": Requant((1,), 3, Rounding.HALF_UP, 0, 0, 512)}, r"clamp \[0,512\] is outside of s10\[1,1,12\]"),
 ]
 
 
@@ -43,6 +45,10 @@ def test_recurrent_inputs() -> None:
             lstm(RECURRENT).result(x)
     for factors in ((1,), (65_535,) * 12):
         replace(lstm(RECURRENT), factors=factors).result(RECURRENT)
+    for weight in (-128, 0, 127):
+        replace(lstm(RECURRENT), recurrent=np.full((12, 3), weight)).result(RECURRENT)
+    x = tensor(1, 3, 2)
+    rnn(x, gate_bits=2, step=0).result(x)
 
 
 def test_recurrent_shifts() -> None:
@@ -56,6 +62,46 @@ def test_recurrent_shifts() -> None:
     for shifts in ((-1, 0), (0, 52), (53, 0)):
         with pytest.raises(ValueError, match="expected 0 or more"):
             op.check_shifts(shifts, (1, 1))
+    with pytest.raises(ValueError, match="zip"):
+        op.check_shifts((0, 0), (1, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "bits", "most"),
+    [
+        (lstm, {}, 16, (18, 17)), (lstm, {"cell_bits": 12, "cell_step": 2}, 9, (29, 31)),
+        (gru, {}, 16, (25, 16)), (gru, {"bits": 9, "fraction": 9}, 9, (31, 30)),
+    ],
+)  # fmt: skip
+def test_shifts_of_products(kind: Any, changes: dict[str, Any], bits: int, most: tuple[int, int]) -> None:
+    """Of a gate with its sign; a and b that make a product of 51 bits, or of 52.
+
+    Both gates of a gru have one bit more, as one of them is 1 less the other.
+    """
+    op = kind(RECURRENT, **changes)
+    op = replace(op, sigmoid=replace(op.sigmoid, bits=bits), tanh=replace(op.tanh, bits=bits))
+    replace(op, shifts=most).result(RECURRENT)
+    for shifts in ((most[0] + 1, most[1]), (most[0], most[1] + 1)):
+        with pytest.raises(ValueError, match="a sum of products has 53 bits"):
+            replace(op, shifts=shifts).result(RECURRENT)
+
+
+def with_sigmoid(fraction: int, value: int) -> Gru:
+    """A layer whose gates have one value."""
+    op = gru(RECURRENT)
+    return replace(op, fraction=fraction, sigmoid=replace(op.sigmoid, entries=np.full(65, value)))
+
+
+def test_gates_of_a_gru() -> None:
+    """0 to 1, of at least one bit behind the point and at most all of them."""
+    for fraction, value in ((1, 0), (1, 2), (16, 0), (16, 32_767), (14, 1 << 14)):
+        with_sigmoid(fraction, value).result(RECURRENT)
+    for fraction in (0, 17):
+        with pytest.raises(ValueError, match=f"fraction is {fraction}, expected 1 to 16"):
+            with_sigmoid(fraction, 0).result(RECURRENT)
+    for fraction, value in ((1, -1), (1, 3), (14, (1 << 14) + 1)):
+        with pytest.raises(ValueError, match=f"sigmoid spans .*{value}.*, expected values within 0 to {1 << fraction}"):
+            with_sigmoid(fraction, value).result(RECURRENT)
 
 
 def test_recurrent_states() -> None:
@@ -68,7 +114,7 @@ def test_recurrent_states() -> None:
             op.check_state(requant, bits, True)
     with pytest.raises(ValueError, match="by a shift alone"):
         op.check_state(replace(requant, multiplier=(2,)), 8, True)
-    with pytest.raises(ValueError, match="clamp"):
+    with pytest.raises(ValueError, match=r"clamp \[-1,0\] is outside of u8\[1,1,3\]"):
         op.check_state(replace(requant, qmin=-1), 8, False)
 
 
