@@ -29,12 +29,12 @@ def as_multipliers(ratios: Sequence[float], bits: int = USUAL_BITS) -> tuple[tup
     ((1,), 0)
     """
     top = (1 << bits) - 1
-    shift = bits - math.frexp(max(ratios))[1]
-    shift = max(0, min(shift, MAX_SHIFT))
-    if shift and math.floor(max(ratios) * 2.0**shift + 0.5) > top:
+    shift = min(bits - math.frexp(max(ratios))[1], MAX_SHIFT)
+    if math.floor(max(ratios) * 2.0**shift + 0.5) > top:
         shift -= 1
+    shift = max(0, shift)
     nearest = (math.floor(ratio * 2.0**shift + 0.5) for ratio in ratios)
     multipliers = [max(1, m) if m <= top else 1 << (bits - 1) for m in nearest]
-    while shift > 0 and all(m % 2 == 0 for m in multipliers):
+    while shift and not any(m % 2 for m in multipliers):
         multipliers, shift = [m // 2 for m in multipliers], shift - 1
     return tuple(multipliers), shift

@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 
 from hwq.arith import int_range
 from hwq.ir.types import Format
-from hwq.ops.factors import as_multipliers
 from hwq.quant.config import LayerConfig, RangeMethod
 from hwq.quant.entropy import FEWEST, MOST, threshold
 from hwq.quant.observers import MARGIN, Extremes, Histograms, Observation
-from hwq.quant.ranges import activation_format, pow2_ceil
+from hwq.quant.ranges import activation_format
 
 Array = NDArray[Any]
 
@@ -170,15 +169,3 @@ def test_entropy_of_nothing() -> None:
     assert threshold(np.zeros(10), np.ones(10, np.int64), 127) == 0.0
     assert threshold(np.array([]), np.array([], np.int64), 127) == 0.0
     assert threshold(np.array([2.0]), np.array([5]), 1 << 15) == 2.0
-
-
-@pytest.mark.parametrize("ratio", [2.0**-40, 1e-9, 0.1, 1 / 3, 0.999, 1 - 1e-16, 1.0, 1.0001, 5.0, 8 - 1e-9, 30_000.0])
-def test_multipliers(ratio: float) -> None:
-    """16 bits of mantissa, in lowest terms, and a power of two is exact."""
-    for ratios in ([ratio], [ratio, ratio / 7], [ratio, ratio / 2.0**15]):
-        multipliers, shift = as_multipliers(ratios)
-        assert all(0 < m < 1 << 16 for m in multipliers) and 0 <= shift <= 46
-        assert shift == 0 or any(m % 2 for m in multipliers)
-        if ratio > 1e-8:
-            assert abs(multipliers[0] * 2.0**-shift / ratio - 1) < 2.0**-15
-    assert as_multipliers([pow2_ceil(ratio)])[0][0] in [1 << k for k in range(17)]
