@@ -115,6 +115,13 @@ def test_real_values(zero: int) -> None:
     assert quantise(np.array([1e30, -1e30]), 0.5, zero, -8, 7).tolist() == [7, -8]
 
 
+@each_rounding
+def test_real_values_are_rounded_by_the_rule(rounding: Rounding) -> None:
+    quarters = np.arange(-20, 21) / 4
+    want = [ROUND[rounding](Fraction(x)) for x in quarters.tolist()]
+    assert quantise(quarters, 1.0, 0, -9, 9, rounding).tolist() == want
+
+
 def test_multiplier_facts() -> None:
     assert Requant((1,), 3, Rounding.FLOOR, 0, 0, 1).is_shift
     for multiplier in ((0,), (2,), (1, 1)):
