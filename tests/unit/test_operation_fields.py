@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 from cases import CASES
 
+from hwq.ir.codec import decode, encode
 from hwq.ir.op import REGISTRY, Op
-from hwq.ops import Codebook, Lookup, PowerSums
+from hwq.ops import Codebook, Linear, Lookup, PowerSums, Recurrent
+from hwq.ops.convolution import Convolution
+from hwq.ops.requantised import Requantised
 
 EXAMPLES: dict[str, Op] = {
     kind: next(op for p in programs.values() for op in p.ops if op.kind == kind) for kind, programs in CASES.items()
@@ -49,3 +52,33 @@ def test_values_that_hold_arrays_are_equal_if_they_are_one() -> None:
         value = VALUES[name]
         assert len({value, type(value)(**_fields(value))}) == 2
     assert PowerSums(2) == VALUES["powersums"] and len({PowerSums(2), VALUES["powersums"]}) == 1
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_values_are_saved_with_their_operations(name: str) -> None:
+    arrays: dict[str, Any] = {}
+    read = decode(encode(VALUES[name], arrays, "a"), arrays)
+    assert type(read) is type(VALUES[name])
+    assert all(np.array_equal(value, _fields(VALUES[name])[field]) for field, value in _fields(read).items())
+
+
+OWN: list[tuple[type[Op], str, str]] = [
+    *[(Requantised, "dense", method) for method in ("accumulate", "accumulator", "partial_sum")],
+    (Linear, "dense", "reach"),
+    *[(Convolution, "conv", method) for method in ("weight_shape", "tap")],
+    *[(Recurrent, "rnn", method) for method in ("step", "check", "products")],
+]
+
+
+@pytest.mark.parametrize(("base", "kind", "method"), OWN)
+def test_an_operation_has_methods_of_its_own(base: type[Op], kind: str, method: str) -> None:
+    """With that of the base in place of one of them it cannot be made."""
+    lacking = type(REGISTRY[kind])("Lacking", (REGISTRY[kind],), {method: vars(base)[method]})
+    with pytest.raises(TypeError, match=f"abstract method .*{method}"):
+        lacking(**_fields(EXAMPLES[kind]))
+
+
+def test_what_hardware_reads_otherwise() -> None:
+    """Inputs one after the other, and inputs of more than 16 bits."""
+    assert [kind for kind, op in REGISTRY.items() if op.takes_turns] == ["concat"]
+    assert [kind for kind, op in REGISTRY.items() if op.reads_wide] == ["threshold"]
