@@ -7,7 +7,7 @@
 A mutant counts as killed where a killer notices it. One that does not compile is invalid; one that compiles to the
 code of the library in all its killers, or that Yosys proves equal, is equivalent. The score is killed / (valid -
 equivalent). survivors.toml gives a reason for each of the rest. The exit code is 1 where it does not, or explains one
-that is killed.
+that a killer notices.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def main() -> None:
                 print(described(mutant, result), f"[{reasons[mutant.key]}]" if mutant.key in reasons else "")
             if result.status == "survived" and mutant.key not in reasons:
                 open_.append(described(mutant, result))
-            if result.status in ("killed", "invalid") and mutant.key in reasons:
+            if result.status in ("killed", "invalid") and result.how != "bench" and mutant.key in reasons:
                 closed.append(f"{described(mutant, result)}: {result.status}, {result.killer}")
     keys = {mutant.key for module in modules.values() for mutant in module.mutants}
     closed += [f"{key}: no such mutant" for key in reasons if key not in keys]
