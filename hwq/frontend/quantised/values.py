@@ -47,7 +47,7 @@ class Data:
     @property
     def direction(self) -> IntArray:
         """As `Step.direction`, from integer to real value."""
-        found = np.array([1])
+        found = np.sign(self.start.factor * self.start.unit).astype(np.int64)
         for step in self.steps:
             way = step.direction
             both = (abs(found) == 2) | (abs(way) == 2)
