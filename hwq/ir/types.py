@@ -47,6 +47,18 @@ class TensorType:
         """Size of the last axis."""
         return self.shape[2]
 
+    def check_holds(self, what: str, value: int) -> None:
+        """Refuse an integer that the type lacks.
+
+        Raises
+        ------
+        ValueError
+            With `what` it is.
+        """
+        low, high = self.range
+        if not low <= value <= high:
+            raise ValueError(f"{what} {value} is outside of {self}")
+
     def __str__(self) -> str:
         return f"{'s' if self.signed else 'u'}{self.bits}[{','.join(map(str, self.shape))}]"
 

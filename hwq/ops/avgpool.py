@@ -34,6 +34,8 @@ class AvgPool(Requantised):
         x = types[0]
         if len(self.requant.multiplier) != 1:
             raise ValueError("average pooling has one multiplier")
+        if any(self.window.pads):
+            x.check_holds("pad_value", self.pad_value)
         return self.typed(*self.window.output(*x.shape[:2]), x.channels)
 
     def accumulate(self, *xs: IntArray) -> IntArray:

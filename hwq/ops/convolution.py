@@ -32,6 +32,8 @@ class Convolution(Linear):
         """(rows, columns, M)."""
         x = types[0]
         self.check_weights(self.weight_shape(x))
+        if any(self.window.pads):
+            x.check_holds("pad_value", self.pad_value)
         return self.typed(*self.window.output(*x.shape[:2]), self.channels)
 
     def reach(self, interval: Interval) -> Interval:

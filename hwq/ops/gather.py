@@ -34,8 +34,7 @@ class Gather(Op):
         low, high = int(self.index.min()), int(self.index.max())
         if low < -1 or high >= size:
             raise ValueError(f"index reaches from {low} to {high}, expected -1 to {size - 1} for {x}")
-        if not x.range[0] <= self.pad_value <= x.range[1]:
-            raise ValueError(f"pad_value {self.pad_value} is outside of {x}")
+        x.check_holds("pad_value", self.pad_value)
         height, width, channels = self.index.shape
         return TensorType((height, width, channels), x.bits, x.signed)
 

@@ -34,8 +34,7 @@ class MatMul(Requantised):
         if not a.channels == b.channels == self.channels:
             raise ValueError(f"inputs are {a} and {b}, expected {self.channels} channels")
         for zero, type_ in zip(self.zeros, types, strict=True):
-            if not type_.range[0] <= zero <= type_.range[1]:
-                raise ValueError(f"zero point {zero} is outside of {type_}")
+            type_.check_holds("zero point", zero)
         if len(self.requant.multiplier) != 1:
             raise ValueError("matmul has one multiplier")
         return self.typed(*a.shape[:2], b.shape[1])

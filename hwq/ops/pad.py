@@ -26,8 +26,7 @@ class Pad(Op):
         x = types[0]
         if self.window.kernel != (1, 1) or self.window.stride != (1, 1):
             raise ValueError(f"window is {self.window}, expected 1 by 1")
-        if not x.range[0] <= self.pad_value <= x.range[1]:
-            raise ValueError(f"pad_value {self.pad_value} is outside of {x}")
+        x.check_holds("pad_value", self.pad_value)
         return TensorType((*self.window.output(*x.shape[:2]), x.channels), x.bits, x.signed)
 
     def evaluate(self, *xs: IntArray) -> IntArray:
