@@ -121,8 +121,8 @@ def _can_pool(net: Qdq) -> bool:
 
 
 def _behind(draw: Any, net: Qdq) -> None:
-    """What reads quantised data and is quantised again: sums of branches, averages, other scales."""
-    way = draw(st.sampled_from((None, None, "add", "concat", "average", "again", "flat")))
+    """What reads quantised data and is quantised again: sums of branches, averages, other scales; or a factor."""
+    way = draw(st.sampled_from((None, None, "add", "concat", "average", "again", "flat", "factor")))
     entry, image = net.last, len(net.now) == 3
     if way in ("add", "concat") and image:
         net.conv(net.now[0], 2.0**-6, (1, 1), "int32", _bits(draw, net, net.now[0]))
@@ -136,3 +136,5 @@ def _behind(draw: Any, net: Qdq) -> None:
         _quantiser(draw, net)
     elif way == "flat" and image:
         net.flat()
+    elif way == "factor":
+        net.op(draw(st.sampled_from(("Mul", "Div"))), np.float32(draw(st.sampled_from((-4.0, -1.0, -0.5, 0.25, 2.0)))))
