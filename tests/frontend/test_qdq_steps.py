@@ -97,4 +97,4 @@ def test_padding_that_no_integer_stands_for(tmp_path: Path) -> None:
     """Where a constant is added to unsigned integers, the real zero of the padding lies below them."""
     made = stepped([("Add", 3 * STEP)], Qdq(3, 6, 6, dtype=np.uint8).q(STEP))
     text = refused(made.conv(5, 2.0**-6, pads=[0, 0, 1, 1]).q(0.5), tmp_path)
-    assert "pad_value -3 is outside of u8" in text
+    assert "pads with the integer -3, expected one of its input's, 0 to 255" in text

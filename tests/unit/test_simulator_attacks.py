@@ -47,16 +47,6 @@ def test_coarse_sums_and_a_zero_point_that_is_not_the_border(multiplier: int, ro
     _equal(program([first, second], {"a": x}), {"a": np.arange(-128, 128).reshape(-1, 2, 2, 1)})
 
 
-@pytest.mark.parametrize("border", [300, 1 << 20, 1 << 25, (1 << 30) + 1])
-def test_a_border_far_out_of_the_type(border: int) -> None:
-    """It is no reason to hold what other operations read of the same tensor by that much lower."""
-    x = tensor(2, 2, 1)
-    far = Conv(name="z", inputs=("a",), weight=np.ones((1, 1, 1, 1), int), bias=np.zeros(1, int), weight_bits=8,
-               window=Window((1, 1), pads=(1, 1, 0, 0)), pad_value=border,
-               requant=Requant((1,), 10, Rounding.HALF_UP, 0, -128, 127), acc_bits=40, bits=8, signed=True)  # fmt: skip
-    _equal(program([far, maxpool(x, Window((2, 2)))], {"a": x}, ("z", "y")), {"a": _random(x)})
-
-
 @pytest.mark.parametrize(
     ("shape", "window"),
     [

@@ -84,6 +84,7 @@ def gains_for(ratios: np.ndarray, most: int) -> tuple[int, ...]:
 def levels_of(integers: Callable[[IntArray], IntArray], low: IntArray, high: IntArray, down: np.ndarray) -> Levels:
     """The levels of a function of sums (V, C) that rises in every channel; others as in `Levels`."""
     ends = integers(np.stack([low, high]))
+    assert (ends[0] <= ends[1]).all(), "falls where it was taken to rise"
     first, last = int(ends[0].min()), int(ends[1].max())
     wanted = np.arange(first + 1, last + 1)
     step = max(1, BLOCK // len(low))

@@ -137,14 +137,25 @@ class Lowering:
     def _linear(self, layer: fg.Conv | fg.Dense) -> Data:
         source, form = self.plain(layer.inputs[0])
         weight, scale = self.weights.of(layer)
-        pads = isinstance(layer, fg.Conv) and any(layer.pads)
-        pad_value = integer_of(form, 0.0, "padding") if pads else 0
+        pad_value = self._padding(layer.pads, source, form) if isinstance(layer, fg.Conv) else 0
         sums = LinearSums.of(layer, source, self.made.intervals[source], weight, pad_value)
         unit = scale * form.unit
         start = Start.of_sums(form.factor, form.offset * weight.reshape(len(weight), -1).sum(1), unit,
                               (sums.low, sums.high))  # fmt: skip
         bias = np.asarray(layer.bias, np.float32)
         return Data(sums, start, (Arithmetic("Add", bias),) if bias.any() else ())
+
+    def _padding(self, pads: tuple[int, ...], source: str, form: Affine) -> int:
+        """The integer of `source` that stands for the zero around it; 0 where there is nothing around it."""
+        if not any(pads):
+            return 0
+        value, (low, high) = integer_of(form, 0.0, "padding"), self.made.types[source].range
+        if not low <= value <= high:
+            raise Refusal(
+                f"pads with the integer {value}, expected one of its input's, {low} to {high}. "
+                "Quantise that with zero in its range"
+            )
+        return value
 
     def _add(self, layer: fg.Add) -> Data:
         (a, b), forms = zip(*(self.plain(name) for name in layer.inputs), strict=True)
@@ -164,7 +175,7 @@ class Lowering:
 
     def _mean(self, layer: fg.AvgPool) -> Data:
         source, form = self.plain(layer.inputs[0])
-        pad_value = integer_of(form, 0.0, "padding") if any(layer.pads) else 0
+        pad_value = self._padding(layer.pads, source, form)
         sums = PoolSums.of(layer, source, self.made.intervals[source], pad_value)
         taps = sums.window.taps
         start = Start.of_sums(form.factor, np.array([taps * form.offset]), np.array([form.unit]), (sums.low, sums.high))

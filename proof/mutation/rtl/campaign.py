@@ -1,7 +1,7 @@
 """Mutation of the RTL library: which mutants of templates/rtl are noticed by which killers.
 
     python proof/mutation/rtl/campaign.py                     a sample of 3 % of all modules
-    python proof/mutation/rtl/campaign.py --share 1           all mutants; about an hour
+    python proof/mutation/rtl/campaign.py --share 1           all mutants; two hours or more
     python proof/mutation/rtl/campaign.py hwq_fifo hwq_dwc --share 1
 
 Results are kept in build/mutation/rtl/results and made again where a module has changed, so that a run that was stopped
